@@ -1,0 +1,35 @@
+// Storage shared by tensors, parameter buffers and scratch: a std::vector on cache-line boundaries,
+// which makes every owner a plain value (rule of zero).
+#pragma once
+#include <cstddef>
+#include <new>
+#include <vector>
+
+#include "plait/core/config.hpp"
+
+namespace plait {
+
+template <class T>
+struct AlignedAllocator {
+  using value_type = T;
+
+  AlignedAllocator() = default;
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U>&) noexcept {}
+
+  T* allocate(std::size_t n) {
+    return static_cast<T*>(::operator new (n * sizeof(T), std::align_val_t{buffer_alignment}));
+  }
+  void deallocate(T* p, std::size_t) noexcept {
+    ::operator delete (p, std::align_val_t{buffer_alignment});
+  }
+  template <class U>
+  bool operator==(const AlignedAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
+template <class T>
+using AlignedVector = std::vector<T, AlignedAllocator<T>>;
+
+}  // namespace plait

@@ -1,0 +1,20 @@
+// The index type and the one macro of the library.
+#pragma once
+#include <cassert>
+#include <cstddef>
+
+// Checks inside layers and kernels, where the public entry has already checked its arguments.
+// Define it before the first include to route failures elsewhere; off with NDEBUG like assert.
+#ifndef PLAIT_ASSERT
+#define PLAIT_ASSERT(condition) assert(condition)
+#endif
+
+namespace plait {
+
+// Every size, stride and position. Signed, so that differences are safe.
+using Index = std::ptrdiff_t;
+
+// Alignment in bytes of every buffer the library owns: one cache line, one AVX-512 register.
+inline constexpr std::size_t buffer_alignment = 64;
+
+}  // namespace plait

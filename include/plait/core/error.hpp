@@ -1,0 +1,52 @@
+// Typed errors: each names where it was raised, which argument was wrong, what was got and what was
+// expected. Public entry points throw them before anything is changed.
+#pragma once
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "plait/core/config.hpp"
+
+namespace plait {
+
+// Base of everything the library throws on purpose.
+// what() reads "plait::AdaTT: levels: got 0 levels, expected at least one".
+class Error : public std::runtime_error {
+ public:
+  Error(const std::string& where, const std::string& argument, const std::string& got,
+        const std::string& expected)
+      : std::runtime_error("plait::" + where + ": " + argument + ": got " + got + ", expected " +
+                           expected) {}
+};
+
+// A description that cannot be built: zero tasks, a negative width, a name used twice.
+class ConfigError : public Error {
+  using Error::Error;
+};
+
+// Data whose shape does not fit what it is passed to.
+class ShapeError : public Error {
+  using Error::Error;
+};
+
+// Data of the right shape with a value outside its domain: a class index too large, a NaN label.
+class ValueError : public Error {
+  using Error::Error;
+};
+
+// Joins its arguments as they would be streamed; for the texts of errors.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return std::move(out).str();
+}
+
+// Throws ConfigError unless the condition holds.
+inline void require_config(bool condition, const std::string& where, const std::string& argument,
+                           const std::string& got, const std::string& expected) {
+  if (!condition) throw ConfigError(where, argument, got, expected);
+}
+
+}  // namespace plait
