@@ -135,6 +135,11 @@ class View3 {
   Index slot_stride_ = 0;
 };
 
+// Read-only argument of a function that deduces Scalar from another argument; accepts mutable
+// views.
+template <class Scalar>
+using ConstView3 = View3<const std::type_identity_t<Scalar>>;
+
 static_assert(std::is_trivially_copyable_v<View3<float>>);
 static_assert(std::is_trivially_copyable_v<View3<const double>>);
 

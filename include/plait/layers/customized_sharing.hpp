@@ -1,0 +1,87 @@
+// Customized sharing: a network per task beside one for all; towers see both.
+//                                                               x [B, 1, D] -> y [B, T, 2H]
+//   y_t = [network_t(x); shared(x)]
+//
+// Parameters: bottoms.{t}.mlp_net.{2j}.weight|bias, shared_bottom.mlp_net.{2j}.weight|bias.
+// Source: Tang et al. (PLE), RecSys 2020, figure 1(c) and section 3.2.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "plait/kernels/reduce.hpp"
+#include "plait/layers/expert_bank.hpp"
+#include "plait/layers/mlp.hpp"
+#include "plait/layers/routing.hpp"
+
+namespace plait {
+
+template <class Scalar_, Body Expert_ = MLP<Scalar_>>
+class CustomizedSharing {
+ public:
+  using Scalar = Scalar_;
+  struct Config {
+    Index input_dim = 0;
+    Index num_tasks = 0;
+    typename Expert_::Config expert{};  // every network's layers
+  };
+  struct Workspace {
+    typename ExpertBank<Expert_>::Workspace bank;
+    Tensor<Scalar> networks;  // [B, T + 1, H], the shared one last
+  };
+
+  // Throws ConfigError for sizes below 1.
+  CustomizedSharing(ParamTable& table, const std::string& name, const Config& config)
+      : num_tasks_(config.num_tasks),
+        bank_(table, routes(name, config), {1, config.input_dim}, config.expert) {}
+
+  Shape in_shape() const { return bank_.in_shape(); }
+  Shape out_shape() const { return {num_tasks_, 2 * width()}; }
+
+  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+             Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    const auto networks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    bank_.infer(theta, x, networks, scratch);
+    concatenate(networks, y);
+  }
+  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace& workspace, Scratch& scratch) const {
+    workspace.networks.resize(x.batch(), bank_.size(), width());
+    bank_.forward(theta, x, workspace.networks, workspace.bank, scratch);
+    concatenate(workspace.networks, y);
+  }
+
+  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
+                ParamView<Scalar> grad, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    // y_t = [networks_t; networks_T]
+    const auto dnetworks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    copy(dy.columns(0, width()), dnetworks.slot_range(0, num_tasks_));
+    sum_slots(dy.columns(width(), width()), dnetworks.slot(num_tasks_));
+    bank_.backward(theta, x, workspace.networks, dnetworks, dx, workspace.bank, grad, scratch);
+  }
+
+ private:
+  static std::vector<ExpertRoute> routes(const std::string& name, const Config& config) {
+    check_trunk("CustomizedSharing", config.input_dim, config.num_tasks, 1);
+    std::vector<ExpertRoute> result;
+    for (Index t = 0; t < config.num_tasks; ++t)
+      result.push_back({join_name(name, text("bottoms.", t)), 0});
+    result.push_back({join_name(name, "shared_bottom"), 0});
+    return result;
+  }
+  Index width() const { return bank_.out_shape().dim; }
+
+  void concatenate(View3<const Scalar> networks, View3<Scalar> y) const {
+    copy(networks.slot_range(0, num_tasks_), y.columns(0, width()));
+    copy(networks.slot(num_tasks_).broadcast(num_tasks_), y.columns(width(), width()));
+  }
+
+  Index num_tasks_;
+  ExpertBank<Expert_> bank_;
+};
+
+static_assert(Layer<CustomizedSharing<float>>);
+
+}  // namespace plait

@@ -1,0 +1,83 @@
+// ExpertBank: E experts side by side, each reading one slot of the input.
+//
+//   y[:, e] = expert_e(x[:, slot(e)])        x [B, S, D], y [B, E, H]
+//
+// The slot that an expert reads is what tells architectures apart: all read slot 0 (MMoE), each its
+// own (cross-stitch), or its owner's (PLE, AdaTT).
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/kernels/reduce.hpp"
+
+namespace plait {
+
+// One expert: the prefix of its parameters' names and the slot that it reads.
+struct ExpertRoute {
+  std::string name;
+  Index slot = 0;
+};
+
+template <Body Expert>
+class ExpertBank {
+ public:
+  using Scalar = typename Expert::Scalar;
+  struct Workspace {
+    std::vector<typename Expert::Workspace> experts;  // one per expert
+  };
+
+  // All experts share one configuration and draw their own numbers. Throws ConfigError when there
+  // are none.
+  ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
+             const typename Expert::Config& config)
+      : in_(in) {
+    require_config(!routes.empty(), "ExpertBank", "experts", "0 experts", "at least one");
+    experts_.reserve(routes.size());
+    for (const auto& route : routes) {
+      PLAIT_ASSERT(0 <= route.slot && route.slot < in.slots);
+      experts_.emplace_back(table, route.name, in.dim, config);
+      slots_.push_back(route.slot);
+    }
+  }
+
+  Shape in_shape() const { return in_; }
+  Shape out_shape() const { return {size(), experts_.front().out_shape().dim}; }
+  Index size() const { return static_cast<Index>(experts_.size()); }
+
+  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+             Scratch& scratch) const {
+    for (std::size_t e = 0; e < experts_.size(); ++e)
+      experts_[e].infer(theta, x.slot(slots_[e]), y.slot(static_cast<Index>(e)), scratch);
+  }
+  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace& workspace, Scratch& scratch) const {
+    workspace.experts.resize(experts_.size());
+    for (std::size_t e = 0; e < experts_.size(); ++e)
+      experts_[e].forward(theta, x.slot(slots_[e]), y.slot(static_cast<Index>(e)),
+                          workspace.experts[e], scratch);
+  }
+
+  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
+                ParamView<Scalar> grad, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    if (dx) set_zero(dx);
+    const View3<Scalar> share = dx ? scratch.take<Scalar>(x.batch(), 1, in_.dim) : View3<Scalar>();
+    for (std::size_t e = 0; e < experts_.size(); ++e) {
+      const auto slot = static_cast<Index>(e);
+      experts_[e].backward(theta, x.slot(slots_[e]), y.slot(slot), dy.slot(slot), share,
+                           workspace.experts[e], grad, scratch);
+      if (dx) add(share, dx.slot(slots_[e]));
+    }
+  }
+
+ private:
+  Shape in_;
+  std::vector<Expert> experts_;
+  std::vector<Index> slots_;
+};
+
+}  // namespace plait

@@ -1,0 +1,103 @@
+// FusionStack: fusion levels one after the other; what every routed architecture is made of.
+//
+//   x^0 = x,  x^l = level_l(x^{l-1}, x),  y = x^L       x [B, S, D], y [B, T, H_L]
+//
+// An architecture's header derives from it and supplies one LevelRoute per level.
+#pragma once
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/layers/fusion_level.hpp"
+
+namespace plait {
+
+template <Body Expert_, Body GateBody_>
+class FusionStack {
+ public:
+  using Expert = Expert_;
+  using GateBody = GateBody_;
+  using Scalar = typename Expert::Scalar;
+  struct Workspace {
+    std::vector<typename FusionLevel<Expert, GateBody>::Workspace> levels;
+    std::vector<Tensor<Scalar>> states;  // x^l [B, units of level l, H_l] for 0 < l < L
+  };
+
+  Shape in_shape() const { return levels_.front().in_shape(); }
+  Shape out_shape() const { return levels_.back().out_shape(); }
+
+  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+             Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    View3<const Scalar> state = x;
+    for (std::size_t l = 0; l < levels_.size(); ++l) {
+      const Shape shape = levels_[l].out_shape();
+      const View3<Scalar> next =
+          l + 1 == levels_.size() ? y : scratch.take<Scalar>(x.batch(), shape.slots, shape.dim);
+      levels_[l].infer(theta, state, x, next, scratch);
+      state = next;
+    }
+  }
+
+  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace& workspace, Scratch& scratch) const {
+    workspace.levels.resize(levels_.size());
+    workspace.states.resize(levels_.size() - 1);
+    View3<const Scalar> state = x;
+    for (std::size_t l = 0; l < levels_.size(); ++l) {
+      View3<Scalar> next = y;
+      if (l + 1 < levels_.size()) {
+        const Shape shape = levels_[l].out_shape();
+        workspace.states[l].resize(x.batch(), shape.slots, shape.dim);
+        next = workspace.states[l];
+      }
+      levels_[l].forward(theta, state, x, next, workspace.levels[l], scratch);
+      state = next;
+    }
+  }
+
+  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
+                ParamView<Scalar> grad, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    // What gates that read the input pass back to it, from every level.
+    View3<Scalar> dinput;
+    if (dx && gates_read_input_) {
+      dinput = scratch.take<Scalar>(x.batch(), x.slots(), x.dim());
+      set_zero(dinput);
+    }
+    View3<const Scalar> dstate = dy;
+    for (std::size_t l = levels_.size(); l-- > 0;) {
+      const View3<const Scalar> state = l == 0 ? x : workspace.states[l - 1].view();
+      const View3<Scalar> below =
+          l == 0 ? dx : scratch.take<Scalar>(x.batch(), state.slots(), state.dim());
+      levels_[l].backward(theta, state, x, dstate, below, dinput, workspace.levels[l], grad,
+                          scratch);
+      dstate = below;
+    }
+    if (dinput) add(dinput, dx);
+  }
+
+ protected:
+  // One level per route, each with its own expert and gate configuration.
+  FusionStack(ParamTable& table, Shape in, const std::vector<LevelRoute>& routes,
+              const std::vector<typename Expert::Config>& experts,
+              const GateConfigs<GateBody>& gates) {
+    PLAIT_ASSERT(!routes.empty() && routes.size() == experts.size() &&
+                 routes.size() == gates.size());
+    Shape state = in;
+    for (std::size_t l = 0; l < routes.size(); ++l) {
+      levels_.emplace_back(table, routes[l], state, in, experts[l], gates[l]);
+      state = levels_.back().out_shape();
+      gates_read_input_ = gates_read_input_ || routes[l].gates_read_input;
+    }
+  }
+
+ private:
+  std::vector<FusionLevel<Expert, GateBody>> levels_;
+  bool gates_read_input_ = false;
+};
+
+}  // namespace plait

@@ -1,0 +1,66 @@
+// Linear layer: y = x Wᵀ + b (torch.nn.Linear).
+//
+// Parameters: {name}.weight [O, I], {name}.bias [O], both starting at U(-1/√I, 1/√I) as in PyTorch.
+#pragma once
+#include <cmath>
+#include <string>
+#include <utility>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/kernels/linear.hpp"
+
+namespace plait {
+
+// "prefix.name", or the one that is not empty.
+inline std::string join_name(const std::string& prefix, const std::string& name) {
+  if (prefix.empty() || name.empty()) return prefix + name;
+  return prefix + "." + name;
+}
+
+template <class Scalar_>
+class Linear {
+ public:
+  using Scalar = Scalar_;
+  struct Workspace {};  // backward needs only x
+
+  // [batch, 1, input_dim] to [batch, 1, output_dim]. Throws ConfigError for a width below 1.
+  Linear(ParamTable& table, const std::string& name, Index input_dim, Index output_dim,
+         bool bias = true)
+      : input_dim_(input_dim), output_dim_(output_dim), has_bias_(bias) {
+    require_config(input_dim >= 1, "Linear", name + " input_dim", text(input_dim), "at least 1");
+    require_config(output_dim >= 1, "Linear", name + " output_dim", text(output_dim), "at least 1");
+    const Init init = Init::uniform(1.0 / std::sqrt(static_cast<double>(input_dim)));
+    weight_ = table.add_matrix(join_name(name, "weight"), output_dim, input_dim, init);
+    if (bias) bias_ = table.add_vector(join_name(name, "bias"), output_dim, init);
+  }
+
+  Shape in_shape() const { return {1, input_dim_}; }
+  Shape out_shape() const { return {1, output_dim_}; }
+
+  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+             Scratch&) const {
+    linear(x, theta.matrix(weight_), has_bias_ ? theta.data(bias_) : nullptr, y);
+  }
+  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace&,
+               Scratch& scratch) const {
+    infer(theta, x, y, scratch);
+  }
+  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
+                Scratch&) const {
+    linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr);
+    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx);
+  }
+
+ private:
+  Index input_dim_;
+  Index output_dim_;
+  bool has_bias_;
+  ParamId weight_;
+  ParamId bias_;
+};
+
+static_assert(Layer<Linear<float>>);
+
+}  // namespace plait
