@@ -1,0 +1,22 @@
+# The installed package: headers, and a config that finds Eigen and threads again.
+include(CMakePackageConfigHelpers)
+include(GNUInstallDirs)
+
+set(package_dir ${CMAKE_INSTALL_DATADIR}/cmake/plait)
+
+if(CMAKE_VERSION VERSION_GREATER_EQUAL 3.23)
+  install(TARGETS plait EXPORT plaitTargets FILE_SET HEADERS)
+else()
+  install(TARGETS plait EXPORT plaitTargets INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(DIRECTORY include/plait DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+endif()
+install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${package_dir})
+
+configure_package_config_file(cmake/plaitConfig.cmake.in plaitConfig.cmake
+                              INSTALL_DESTINATION ${package_dir})
+# Before 1.0 a minor version may change the interface.
+write_basic_package_version_file(plaitConfigVersion.cmake COMPATIBILITY SameMinorVersion
+                                 ARCH_INDEPENDENT)
+install(FILES ${PROJECT_BINARY_DIR}/plaitConfig.cmake ${PROJECT_BINARY_DIR}/plaitConfigVersion.cmake
+        DESTINATION ${package_dir})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,0 +1,2 @@
+#include "not_inline.hpp"
+int main() { return not_inline(); }
