@@ -15,12 +15,19 @@ inline void* counted(void* memory) {
 }
 }  // namespace detail
 
-void* operator new(std::size_t size) { return detail::counted(std::malloc(size ? size : 1)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
+// Not inlined: GCC would otherwise see free() meet new and warn of a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  return detail::counted(std::malloc(size ? size : 1));
+}
+[[gnu::noinline]] void* operator new(std::size_t size, std::align_val_t alignment) {
   const auto unit = static_cast<std::size_t>(alignment);
   return detail::counted(std::aligned_alloc(unit, (size + unit) / unit * unit));
 }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+[[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {
+  std::free(memory);
+}
+[[gnu::noinline]] void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
+  std::free(memory);
+}
