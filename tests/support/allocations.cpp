@@ -1,0 +1,52 @@
+#include "support/allocations.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+using std::align_val_t, std::nothrow_t, std::size_t;
+
+std::atomic<size_t> total{0};
+
+void* take(size_t size) noexcept {
+  ++total;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* take(size_t size, align_val_t alignment) noexcept {
+  ++total;
+  const auto multiple = static_cast<size_t>(alignment);
+  return std::aligned_alloc(multiple, (size + multiple - 1) / multiple * multiple);
+}
+void* or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+size_t allocations::count() { return total; }
+
+// Every form: those of the sanitizers do not forward to the plain ones, as the standard's do.
+void* operator new(size_t n) { return or_throw(take(n)); }
+void* operator new[](size_t n) { return or_throw(take(n)); }
+void* operator new(size_t n, align_val_t a) { return or_throw(take(n, a)); }
+void* operator new[](size_t n, align_val_t a) { return or_throw(take(n, a)); }
+void* operator new(size_t n, const nothrow_t&) noexcept { return take(n); }
+void* operator new[](size_t n, const nothrow_t&) noexcept { return take(n); }
+void* operator new(size_t n, align_val_t a, const nothrow_t&) noexcept { return take(n, a); }
+void* operator new[](size_t n, align_val_t a, const nothrow_t&) noexcept { return take(n, a); }
+
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, const nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }

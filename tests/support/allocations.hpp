@@ -1,0 +1,11 @@
+// Counts calls of operator new in the whole program; link support/allocations.cpp to use it.
+// Memory that Eigen or C code takes with malloc is not counted.
+#pragma once
+#include <cstddef>
+
+namespace allocations {
+
+// Since the program started, on all threads.
+std::size_t count();
+
+}  // namespace allocations
