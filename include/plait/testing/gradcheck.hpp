@@ -46,17 +46,23 @@ struct GradientEntry {
 };
 
 struct GradientReport {
-  bool passed = false;
+  GradientOptions options;
   GradientEntry worst;
   Index compared = 0;
   Index kinks = 0;                  // excluded
   std::vector<std::string> unseen;  // tensors of which every entry was excluded
 
+  bool passed() const {
+    return compared > 0 && unseen.empty() && worst.error <= options.tolerance &&
+           static_cast<double>(kinks) <=
+               options.max_kink_share * static_cast<double>(compared + kinks);
+  }
   std::string text() const {
-    std::string result = plait::text(passed ? "passed" : "failed", ": worst ", worst.tensor, "[",
-                                     worst.index, "] analytic ", worst.analytic, ", numeric ",
-                                     worst.numeric, ", relative error ", worst.error, "; ",
-                                     compared, " entries compared, ", kinks, " at kinks excluded");
+    std::string result =
+        plait::text(passed() ? "passed" : "failed", ": worst ", worst.tensor, "[", worst.index,
+                    "] analytic ", worst.analytic, ", numeric ", worst.numeric, ", relative error ",
+                    worst.error, ", tolerance ", options.tolerance, "; ", compared,
+                    " entries compared, ", kinks, " at kinks excluded");
     for (const auto& tensor : unseen) result += "; nothing left of " + tensor;
     return result;
   }
@@ -103,7 +109,7 @@ class GradientCheck {
   GradientReport report() const {
     double largest = 0;
     for (const auto& tensor : tensors_) largest = std::max(largest, tensor.scale);
-    GradientReport result;
+    GradientReport result{options_, {}, 0, 0, {}};
     for (const auto& tensor : tensors_) {
       const double scale = std::max(tensor.scale, largest / 100);
       bool seen = tensor.entries.empty();
@@ -121,10 +127,6 @@ class GradientCheck {
       }
       if (!seen) result.unseen.push_back(tensor.name);
     }
-    const auto total = static_cast<double>(result.compared + result.kinks);
-    result.passed = result.compared > 0 && result.unseen.empty() &&
-                    result.worst.error <= options_.tolerance &&
-                    static_cast<double>(result.kinks) <= options_.max_kink_share * total;
     return result;
   }
 
