@@ -29,7 +29,7 @@ void check_contract(const std::vector<zoo::Specimen>& specimens) {
     plait::testing::SuiteOptions options;
     options.seed = seed;
     options.executor = &pool;
-    options.count_allocations = support::allocations;
+    options.count_allocations = allocations::count;
     const auto report =
         plait::testing::check_layer(specimen.layer, random_parameters(specimen), options);
     INFO(report.text());

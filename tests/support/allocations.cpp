@@ -1,29 +1,52 @@
 #include "support/allocations.hpp"
 
+#include <atomic>
 #include <cstdlib>
 #include <new>
 
 namespace {
 
-thread_local std::size_t count = 0;
+using std::align_val_t, std::nothrow_t, std::size_t;
 
-void* take(std::size_t size, std::size_t alignment) {
-  ++count;
-  const std::size_t whole = (size / alignment + 1) * alignment;  // aligned_alloc: a multiple
-  if (void* block = std::aligned_alloc(alignment, whole)) return block;
-  throw std::bad_alloc();
+std::atomic<size_t> total{0};
+
+void* take(size_t size) noexcept {
+  ++total;
+  return std::malloc(size == 0 ? 1 : size);
+}
+void* take(size_t size, align_val_t alignment) noexcept {
+  ++total;
+  const auto multiple = static_cast<size_t>(alignment);
+  return std::aligned_alloc(multiple, (size + multiple - 1) / multiple * multiple);
+}
+void* or_throw(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
 }
 
 }  // namespace
 
-std::size_t support::allocations() { return count; }
+size_t allocations::count() { return total; }
 
-// The other forms of new and delete call these.
-void* operator new(std::size_t size) { return take(size, alignof(std::max_align_t)); }
-void* operator new(std::size_t size, std::align_val_t alignment) {
-  return take(size, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* block) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t) noexcept { std::free(block); }
-void operator delete(void* block, std::align_val_t) noexcept { std::free(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { std::free(block); }
+// Every form: those of the sanitizers do not forward to the plain ones, as the standard's do.
+void* operator new(size_t n) { return or_throw(take(n)); }
+void* operator new[](size_t n) { return or_throw(take(n)); }
+void* operator new(size_t n, align_val_t a) { return or_throw(take(n, a)); }
+void* operator new[](size_t n, align_val_t a) { return or_throw(take(n, a)); }
+void* operator new(size_t n, const nothrow_t&) noexcept { return take(n); }
+void* operator new[](size_t n, const nothrow_t&) noexcept { return take(n); }
+void* operator new(size_t n, align_val_t a, const nothrow_t&) noexcept { return take(n, a); }
+void* operator new[](size_t n, align_val_t a, const nothrow_t&) noexcept { return take(n, a); }
+
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, const nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }

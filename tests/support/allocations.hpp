@@ -1,10 +1,11 @@
-// Counts the calls of operator new, aligned ones included, by this thread. The program that uses it
-// compiles support/allocations.cpp.
+// Counts calls of operator new in the whole program; link support/allocations.cpp to use it.
+// Memory that Eigen or C code takes with malloc is not counted.
 #pragma once
 #include <cstddef>
 
-namespace support {
+namespace allocations {
 
-std::size_t allocations();
+// Since the program started, on all threads.
+std::size_t count();
 
-}  // namespace support
+}  // namespace allocations

@@ -45,7 +45,7 @@ class ThreadPool final : public Executor {
     require_config(size >= 1, "ThreadPool", "size", text(size), "at least 1");
     workers_.reserve(static_cast<std::size_t>(size - 1));
     for (Index i = 1; i < size; ++i)
-      workers_.emplace_back([this](std::stop_token stop) { work(stop); });
+      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -68,7 +68,7 @@ class ThreadPool final : public Executor {
   }
 
  private:
-  void work(std::stop_token stop) {
+  void work(const std::stop_token& stop) {
     std::unique_lock lock(mutex_);
     while (wake_.wait(lock, stop, [this] { return task_ != nullptr && next_ < count_; }))
       take_tasks(lock);

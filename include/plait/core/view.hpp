@@ -55,14 +55,15 @@ class View3 {
         slot_stride_(slot_stride) {}
 
   // A row-major Eigen matrix or map [batch, dim] as one slot. The matrix must outlive the view;
-  // column-major matrices are refused at compile time (their rows are not contiguous).
+  // column-major matrices, their rows and maps with an inner stride are refused at compile time
+  // (their rows are not contiguous).
   template <class Derived>
   requires(std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> ||
            std::is_base_of_v<Eigen::MapBase<Derived, Eigen::ReadOnlyAccessors>, Derived>) &&
       std::same_as<typename Derived::Scalar, Scalar>&& std::is_const_v<T> View3(
           const Derived& matrix)
       : View3(matrix.data(), matrix.rows(), 1, matrix.cols(), matrix.outerStride(), 0) {
-    static_assert(bool(Derived::IsRowMajor), "plait reads row-major matrices: use plait::Matrix");
+    static_assert(rows_are_contiguous<Derived>, "plait reads row-major matrices: plait::Matrix");
   }
   template <class Derived>
   requires(std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> ||
@@ -70,7 +71,7 @@ class View3 {
       std::same_as<typename Derived::Scalar, Scalar> &&
       (!std::is_const_v<T>)View3(Derived& matrix)
       : View3(matrix.data(), matrix.rows(), 1, matrix.cols(), matrix.outerStride(), 0) {
-    static_assert(bool(Derived::IsRowMajor), "plait writes row-major matrices: use plait::Matrix");
+    static_assert(rows_are_contiguous<Derived>, "plait writes row-major matrices: plait::Matrix");
   }
 
   operator View3<const T>() const requires(!std::is_const_v<T>) {
@@ -127,6 +128,10 @@ class View3 {
   }
 
  private:
+  template <class Derived>
+  static constexpr bool rows_are_contiguous = bool(Derived::IsRowMajor) &&
+                                              int(Derived::InnerStrideAtCompileTime) == 1;
+
   T* data_ = nullptr;
   Index batch_ = 0;
   Index slots_ = 0;

@@ -28,7 +28,7 @@ struct SuiteOptions {
   std::uint64_t seed = 1;  // of x, dy and what accumulated gradients start from
   double tolerance = 0;    // where the order of summation differs; 0: 64 units of rounding · batch
   Executor* executor = nullptr;                      // null: concurrent calls are not tried
-  std::function<std::size_t()> count_allocations{};  // so far, by this thread; empty: not tried
+  std::function<std::size_t()> count_allocations{};  // so far; empty: not tried
 };
 
 // A clause that a layer breaks.

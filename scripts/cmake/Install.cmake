@@ -12,7 +12,7 @@ else()
 endif()
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${package_dir})
 
-configure_package_config_file(cmake/plaitConfig.cmake.in plaitConfig.cmake
+configure_package_config_file(scripts/cmake/plaitConfig.cmake.in plaitConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(plaitConfigVersion.cmake COMPATIBILITY SameMinorVersion

@@ -1,0 +1,68 @@
+// Model: a trunk, its towers and their numbers, as one value.
+//
+//   logits = towers(trunk(x))              x [B, S, D], logits [B, 1, Σ_t C_t]
+//
+// Copies are independent models with equal numbers. Scoring reads a model through a const reference
+// and may do so from any number of threads; training changes its values and needs it alone.
+// Parameters: mtl_arch.* (trunk) and task_modules.* (towers), the state_dict keys of the
+// reference's CentralTaskArch.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "plait/core/layer.hpp"
+#include "plait/core/params.hpp"
+#include "plait/core/random.hpp"
+#include "plait/layers/mlp.hpp"
+#include "plait/layers/sequential.hpp"
+#include "plait/layers/towers.hpp"
+
+namespace plait {
+
+template <Layer Trunk_, Body TowerBody_ = MLP<typename Trunk_::Scalar>>
+class Model {
+ public:
+  using Trunk = Trunk_;
+  using Scalar = typename Trunk::Scalar;
+  using TowersLayer = Towers<Scalar, TowerBody_>;
+  using Network = Sequential<Trunk, TowersLayer>;
+
+  // Builds the network and draws its starting numbers from the seed. Equal seeds give equal models
+  // on every compiler. Throws ConfigError for sizes that cannot be built.
+  Model(const typename Trunk::Config& trunk, const typename TowersLayer::Config& towers,
+        std::uint64_t seed)
+      : Model(ParamTable(), trunk, towers, seed) {}
+
+  const Network& network() const { return network_; }
+  const Trunk& trunk() const { return network_.template layer<0>(); }
+  const TowersLayer& towers() const { return network_.template layer<1>(); }
+  const ParamTable& table() const { return values_.table(); }
+  ParamBuffer<Scalar>& values() { return values_; }
+  const ParamBuffer<Scalar>& values() const { return values_; }
+
+  Shape in_shape() const { return network_.in_shape(); }
+  Shape out_shape() const { return network_.out_shape(); }
+  Index num_tasks() const { return towers().num_tasks(); }
+
+ private:
+  Model(ParamTable&& table, const typename Trunk::Config& trunk,
+        const typename TowersLayer::Config& towers, std::uint64_t seed)
+      : network_(build(table, trunk, towers)),
+        values_(std::make_shared<const ParamTable>(std::move(table))) {
+    Random random(seed);
+    initialise(values_, random);
+  }
+
+  static Network build(ParamTable& table, const typename Trunk::Config& trunk,
+                       const typename TowersLayer::Config& towers) {
+    Trunk built(table, "mtl_arch", trunk);
+    TowersLayer built_towers(table, "task_modules", built.out_shape(), towers);
+    return Network(std::move(built), std::move(built_towers));
+  }
+
+  Network network_;
+  ParamBuffer<Scalar> values_;
+};
+
+}  // namespace plait

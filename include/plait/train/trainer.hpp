@@ -1,0 +1,172 @@
+// Trainer: one step of training, forward, loss, backward and optimizer, in bounded memory.
+//
+// A batch is cut into row tiles that run depth-first through the whole network, forward and
+// backward, before the next tile starts; only the gradient outlives a tile. Activations therefore
+// take O(tile_rows) memory whatever the batch, and stay in cache. No layer reduces over the batch
+// and the loss normalises over all of it, so the summed gradients are those of the whole batch.
+//
+// Tiles are dealt to a fixed number of lanes, each with its own gradient; lanes are summed in
+// order. With an executor lanes run on its threads: the result depends on the number of lanes,
+// never on the number of threads or their timing.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/core/parallel.hpp"
+#include "plait/core/params.hpp"
+#include "plait/core/scratch.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/losses/multi_task_loss.hpp"
+#include "plait/optim/optimizer.hpp"
+
+namespace plait {
+
+struct TrainerOptions {
+  OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
+  Index tile_rows = 128;            // rows that run through the network at a time
+  Index lanes = 1;                  // partial gradients; at least the number of threads
+  Executor* executor = nullptr;     // whose threads run the lanes; null: the caller's alone
+  bool check_finite = true;         // refuse inputs with NaN or infinity
+};
+
+// Trains `model`, which must outlive the trainer and must not be used by others during a step. Not
+// thread-safe. Allocates in the first step of each batch size that is larger than any before, never
+// otherwise.
+template <class ModelType, class Rule>
+class Trainer {
+ public:
+  using Scalar = typename ModelType::Scalar;
+
+  // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
+  // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
+  Trainer(ModelType& model, std::vector<Head> heads, Rule rule, TrainerOptions options = {})
+      : model_(&model),
+        loss_(std::move(heads)),
+        optimizer_(model.values().shared_table(), std::move(rule), options.optimizer),
+        options_(std::move(options)),
+        task_losses_(static_cast<std::size_t>(loss_.num_tasks()), 0.0) {
+    require_config(loss_.num_tasks() == model.num_tasks(), "Trainer", "heads",
+                   text(loss_.num_tasks()), text(model.num_tasks(), ", one per task"));
+    for (Index t = 0; t < model.num_tasks(); ++t) {
+      const Index width = loss_.heads()[static_cast<std::size_t>(t)].width();
+      require_config(width == model.towers().outputs(t), "Trainer", text("head ", t),
+                     text(width, " logits"), text(model.towers().outputs(t), " as its tower"));
+    }
+    require_config(options_.tile_rows >= 1, "Trainer", "tile_rows", text(options_.tile_rows),
+                   "at least 1");
+    require_config(options_.lanes >= 1, "Trainer", "lanes", text(options_.lanes), "at least 1");
+    lanes_.resize(static_cast<std::size_t>(options_.lanes), Lane(model.values().shared_table()));
+  }
+
+  // One step on a batch; returns the total loss before it. x [B, S, D]; labels [B, 1, T]; mask
+  // [B, 1, T] and weights [B, 1, 1] may be empty (all valid, all 1). Matrices with one row per
+  // sample convert. Throws ShapeError or ValueError for data that does not fit; the model is then
+  // unchanged. An empty batch changes nothing and returns 0.
+  double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
+              View3<const Scalar> weights = {}) {
+    const double loss = compute_gradient(x, {labels, mask, weights});
+    if (x.batch() > 0) optimizer_.step(model_->values(), gradient());
+    return loss;
+  }
+
+  // The first half of a step: total loss and gradient() at the model's values, which stay as they
+  // are.
+  double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
+    check(x, targets);
+    loss_.normaliser(targets, normaliser_);
+    const Index tiles = (x.batch() + options_.tile_rows - 1) / options_.tile_rows;
+    const Index lanes = std::clamp(tiles, Index{1}, options_.lanes);
+    const auto run_lane = [&](Index i) {
+      lanes_[static_cast<std::size_t>(i)].run(*model_, loss_, x, targets, normaliser_,
+                                              options_.tile_rows, tiles * i / lanes,
+                                              tiles * (i + 1) / lanes);
+    };
+    if (options_.executor != nullptr) {
+      options_.executor->run(lanes, run_lane);
+    } else {
+      for (Index i = 0; i < lanes; ++i) run_lane(i);
+    }
+    sum_lanes(static_cast<std::size_t>(lanes));
+    return loss_.total(task_losses_);
+  }
+
+  // Of the last step: the gradient of the total loss, and each task's own loss.
+  const ParamBuffer<Scalar>& gradient() const { return lanes_.front().gradient; }
+  std::span<const double> task_losses() const { return task_losses_; }
+
+  const MultiTaskLoss<Scalar>& loss() const { return loss_; }
+  Optimizer<Scalar, Rule>& optimizer() { return optimizer_; }
+  const Optimizer<Scalar, Rule>& optimizer() const { return optimizer_; }
+
+ private:
+  // What one thread needs to run tiles.
+  struct Lane {
+    ParamBuffer<Scalar> gradient;
+    typename ModelType::Network::Workspace workspace;
+    Scratch scratch;
+    Tensor<Scalar> logits;   // [tile, 1, C]
+    Tensor<Scalar> dlogits;  // [tile, 1, C]
+    std::vector<double> task_losses;
+
+    explicit Lane(std::shared_ptr<const ParamTable> table) : gradient(std::move(table)) {}
+
+    void run(const ModelType& model, const MultiTaskLoss<Scalar>& loss, View3<const Scalar> x,
+             const Targets<Scalar>& targets, std::span<const double> normaliser, Index tile_rows,
+             Index first_tile, Index last_tile) {
+      gradient.set_zero();
+      task_losses.assign(normaliser.size(), 0.0);
+      for (Index tile = first_tile; tile < last_tile; ++tile) {
+        const Index first = tile * tile_rows;
+        const Index rows = std::min(tile_rows, x.batch() - first);
+        const View3<const Scalar> input = x.rows(first, rows);
+        logits.resize(rows, 1, loss.width());
+        dlogits.resize(rows, 1, loss.width());
+        model.network().forward(model.values(), input, logits, workspace, scratch);
+        loss.evaluate(logits, targets.rows(first, rows), normaliser, dlogits, task_losses);
+        model.network().backward(model.values(), input, logits, dlogits, {}, workspace, gradient,
+                                 scratch);
+      }
+    }
+  };
+
+  void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+    const Shape expected = model_->in_shape();
+    if (x.shape() != expected)
+      throw ShapeError("Trainer", "x", text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
+                       text("[batch, ", expected.slots, ", ", expected.dim, "]"));
+    loss_.check(targets, x.batch());
+    if (!options_.check_finite) return;
+    for (Index s = 0; s < x.slots(); ++s)
+      if (!x.of_slot(s).allFinite())
+        throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
+  }
+
+  void sum_lanes(std::size_t lanes) {
+    Lane& total = lanes_.front();
+    for (std::size_t i = 1; i < lanes; ++i) {
+      const auto from = lanes_[i].gradient.flat();
+      const auto to = total.gradient.flat();
+      std::transform(to.begin(), to.end(), from.begin(), to.begin(), std::plus<Scalar>());
+      for (std::size_t t = 0; t < task_losses_.size(); ++t)
+        total.task_losses[t] += lanes_[i].task_losses[t];
+    }
+    std::copy(total.task_losses.begin(), total.task_losses.end(), task_losses_.begin());
+  }
+
+  ModelType* model_;
+  MultiTaskLoss<Scalar> loss_;
+  Optimizer<Scalar, Rule> optimizer_;
+  TrainerOptions options_;
+  std::vector<Lane> lanes_;
+  std::vector<double> normaliser_;
+  std::vector<double> task_losses_;
+};
+
+}  // namespace plait

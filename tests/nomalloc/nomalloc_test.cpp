@@ -1,0 +1,118 @@
+// Nothing allocates after the first call, at production sizes: counted by a replaced operator new
+// and by Eigen's own hook.
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "plait/optim/adam.hpp"
+#include "plait/serve/scoring_context.hpp"
+#include "plait/train/trainer.hpp"
+#include "support/catch.hpp"
+#include "support/data.hpp"
+#include "support/models.hpp"
+
+namespace {
+
+std::atomic<long> allocations{0};
+std::atomic<long> allocated_bytes{0};
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  ++allocations;
+  allocated_bytes += static_cast<long>(bytes);
+  const std::size_t rounded = (std::max(bytes, std::size_t{1}) + alignment - 1) / alignment;
+  if (void* p = std::aligned_alloc(alignment, rounded * alignment)) return p;
+  throw std::bad_alloc();
+}
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+
+using namespace plait;
+
+namespace {
+
+constexpr models::Sizes production{
+    .input_dim = 256, .num_tasks = 3, .first = 256, .second = 128, .tower = 64};
+constexpr Index batch = 512;
+
+// Allocations during a call. Eigen's hook aborts the test through its assertion.
+template <class F>
+long count_allocations(const F& f) {
+  const long before = allocations;
+  Eigen::internal::set_is_malloc_allowed(false);
+  f();
+  Eigen::internal::set_is_malloc_allowed(true);
+  return allocations - before;
+}
+
+}  // namespace
+
+TEST_CASE("the counters count") {
+  CHECK(count_allocations([] { delete new int(1); }) == 1);
+  const long before = allocations;
+  AlignedVector<float> aligned(100);
+  CHECK(allocations == before + 1);
+}
+
+TEST_CASE("training and scoring allocate nothing after the first call") {
+  const auto x = data::normal<float>(batch, production.input_dim, 1);
+  const auto labels = data::binary<float>(batch, production.num_tasks, 2);
+  const auto mask = data::binary<float>(batch, production.num_tasks, 3);
+  models::for_each_trunk<float>(production, [&]<class T>(const char* name, std::type_identity<T>,
+                                                         const typename T::Config& config) {
+    INFO(name);
+    auto model = models::make<T>(config, production);
+    Trainer trainer(model, data::binary_heads(production.num_tasks), Adam{},
+                    {.optimizer = {.clip_norm = 1.0}, .lanes = 2});
+    trainer.step(x, labels, mask);
+    CHECK(count_allocations([&] {
+            trainer.step(x, labels, mask);
+            trainer.step(x, labels);
+          }) == 0);
+
+    ScoringContext context(model);
+    Matrix<float> logits(batch, production.num_tasks);
+    CHECK(count_allocations([&] { context.score(x, logits); }) == 0);
+    const auto one = View3<const float>(x).rows(0, 1);
+    CHECK(count_allocations([&] { context.score(one, View3<float>(logits).rows(0, 1)); }) == 0);
+  });
+}
+
+TEST_CASE("double precision allocates nothing either") {
+  const auto x = data::normal<double>(batch, production.input_dim, 1);
+  const auto labels = data::binary<double>(batch, production.num_tasks, 2);
+  auto model = models::make<AdaTT<double>>({.input_dim = production.input_dim,
+                                            .num_tasks = production.num_tasks,
+                                            .levels = production.levels(),
+                                            .task_experts = {2},
+                                            .shared_experts = 3},
+                                           production);
+  Trainer trainer(model, data::binary_heads(production.num_tasks), Adam{});
+  trainer.step(x, labels);
+  CHECK(count_allocations([&] { trainer.step(x, labels); }) == 0);
+}
+
+TEST_CASE("a training step's memory does not grow with the batch") {
+  const models::Sizes sizes;
+  const auto bytes = [&](Index rows) {
+    auto model = models::make<AdaTT<float>>(
+        {.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
+        sizes);
+    const auto x = data::normal<float>(rows, sizes.input_dim, 1);
+    const auto labels = data::binary<float>(rows, sizes.num_tasks, 2);
+    Trainer trainer(model, data::binary_heads(sizes.num_tasks), Adam{});
+    const long before = allocated_bytes;
+    trainer.step(x, labels);
+    return allocated_bytes - before;
+  };
+  CHECK(bytes(65536) == bytes(128));
+}

@@ -1,0 +1,221 @@
+// Trainer: tiles, lanes, threads, errors, and the gradient of the whole model.
+#include "plait/train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "plait/optim/adam.hpp"
+#include "plait/optim/sgd.hpp"
+#include "support/catch.hpp"
+#include "support/data.hpp"
+#include "support/models.hpp"
+
+using namespace plait;
+
+namespace {
+
+using Trunk = AdaTT<double>;
+constexpr models::Sizes sizes{};
+
+Model<Trunk> small_model(std::uint64_t seed = 1) {
+  return models::make<Trunk>({.input_dim = sizes.input_dim,
+                              .num_tasks = sizes.num_tasks,
+                              .levels = sizes.levels(),
+                              .task_experts = {2},
+                              .shared_experts = 1},
+                             sizes, seed);
+}
+
+struct Batch {
+  Matrix<double> x, labels, mask, weights;
+};
+
+Batch make_batch(Index rows, std::uint64_t seed = 5) {
+  Batch batch{data::normal<double>(rows, sizes.input_dim, seed),
+              data::binary<double>(rows, sizes.num_tasks, seed + 1),
+              data::binary<double>(rows, sizes.num_tasks, seed + 2),
+              data::normal<double>(rows, 1, seed + 3).cwiseAbs()};
+  return batch;
+}
+
+double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.flat().size(); ++i)
+    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
+  return worst;
+}
+
+bool equal_bits(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
+  return std::ranges::equal(a.flat(), b.flat());
+}
+
+}  // namespace
+
+TEST_CASE("the gradient does not depend on the tiles") {
+  auto model = small_model();
+  const Batch batch = make_batch(150);
+  const Targets<double> targets{batch.labels, batch.mask, batch.weights};
+  Trainer whole(model, data::binary_heads(3), Sgd{.learning_rate = 0.1}, {.tile_rows = 150});
+  const double loss = whole.compute_gradient(batch.x, targets);
+  for (const Index tile_rows : {1, 7, 64, 149, 1000}) {
+    Trainer tiled(model, data::binary_heads(3), Sgd{.learning_rate = 0.1},
+                  {.tile_rows = tile_rows});
+    CHECK(std::abs(tiled.compute_gradient(batch.x, targets) - loss) < 1e-14);
+    CHECK(difference(tiled.gradient(), whole.gradient()) < 1e-14);
+  }
+}
+
+TEST_CASE("the gradient is that of the loss") {
+  auto model = small_model();
+  const Batch batch = make_batch(9);
+  const Targets<double> targets{batch.labels, batch.mask, batch.weights};
+  const std::vector<Head> heads{
+      {.weight = 0.5}, {.kind = HeadKind::regression, .weight = 2}, {.pos_weight = 3}};
+  Trainer trainer(model, heads, Sgd{.learning_rate = 0.1}, {.tile_rows = 4});
+  trainer.compute_gradient(batch.x, targets);
+  const auto gradient = trainer.gradient();
+  const double step = 1e-5;
+  for (const auto& entry : model.table().entries()) {
+    const auto numbers = model.values().of(entry.id);
+    for (std::size_t i = 0; i < numbers.size(); ++i) {
+      const double value = numbers[i];
+      numbers[i] = value + step;
+      const double above = trainer.compute_gradient(batch.x, targets);
+      numbers[i] = value - step;
+      const double below = trainer.compute_gradient(batch.x, targets);
+      numbers[i] = value;
+      INFO(entry.name << "[" << i << "]");
+      CHECK(std::abs((above - below) / (2 * step) - gradient.of(entry.id)[i]) < 1e-8);
+    }
+  }
+}
+
+TEST_CASE("steps are bitwise equal for every number of threads") {
+  const Batch batch = make_batch(300);
+  const auto train = [&](Executor* executor) {
+    auto model = small_model();
+    Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 1e-2},
+                    {.tile_rows = 16, .lanes = 4, .executor = executor});
+    for (int i = 0; i < 10; ++i) trainer.step(batch.x, batch.labels, batch.mask);
+    return model.values();
+  };
+  const auto alone = train(nullptr);
+  CHECK(equal_bits(alone, train(nullptr)));
+  for (const Index threads : {1, 2, 3, 8}) {
+    ThreadPool pool(threads);
+    CHECK(equal_bits(alone, train(&pool)));
+  }
+}
+
+TEST_CASE("every architecture learns labels that its inputs determine") {
+  Batch batch = make_batch(64);
+  batch.labels = (batch.x.leftCols(3).array() > 0).cast<double>();
+  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
+                                                     const typename T::Config& config) {
+    INFO(name);
+    auto model = models::make<T>(config, sizes);
+    Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 2e-2});
+    const double first = trainer.step(batch.x, batch.labels);
+    double last = first;
+    for (int i = 0; i < 300; ++i) last = trainer.step(batch.x, batch.labels);
+    CHECK(last < 0.5 * first);
+  });
+}
+
+TEST_CASE("a model is a value: training a copy leaves the original") {
+  const Batch batch = make_batch(20);
+  auto model = small_model();
+  const auto before = model.values();
+  auto copy = model;
+  Trainer trainer(copy, data::binary_heads(3), Adam{});
+  trainer.step(batch.x, batch.labels);
+  CHECK(equal_bits(model.values(), before));
+  CHECK_FALSE(equal_bits(copy.values(), before));
+  model = copy;
+  CHECK(equal_bits(model.values(), copy.values()));
+}
+
+TEST_CASE("equal seeds give equal models, others do not") {
+  CHECK(equal_bits(small_model(3).values(), small_model(3).values()));
+  CHECK_FALSE(equal_bits(small_model(3).values(), small_model(4).values()));
+}
+
+TEST_CASE("a task without a valid label gets no gradient; without any, none moves") {
+  auto model = small_model();
+  Batch batch = make_batch(20);
+  batch.mask.setOnes();
+  batch.mask.col(1).setZero();
+  batch.labels.col(1).setConstant(std::numeric_limits<double>::quiet_NaN());
+  Trainer trainer(model, data::binary_heads(3), Sgd{.learning_rate = 0.1});
+  CHECK(std::isfinite(trainer.step(batch.x, batch.labels, batch.mask)));
+  CHECK(trainer.task_losses()[1] == 0);
+  const auto& gradient = trainer.gradient();
+  CHECK(
+      std::ranges::all_of(gradient.of("task_modules.1.1.weight"), [](double g) { return g == 0; }));
+  CHECK(
+      std::ranges::any_of(gradient.of("task_modules.0.1.weight"), [](double g) { return g != 0; }));
+
+  const auto before = model.values();
+  batch.mask.setZero();
+  CHECK(trainer.step(batch.x, batch.labels, batch.mask) == 0);
+  CHECK(equal_bits(model.values(), before));
+}
+
+TEST_CASE("an empty batch changes nothing") {
+  auto model = small_model();
+  Trainer trainer(model, data::binary_heads(3), Adam{});
+  const Batch batch = make_batch(8);
+  trainer.step(batch.x, batch.labels);
+  const auto before = model.values();
+  const Matrix<double> none(0, sizes.input_dim), no_labels(0, 3);
+  CHECK(trainer.step(none, no_labels) == 0);
+  CHECK(equal_bits(model.values(), before));
+  CHECK(trainer.optimizer().steps() == 1);
+}
+
+TEST_CASE("wrong data is refused before anything is changed") {
+  auto model = small_model();
+  const auto before = model.values();
+  Trainer trainer(model, data::binary_heads(3), Adam{});
+  Batch batch = make_batch(4);
+  const Matrix<double> narrow = batch.x.leftCols(4);
+  CHECK_THROWS_WITH(trainer.step(narrow, batch.labels),
+                    "plait::Trainer: x: got [4, 1, 4], expected [batch, 1, 5]");
+  const Matrix<double> few = batch.labels.topRows(3);
+  CHECK_THROWS_AS(trainer.step(batch.x, few), ShapeError);
+  batch.labels(2, 1) = 2;
+  CHECK_THROWS_AS(trainer.step(batch.x, batch.labels), ValueError);
+  batch.labels(2, 1) = 1;
+  batch.x(1, 3) = std::numeric_limits<double>::infinity();
+  CHECK_THROWS_WITH(trainer.step(batch.x, batch.labels),
+                    "plait::Trainer: x: got NaN or infinity in slot 0, expected finite numbers");
+  CHECK(equal_bits(model.values(), before));
+  CHECK(trainer.optimizer().steps() == 0);
+}
+
+TEST_CASE("heads must fit the towers") {
+  auto model = small_model();
+  CHECK_THROWS_WITH(Trainer(model, data::binary_heads(2), Adam{}),
+                    "plait::Trainer: heads: got 2, expected 3, one per task");
+  CHECK_THROWS_WITH(
+      Trainer(model, {Head{}, Head{.kind = HeadKind::multiclass, .classes = 4}, Head{}}, Adam{}),
+      "plait::Trainer: head 1: got 4 logits, expected 1 as its tower");
+  CHECK_THROWS_AS(Trainer(model, data::binary_heads(3), Adam{}, {.tile_rows = 0}), ConfigError);
+  CHECK_THROWS_AS(Trainer(model, data::binary_heads(3), Adam{}, {.lanes = 0}), ConfigError);
+}
+
+TEST_CASE("multi-class and regression towers train beside binary ones") {
+  Model<Trunk> model({.input_dim = 5, .num_tasks = 3, .levels = {{6}}},
+                     {.hidden = {{}, {4}, {3, 2}}, .outputs = {1, 4, 1}}, 2);
+  CHECK(model.out_shape() == Shape{1, 6});
+  const std::vector<Head> heads{
+      {}, {.kind = HeadKind::multiclass, .classes = 4}, {.kind = HeadKind::regression}};
+  Trainer trainer(model, heads, Adam{.learning_rate = 1e-2});
+  Batch batch = make_batch(32);
+  for (Index b = 0; b < 32; ++b) batch.labels(b, 1) = static_cast<double>(b % 4);
+  const double first = trainer.step(batch.x, batch.labels);
+  double last = first;
+  for (int i = 0; i < 200; ++i) last = trainer.step(batch.x, batch.labels);
+  CHECK(last < 0.5 * first);
+}
