@@ -32,7 +32,7 @@ std::span<const Model> models() {
       {"ml-mmoe", "mmoe in levels", make_ml_mmoe},
       {"cgc", "experts of each task and shared ones, a gate per task", make_cgc},
       {"ple", "cgc in levels", make_ple},
-      {"adatt-sp", "experts of each task; gates see all, own ones count twice", make_adatt_sp},
+      {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", make_adatt_sp},
       {"adatt", "adatt-sp with shared experts", make_adatt},
   }};
   return list;

@@ -2,21 +2,28 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdio>
 
 #include "errors.hpp"
-#include "plait/core/error.hpp"
 
 namespace ranker {
 namespace {
 
-// CLI::Range lets NaN through, and PositiveNumber infinity.
+std::string shortest(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.12g", value);
+  return text;
+}
+
+// CLI::Range lets NaN through, and unsigned numbers take -1.
 CLI::Validator between(double low, double high) {
   return CLI::Validator(
       [low, high](std::string& text) {
         double value = 0;
         if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high)
           return std::string();
-        return plait::text("got ", text, ", expected a number from ", low, " to ", high);
+        return "got " + text + ", expected a number from " + shortest(low) + " to " +
+               shortest(high);
       },
       "");
 }
@@ -53,12 +60,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       "Trains multi-task ranking models on the same data and compares them in one table.\n"
       "The epoch with the best sum of validation AUC (R^2 for regression) is kept and tested.\n",
       "train_ranker");
-  app.footer(
-      model_list() +
-      "\nExamples:\n"
-      "  train_ranker                                       all models, synthetic data\n"
-      "  train_ranker --models single-task,mmoe,adatt --correlation 0.9 --seeds 1,2,3\n"
-      "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 --batch 1024");
+  app.footer(model_list() +
+             "\nExamples:\n"
+             "  train_ranker                                       all models, synthetic data\n"
+             "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+             "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
+             "      --batch 1024 --epochs 5");
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
 
@@ -104,8 +111,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--seeds", options.seeds,
                  "Seeds of weights and row order; several show mean and deviation")
       ->delimiter(',')
-      ->group("Training");
-  app.add_option("--threads", options.threads, "Threads; results do not depend on it")
+      ->group("Training")
+      ->check(between(0, many));
+  app.add_option("--threads", options.threads,
+                 "Threads, of which at most 8 are of use; results do not depend on it")
       ->group("Training")
       ->check(between(1, 1024));
 
@@ -127,7 +136,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Data")
       ->check(between(3, 1e6));
   app.add_option("--data-seed", options.synthetic.seed, "Synthetic: seed of the data")
-      ->group("Data");
+      ->group("Data")
+      ->check(between(0, many));
 
   app.add_option("--csv", options.csv, "Also write the table to this file, for programs")
       ->group("Output")

@@ -17,9 +17,9 @@ struct Options {
   std::vector<const Model*> models;
   Sizes sizes;
   Rule rule;
-  int epochs = 5;
-  Index batch = 512;
-  std::vector<std::uint64_t> seeds{1};
+  int epochs = 6;
+  Index batch = 128;
+  std::vector<std::uint64_t> seeds{1, 2, 3};
   Index threads = 1;
   std::string csv;  // empty: no file
 

@@ -11,7 +11,8 @@ std::string progress_line(const std::string& label, Index done, Index total, dou
                           int width, bool bar) {
   const double share = total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 1;
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  std::string tail = " " + fixed(100 * share, 0) + "%  ";
+  std::string tail(1, ' ');
+  tail += fixed(100 * share, 0) + "%  ";
   if (rate > 0)
     tail += grouped(static_cast<Index>(rate)) + " rows/s  " +
             duration(static_cast<double>(total - done) / rate) + " left";

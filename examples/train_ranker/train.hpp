@@ -11,8 +11,8 @@
 namespace ranker {
 
 struct Schedule {
-  int epochs = 5;
-  Index batch = 512;
+  int epochs = 6;
+  Index batch = 128;
   std::uint64_t seed = 1;  // of the order of the rows
 };
 

@@ -35,7 +35,7 @@ TEST_CASE("options: the defaults are all models on synthetic data") {
   CHECK(options.is_synthetic());
   CHECK(options.models.size() == ranker::models().size());
   CHECK(options.models.front()->name == ranker::baseline);
-  CHECK(options.seeds == std::vector<std::uint64_t>{1});
+  CHECK(options.seeds == std::vector<std::uint64_t>{1, 2, 3});
   CHECK(options.threads == 1);
   CHECK(options.rule.learning_rate == 1e-3);
 }
@@ -86,7 +86,7 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--correlation", "1.5"}, "--correlation: got 1.5, expected a number from 0 to 1"},
       {{"--optimizer", "lion"}, "--optimizer: got lion, expected adam, adamw, adagrad or sgd"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
-      {{"--seeds", "-1"}, "Could not convert: --seeds = -1"},
+      {{"--seeds", "-1"}, "--seeds: got -1, expected a number from 0 to 1000000000"},
   };
   for (const auto& [arguments, message] : cases) CHECK(error_of(arguments) == message);
   CHECK(error_of({"--frobnicate"}).find("--frobnicate") != std::string::npos);
