@@ -98,7 +98,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Models")
       ->check(between(0, many));
 
-  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad or sgd")->group("Training");
+  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
+      ->group("Training");
   app.add_option("--learning-rate", learning_rate, "Step size")
       ->group("Training")
       ->check(between(1e-12, 1e3));
