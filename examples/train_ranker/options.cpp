@@ -39,6 +39,13 @@ std::vector<const Model*> chosen(const std::vector<std::string>& names) {
   return result;
 }
 
+plait::Stitch stitch_start(const std::string& name) {
+  if (name == "near-identity") return plait::Stitch::near_identity;
+  if (name == "uniform") return plait::Stitch::uniform;
+  if (name == "ones") return plait::Stitch::ones;
+  throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
+}
+
 std::string model_list() {
   std::string list = "Models:\n";
   for (const Model& entry : models())
@@ -52,6 +59,7 @@ std::string model_list() {
 std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
   Options options;
   std::vector<std::string> names{"all"};
+  std::string stitch = "near-identity";
   std::string optimizer = "adam";
   double learning_rate = 1e-3;
   constexpr double many = 1e9;
@@ -97,6 +105,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
                  "Those of them that are shared (cgc, ple, adatt)")
       ->group("Models")
       ->check(between(0, many));
+
+  app.add_option("--stitch", stitch,
+                 "Cross-stitch matrices start near-identity, uniform (the reference) or ones")
+      ->group("Models");
 
   app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
       ->group("Training");
@@ -153,6 +165,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.models = chosen(names);
+  options.stitch = stitch_start(stitch);
   options.rule = Rule(optimizer, learning_rate);
   options.synthetic.validation_rows = options.synthetic.train_rows / 4;
   options.synthetic.test_rows = options.synthetic.train_rows / 2;
