@@ -6,6 +6,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -51,7 +52,8 @@ struct ParamEntry {
   Init init;
 };
 
-// The schema. Filled while layers are constructed, constant afterwards.
+// The schema. Filled while layers are constructed, constant afterwards. A layer whose constructor
+// throws may have added some of its parameters: start again with a fresh table.
 class ParamTable {
  public:
   // Both throw ConfigError for a name that is taken or a size below 1.
@@ -90,6 +92,9 @@ class ParamTable {
                    "sizes of at least 1");
     require_config(!by_name_.contains(name), "ParamTable", "name", "a second '" + name + "'",
                    "unique names");
+    constexpr Index largest = std::numeric_limits<Index>::max() / 2;
+    require_config(cols <= (largest - buffer_size_) / rows, "ParamTable", name,
+                   text(rows, " x ", cols), "a number of elements that can be counted");
     constexpr Index alignment = static_cast<Index>(buffer_alignment / sizeof(float));
     const ParamId id{static_cast<Index>(entries_.size()), buffer_size_, rows, cols};
     buffer_size_ += (id.size() + alignment - 1) / alignment * alignment;
@@ -102,6 +107,27 @@ class ParamTable {
   std::unordered_map<std::string, std::size_t> by_name_;
   Index buffer_size_ = 0;
 };
+
+// True when buffers over the two tables have the same names and shapes at the same places.
+inline bool same_schema(const std::shared_ptr<const ParamTable>& a,
+                        const std::shared_ptr<const ParamTable>& b) {
+  return a == b || std::ranges::equal(a->entries(), b->entries(),
+                                      [](const ParamEntry& x, const ParamEntry& y) {
+                                        return x.name == y.name && x.shape == y.shape;
+                                      });
+}
+
+// Throws ShapeError unless `got` has the schema that `where` was built for.
+inline void require_schema(const char* where, const char* argument,
+                           const std::shared_ptr<const ParamTable>& got,
+                           const std::shared_ptr<const ParamTable>& expected) {
+  if (same_schema(got, expected)) return;
+  const auto describe = [](const ParamTable& table) {
+    return text(table.entries().size(), " tensors, ", table.num_parameters(), " numbers");
+  };
+  throw ShapeError(where, argument, "a table of " + describe(*got),
+                   "the one it was built for, of " + describe(*expected));
+}
 
 // Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients.
 template <class T>
