@@ -1,0 +1,140 @@
+// safetensors files, read and written as streams: a tensor goes straight from the file to its
+// place, so a 4 GB file needs 4 GB.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <fstream>
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plait/io/dtype.hpp"
+#include "plait/io/error.hpp"
+#include "plait/io/safetensors_header.hpp"
+
+namespace plait {
+
+// Reads one file. Construction reads and checks the header; tensors are read on demand. A reader is
+// used by one thread at a time.
+class SafetensorsReader {
+ public:
+  // Throws FileError when the file cannot be read, FormatError when it is not a safetensors file.
+  explicit SafetensorsReader(const std::string& path)
+      : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path) {}
+
+  // From any seekable stream; `name` stands for the file in errors.
+  SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
+      : stream_(std::move(stream)), name_(std::move(name)) {
+    if (!*stream_) throw FileError(name_, "file", "none that can be opened", "a readable file");
+    stream_->seekg(0, std::ios::end);
+    const auto size = static_cast<std::int64_t>(stream_->tellg());
+    if (size < 0) throw FileError(name_, "file", "no size", "a file that can be searched");
+    const auto bytes = static_cast<std::uint64_t>(size);
+    if (bytes < 8) throw FormatError(name_, "file", text(bytes, " bytes"), "at least 8");
+    std::uint64_t header_bytes = 0;
+    read_at(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+    if (header_bytes > max_header_bytes || header_bytes > bytes - 8)
+      throw FormatError(name_, "header length", text(header_bytes),
+                        text("at most ", std::min(max_header_bytes, bytes - 8)));
+    std::string json(header_bytes, ' ');
+    read_at(8, std::as_writable_bytes(std::span(json)));
+    data_start_ = 8 + header_bytes;
+    header_ = parse_safetensors_header(json, bytes - data_start_, name_);
+  }
+
+  const SafetensorsHeader& header() const { return header_; }
+  const std::string& name() const { return name_; }
+
+  // The tensor's elements, row-major, converted to T (see dtype.hpp). `out` has count() elements.
+  template <class T>
+  void read(const TensorInfo& tensor, std::span<T> out) {
+    PLAIT_ASSERT(out.size() == tensor.count());
+    if (tensor.dtype == dtype_of<T>())
+      return read_at(data_start_ + tensor.begin, std::as_writable_bytes(out));
+    std::array<std::byte, 1 << 14> chunk;
+    const std::size_t width = info(tensor.dtype).size;
+    for (std::size_t first = 0; first < out.size(); first += chunk.size() / width) {
+      const std::size_t count = std::min(chunk.size() / width, out.size() - first);
+      read_at(data_start_ + tensor.begin + first * width, std::span(chunk).first(count * width));
+      convert(tensor.dtype, chunk.data(), count, out.data() + first);
+    }
+  }
+  template <class T>
+  std::vector<T> read(const TensorInfo& tensor) {
+    std::vector<T> out(tensor.count());
+    read(tensor, std::span<T>(out));
+    return out;
+  }
+
+ private:
+  void read_at(std::uint64_t position, std::span<std::byte> out) {
+    stream_->seekg(static_cast<std::streamoff>(position));
+    stream_->read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size()));
+    if (stream_->fail())
+      throw FileError(name_, text("bytes from ", position, " on"), "no data",
+                      text(out.size(), " bytes"));
+  }
+
+  std::unique_ptr<std::istream> stream_;
+  std::string name_;
+  std::uint64_t data_start_ = 0;
+  SafetensorsHeader header_;
+};
+
+// Collects tensors and writes them as one file, in the order in which they were added. Borrows
+// their numbers until write.
+class SafetensorsWriter {
+ public:
+  void add_metadata(std::string key, std::string value) {
+    header_.metadata.emplace_back(std::move(key), std::move(value));
+  }
+
+  // Throws ConfigError for a name that was added before or numbers that do not fill the shape.
+  template <class T>
+  void add(const std::string& name, std::vector<std::uint64_t> shape, std::span<const T> numbers) {
+    add_bytes(name, dtype_of<T>(), std::move(shape), std::as_bytes(numbers));
+  }
+  void add_bytes(const std::string& name, DType dtype, std::vector<std::uint64_t> shape,
+                 std::span<const std::byte> bytes) {
+    TensorInfo tensor{name, dtype, std::move(shape), end_, end_ + bytes.size()};
+    require_config(name != "__metadata__" && names_.insert(name).second, "SafetensorsWriter",
+                   "name", "'" + name + "' again", "a name of its own");
+    require_config(detail::tensor_bytes(tensor) == bytes.size(), "SafetensorsWriter", name,
+                   text(bytes.size(), " bytes"), "the bytes of its shape");
+    end_ = tensor.end;
+    header_.tensors.push_back(std::move(tensor));
+    data_.push_back(bytes);
+  }
+
+  const SafetensorsHeader& header() const { return header_; }
+  const std::vector<std::span<const std::byte>>& data() const { return data_; }
+
+  // Throws FileError, naming `name`, when the stream does not take all bytes.
+  void write(std::ostream& stream, const std::string& name) const {
+    const std::string json = write_safetensors_header(header_);
+    const std::uint64_t header_bytes = json.size();
+    put(stream, std::as_bytes(std::span(&header_bytes, 1)));
+    put(stream, std::as_bytes(std::span(json)));
+    for (const auto bytes : data_) put(stream, bytes);
+    stream.flush();
+    if (!stream) throw FileError(name, "file", "a failed write", "a file that can be written");
+  }
+
+ private:
+  static void put(std::ostream& stream, std::span<const std::byte> bytes) {
+    stream.write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+  }
+
+  SafetensorsHeader header_;
+  std::vector<std::span<const std::byte>> data_;
+  std::unordered_set<std::string> names_;
+  std::uint64_t end_ = 0;
+};
+
+}  // namespace plait
