@@ -2,6 +2,7 @@
 #include "plait/core/parallel.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <latch>
 #include <stdexcept>
 #include <thread>
@@ -68,6 +69,7 @@ TEST_CASE("callers from several threads wait for each other", "[parallel]") {
         int current = 0;
         if (!owner.compare_exchange_strong(current, mine) && current != mine) ++foreign;
         ++total;
+        std::this_thread::sleep_for(std::chrono::microseconds(10));  // lets another caller try
         if (--left == 0) owner = 0;
       };
       pool.run(8, task);

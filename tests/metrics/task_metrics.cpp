@@ -159,4 +159,7 @@ TEST_CASE("metrics refuse what does not fit the heads, before anything is added"
   for (const auto& metric : metrics.values()) CHECK(std::isnan(metric.value));
   CHECK_THROWS_MATCHES(TaskMetrics({}), plait::ConfigError,
                        Message("plait::TaskMetrics: heads: got none, expected at least one"));
+  CHECK_THROWS_MATCHES(metrics.merge(TaskMetrics({{}, {}, {}})), plait::ConfigError,
+                       Message("plait::TaskMetrics: merge: got metrics of other tasks, expected "
+                               "the same tasks"));
 }

@@ -23,6 +23,11 @@ inline void* counted(void* memory) {
   const auto unit = static_cast<std::size_t>(alignment);
   return detail::counted(std::aligned_alloc(unit, (size + unit) / unit * unit));
 }
+// AddressSanitizer has its own; elsewhere it would call the first one.
+[[gnu::noinline]] void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  ++new_calls;
+  return std::malloc(size ? size : 1);
+}
 [[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 [[gnu::noinline]] void operator delete(void* memory, std::align_val_t) noexcept {

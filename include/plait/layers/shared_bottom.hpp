@@ -28,7 +28,8 @@ class SharedBottom : public FusionStack<Expert_, MLP<Scalar_>> {
 
   // Throws ConfigError for sizes below 1.
   SharedBottom(ParamTable& table, const std::string& name, const Config& config)
-      : Base(table, {1, config.input_dim}, {route(name, config)}, {config.expert}, {{}}) {}
+      : Base(table, {1, config.input_dim}, {route(name, config)}, {config.expert},
+             GateConfigs<MLP<Scalar_>>(1)) {}
 
  private:
   static LevelRoute route(const std::string& name, const Config& config) {

@@ -5,6 +5,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <cmath>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <type_traits>

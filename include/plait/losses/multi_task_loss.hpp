@@ -18,6 +18,7 @@
 // Tiles in order give the same losses and gradients as one call, bit for bit.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <span>
 #include <utility>
 #include <vector>

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
+#include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/logistic.hpp"
@@ -62,10 +64,15 @@ class TaskMetrics {
       }
   }
 
-  // As if the other's batches had been added here; for one accumulator per thread. Both have the
-  // same heads.
+  // As if the other's batches had been added here; for one accumulator per thread. Throws
+  // ConfigError unless both have the same tasks.
   void merge(const TaskMetrics& other) {
-    PLAIT_ASSERT(tasks_.size() == other.tasks_.size());
+    require_config(std::ranges::equal(heads_, other.heads_,
+                                      [](const Head& a, const Head& b) {
+                                        return a.kind == b.kind && a.classes == b.classes &&
+                                               a.name == b.name;
+                                      }),
+                   "TaskMetrics", "merge", "metrics of other tasks", "the same tasks");
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
       tasks_[t].auc.merge(other.tasks_[t].auc);
       tasks_[t].log_loss.merge(other.tasks_[t].log_loss);

@@ -1,0 +1,39 @@
+#include "console.hpp"
+
+#include <utility>
+
+#include "format.hpp"
+#include "interrupt.hpp"
+
+namespace ranker {
+
+std::string epoch_line(std::span<const plait::Head> heads, const Epoch& epoch, int epochs) {
+  std::string line = "epoch " + std::to_string(epoch.number) + "/" + std::to_string(epochs) +
+                     "  loss " + fixed(epoch.loss, 4) + "  valid";
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    const char* metric = heads[t].kind == plait::HeadKind::binary ? " AUC " : " R2 ";
+    line += " " + heads[t].name + metric + fixed(epoch.validation[t].value(heads[t].kind), 4);
+  }
+  line += "  " + grouped(static_cast<Index>(epoch.rows_per_second)) + " rows/s";
+  return epoch.best ? line + " *" : line;
+}
+
+Console::Console(std::ostream& out, Progress& progress, const Dataset& data, std::string label,
+                 int epochs)
+    : out_(out), progress_(progress), data_(data), label_(std::move(label)), epochs_(epochs) {}
+
+void Console::begin_epoch(int number, Index rows) {
+  progress_.start(label_ + "epoch " + std::to_string(number) + "/" + std::to_string(epochs_), rows);
+}
+
+bool Console::rows_done(Index rows) {
+  progress_.update(rows);
+  return !Interrupt::requested();
+}
+
+void Console::end_epoch(const Epoch& epoch) {
+  progress_.clear();
+  out_ << label_ << epoch_line(data_.heads, epoch, epochs_) << std::endl;
+}
+
+}  // namespace ranker

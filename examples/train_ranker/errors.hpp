@@ -1,0 +1,17 @@
+// What ends the program with one line on stderr and exit code 2.
+#pragma once
+#include <stdexcept>
+
+namespace ranker {
+
+// Data that cannot be read; what() names the file and, where there is one, the line and the column.
+class DataError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// A command line that cannot be obeyed; what() names the option.
+class UsageError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace ranker

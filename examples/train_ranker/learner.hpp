@@ -1,0 +1,24 @@
+// A model and its trainer with the architecture's type erased, so that one training loop serves
+// all architectures and each is compiled in a file of its own.
+#pragma once
+#include "plait/core/view.hpp"
+
+namespace ranker {
+
+using plait::Index;
+
+class Learner {
+ public:
+  virtual ~Learner() = default;
+
+  virtual Index num_parameters() const = 0;
+  // One optimizer step on x [batch, 1, input], labels [batch, 1, task]; returns the batch's loss.
+  virtual double step(plait::View3<const float> x, plait::View3<const float> labels) = 0;
+  // Writes logits [batch, 1, task].
+  virtual void score(plait::View3<const float> x, plait::View3<float> logits) = 0;
+  // Remembers the present weights, and returns to the remembered ones.
+  virtual void keep() = 0;
+  virtual void restore() = 0;
+};
+
+}  // namespace ranker

@@ -1,0 +1,110 @@
+// train_ranker: trains multi-task models on one data set and compares them. See --help.
+#include <algorithm>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <optional>
+
+#include "census.hpp"
+#include "console.hpp"
+#include "errors.hpp"
+#include "format.hpp"
+#include "interrupt.hpp"
+#include "options.hpp"
+#include "plait/core/error.hpp"
+#include "report.hpp"
+#include "terminal.hpp"
+#include "text_file.hpp"
+
+namespace ranker {
+namespace {
+
+Dataset load(const Options& options) {
+  if (options.is_synthetic()) return synthetic_dataset(options.synthetic);
+  return census_dataset(read_census(*open_text(options.data), options.data), options.data);
+}
+
+void describe(const Dataset& data) {
+  const auto size = [](const auto& list) { return grouped(static_cast<Index>(list.size())); };
+  std::cout << data.description << ": " << size(data.train) << " training, "
+            << size(data.validation) << " validation and " << size(data.test) << " test rows, "
+            << data.features.input_dim() << " inputs\n\n";
+}
+
+// The results so far when Ctrl-C ends the training.
+std::vector<Result> train_all(const Options& options, const Dataset& data, LearnerConfig config) {
+  std::size_t widest = 0;
+  for (const Model* model : options.models) widest = std::max(widest, model->name.size());
+  const Terminal terminal = stderr_terminal();
+  Progress progress(std::cerr, terminal.interactive, terminal.width);
+
+  std::vector<Result> results;
+  for (const Model* model : options.models) {
+    Result result;
+    result.model = model->name;
+    for (const std::uint64_t seed : options.seeds) {
+      config.seed = seed;
+      const auto learner = model->make(config);
+      result.parameters = learner->num_parameters();
+      std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
+      if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
+      Console console(std::cout, progress, data, label, options.epochs);
+      const auto run =
+          train(*learner, data, {.epochs = options.epochs, .batch = options.batch, .seed = seed},
+                console);
+      if (!run) break;
+      result.runs.push_back(*run);
+    }
+    if (!result.runs.empty()) results.push_back(std::move(result));
+    if (Interrupt::requested()) break;
+  }
+  return results;
+}
+
+int run(int argc, const char* const* argv) {
+  const auto options = parse_options(argc, argv, std::cout);
+  if (!options) return 0;
+  // Opened for appending, which leaves an older table as it is until the new one is complete.
+  if (!options->csv.empty() && !std::ofstream(options->csv, std::ios::app))
+    throw UsageError("--csv: cannot write " + options->csv);
+  const Dataset data = load(*options);
+  std::optional<plait::ThreadPool> pool;
+  if (options->threads > 1) pool.emplace(options->threads);
+  const LearnerConfig config{.input_dim = data.features.input_dim(),
+                             .heads = data.heads,
+                             .sizes = options->sizes,
+                             .rule = options->rule,
+                             .executor = pool ? &*pool : nullptr};
+  // Sizes that do not fit the last model are reported now, not after the others have trained.
+  for (const Model* model : options->models) model->make(config);
+
+  Interrupt::watch();
+  describe(data);
+  const auto results = train_all(*options, data, config);
+
+  std::cout << '\n' << to_text(result_table(data.heads, results, std::string(baseline)));
+  std::cout
+      << "\nTest rows, weights of the best epoch. gain %: mean over tasks of the relative gain "
+         "over\n"
+      << baseline << ", in AUC (binary) or MSE (regression); positive is better.\n";
+  if (!options->csv.empty()) {
+    std::ofstream csv(options->csv, std::ios::binary);
+    csv << to_csv(result_csv(data.heads, results, std::string(baseline)));
+    if (!csv.flush()) throw UsageError("--csv: cannot write " + options->csv);
+  }
+  if (!Interrupt::requested()) return 0;
+  std::cout << "Interrupted: the table holds the runs that were finished.\n";
+  return 130;
+}
+
+}  // namespace
+}  // namespace ranker
+
+int main(int argc, char** argv) {
+  try {
+    return ranker::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "train_ranker: " << error.what() << '\n';
+    return 2;
+  }
+}

@@ -1,0 +1,14 @@
+#include "plait/layers/adatt.hpp"
+#include "trunk_learner.hpp"
+
+namespace ranker {
+
+std::unique_ptr<Learner> make_adatt_sp(const LearnerConfig& config) {
+  return make_learner<plait::AdaTTSp<float>>({.input_dim = config.input_dim,
+                                              .num_tasks = config.num_tasks(),
+                                              .levels = per_level(config.sizes),
+                                              .task_experts = config.experts_per_task(0)},
+                                             config);
+}
+
+}  // namespace ranker

@@ -1,0 +1,161 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+#include "errors.hpp"
+
+namespace ranker {
+namespace {
+
+std::string shortest(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.12g", value);
+  return text;
+}
+
+// CLI::Range lets NaN through, and unsigned numbers take -1.
+CLI::Validator between(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high)
+          return std::string();
+        return "got " + text + ", expected a number from " + shortest(low) + " to " +
+               shortest(high);
+      },
+      "");
+}
+
+std::vector<const Model*> chosen(const std::vector<std::string>& names) {
+  std::vector<const Model*> result;
+  for (const Model& entry : models()) {
+    const auto is_entry = [&](const std::string& name) {
+      return name == "all" || name == entry.name;
+    };
+    if (std::any_of(names.begin(), names.end(), is_entry)) result.push_back(&entry);
+  }
+  return result;
+}
+
+std::string model_list() {
+  std::string list = "Models:\n";
+  for (const Model& entry : models())
+    list += "  " + std::string(entry.name) + std::string(16 - entry.name.size(), ' ') +
+            std::string(entry.summary) + '\n';
+  return list;
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
+  Options options;
+  std::vector<std::string> names{"all"};
+  std::string optimizer = "adam";
+  double learning_rate = 1e-3;
+  constexpr double many = 1e9;
+
+  CLI::App app(
+      "Trains multi-task ranking models on the same data and compares them in one table.\n"
+      "The epoch with the best sum of validation AUC (R^2 for regression) is kept and tested.\n",
+      "train_ranker");
+  app.footer(model_list() +
+             "\nExamples:\n"
+             "  train_ranker                                       all models, synthetic data\n"
+             "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+             "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
+             "      --batch 1024 --epochs 5");
+  app.get_formatter()->column_width(34);
+  app.option_defaults()->always_capture_default();
+
+  app.add_option("--models", names, "Models to train, or all")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(CLI::Validator(
+          [](std::string& name) {
+            const bool known =
+                name == "all" || std::any_of(models().begin(), models().end(),
+                                             [&](const Model& e) { return e.name == name; });
+            return known ? std::string() : "unknown model '" + name + "'; --help lists them";
+          },
+          ""));
+  app.add_option("--levels", options.sizes.levels,
+                 "Width of each level; one-level models stack them in their experts")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--towers", options.sizes.towers, "Hidden widths of each task's tower")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--experts", options.sizes.experts,
+                 "Experts of one level, all tasks' and shared ones together")
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--shared-experts", options.sizes.shared_experts,
+                 "Those of them that are shared (cgc, ple, adatt)")
+      ->group("Models")
+      ->check(between(0, many));
+
+  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad or sgd")->group("Training");
+  app.add_option("--learning-rate", learning_rate, "Step size")
+      ->group("Training")
+      ->check(between(1e-12, 1e3));
+  app.add_option("--epochs", options.epochs, "Passes over the training rows")
+      ->group("Training")
+      ->check(between(1, 1e6));
+  app.add_option("--batch", options.batch, "Rows of one step")
+      ->group("Training")
+      ->check(between(1, many));
+  app.add_option("--seeds", options.seeds,
+                 "Seeds of weights and row order; several show mean and deviation")
+      ->delimiter(',')
+      ->group("Training")
+      ->check(between(0, many));
+  app.add_option("--threads", options.threads,
+                 "Threads, of which at most 8 are of use; results do not depend on it")
+      ->group("Training")
+      ->check(between(1, 1024));
+
+  app.add_option("--data", options.data,
+                 "synthetic, or a Census-Income (KDD) file of the UCI archive, plain or gzip")
+      ->group("Data");
+  app.add_option("--correlation", options.synthetic.correlation,
+                 "Synthetic: correlation of the tasks, 0 to 1")
+      ->group("Data")
+      ->check(between(0, 1));
+  app.add_option("--noise", options.synthetic.noise, "Synthetic: standard deviation of the noise")
+      ->group("Data")
+      ->check(between(0, 1e6));
+  app.add_option("--rows", options.synthetic.train_rows,
+                 "Synthetic: training rows; a quarter as many validate, half as many test")
+      ->group("Data")
+      ->check(between(100, many));
+  app.add_option("--inputs", options.synthetic.input_dim, "Synthetic: inputs of a row")
+      ->group("Data")
+      ->check(between(3, 1e6));
+  app.add_option("--data-seed", options.synthetic.seed, "Synthetic: seed of the data")
+      ->group("Data")
+      ->check(between(0, many));
+
+  app.add_option("--csv", options.csv, "Also write the table to this file, for programs")
+      ->group("Output")
+      ->always_capture_default(false);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    out << app.help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  options.models = chosen(names);
+  options.rule = Rule(optimizer, learning_rate);
+  options.synthetic.validation_rows = options.synthetic.train_rows / 4;
+  options.synthetic.test_rows = options.synthetic.train_rows / 2;
+  return options;
+}
+
+}  // namespace ranker

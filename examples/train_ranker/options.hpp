@@ -1,0 +1,32 @@
+// The command line.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "models.hpp"
+#include "synthetic.hpp"
+
+namespace ranker {
+
+struct Options {
+  std::string data = "synthetic";  // or a census file
+  SyntheticConfig synthetic;
+  std::vector<const Model*> models;
+  Sizes sizes;
+  Rule rule;
+  int epochs = 6;
+  Index batch = 128;
+  std::vector<std::uint64_t> seeds{1, 2, 3};
+  Index threads = 1;
+  std::string csv;  // empty: no file
+
+  bool is_synthetic() const { return data == "synthetic"; }
+};
+
+// Nothing when help was asked for, which is then written to `out`. Throws UsageError.
+std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out);
+
+}  // namespace ranker

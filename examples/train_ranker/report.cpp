@@ -1,0 +1,146 @@
+#include "report.hpp"
+
+#include <cmath>
+#include <cstdio>
+#include <functional>
+#include <limits>
+
+#include "format.hpp"
+#include "plait/metrics/mtl_gain.hpp"
+
+namespace ranker {
+namespace {
+
+using Number = std::function<double(const Run&)>;
+
+struct Metric {
+  std::string name;
+  int digits = 4;
+  Number number;
+};
+
+// What both tables show of a run, in order of their columns.
+std::vector<Metric> test_metrics(std::span<const plait::Head> heads) {
+  std::vector<Metric> metrics;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    if (heads[t].kind == plait::HeadKind::binary) {
+      metrics.push_back(
+          {heads[t].name + " AUC", 4, [t](const Run& run) { return run.test[t].auc; }});
+      metrics.push_back({heads[t].name + " NE", 4, [t](const Run& run) { return run.test[t].ne; }});
+    } else {
+      metrics.push_back(
+          {heads[t].name + " MSE", 4, [t](const Run& run) { return run.test[t].mse; }});
+    }
+  }
+  return metrics;
+}
+
+Spread over_runs(const Result& result, const Number& number) {
+  std::vector<double> numbers;
+  for (const Run& run : result.runs) numbers.push_back(number(run));
+  return spread(numbers);
+}
+
+double mean_seconds(const Result& result) {
+  return over_runs(result, [](const Run& run) { return run.seconds_per_epoch; }).mean;
+}
+double mean_rate(const Result& result) {
+  return over_runs(result, [](const Run& run) { return run.rows_per_second; }).mean;
+}
+
+// NaN when the baseline was not trained.
+double gain_over(std::span<const plait::Head> heads, const Result& result,
+                 std::span<const Result> results, const std::string& baseline) {
+  for (const Result& candidate : results)
+    if (candidate.model == baseline) return gain(heads, result, candidate);
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+std::string exact(double value) {
+  if (std::isnan(value)) return "nan";
+  char text[32];
+  std::snprintf(text, sizeof text, "%.9g", value);
+  return text;
+}
+
+}  // namespace
+
+Spread spread(std::span<const double> numbers) {
+  const auto count = static_cast<double>(numbers.size());
+  Spread result;
+  for (const double number : numbers) result.mean += number / count;
+  for (const double number : numbers)
+    result.deviation += (number - result.mean) * (number - result.mean);
+  result.deviation = numbers.size() < 2 ? std::numeric_limits<double>::quiet_NaN()
+                                        : std::sqrt(result.deviation / (count - 1));
+  return result;
+}
+
+double gain(std::span<const plait::Head> heads, const Result& result, const Result& baseline) {
+  std::vector<double> multi;
+  std::vector<double> single;
+  std::vector<plait::Better> better;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    const bool binary = heads[t].kind == plait::HeadKind::binary;
+    const Number number = [t, binary](const Run& run) {
+      return binary ? run.test[t].auc : run.test[t].mse;
+    };
+    const double ours = over_runs(result, number).mean;
+    const double theirs = over_runs(baseline, number).mean;
+    if (std::isnan(ours) || std::isnan(theirs)) continue;
+    multi.push_back(ours);
+    single.push_back(theirs);
+    better.push_back(binary ? plait::Better::higher : plait::Better::lower);
+  }
+  return 100 * plait::delta_m(multi, single, better);
+}
+
+Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
+                   const std::string& baseline) {
+  const auto metrics = test_metrics(heads);
+  Table table;
+  table.header = {"model", "parameters"};
+  for (const Metric& metric : metrics) table.header.push_back(metric.name);
+  table.header.insert(table.header.end(), {"gain %", "s/epoch", "rows/s"});
+  for (const Result& result : results) {
+    std::vector<std::string> row{result.model, grouped(result.parameters)};
+    for (const Metric& metric : metrics) {
+      const Spread s = over_runs(result, metric.number);
+      row.push_back(fixed(s.mean, metric.digits) +
+                    (std::isnan(s.deviation) ? "" : " ± " + fixed(s.deviation, metric.digits)));
+    }
+    row.push_back(signed_fixed(gain_over(heads, result, results, baseline), 2));
+    row.push_back(fixed(mean_seconds(result), 2));
+    row.push_back(grouped(static_cast<Index>(mean_rate(result))));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,
+                 const std::string& baseline) {
+  const auto metrics = test_metrics(heads);
+  Table table;
+  table.header = {"model", "parameters", "seeds"};
+  for (const Metric& metric : metrics) {
+    table.header.push_back(metric.name);
+    table.header.push_back(metric.name + " deviation");
+  }
+  table.header.insert(table.header.end(), {"gain percent", "seconds per epoch", "rows per second"});
+  for (const Result& result : results) {
+    std::vector<std::string> row{result.model, std::to_string(result.parameters),
+                                 std::to_string(result.runs.size())};
+    for (const Metric& metric : metrics) {
+      const Spread s = over_runs(result, metric.number);
+      row.push_back(exact(s.mean));
+      row.push_back(exact(s.deviation));
+    }
+    row.push_back(exact(gain_over(heads, result, results, baseline)));
+    row.push_back(exact(mean_seconds(result)));
+    row.push_back(exact(mean_rate(result)));
+    table.rows.push_back(std::move(row));
+  }
+  return table;
+}
+
+}  // namespace ranker

@@ -1,0 +1,39 @@
+// The results of all models as one table.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataset.hpp"
+#include "table.hpp"
+#include "train.hpp"
+
+namespace ranker {
+
+struct Result {
+  std::string model;
+  Index parameters = 0;
+  std::vector<Run> runs;  // one per seed
+};
+
+// Mean, and sample standard deviation (NaN for fewer than two numbers).
+struct Spread {
+  double mean = 0;
+  double deviation = 0;
+};
+Spread spread(std::span<const double> numbers);
+
+// plait::delta_m in percent, positive is better: the mean over tasks of the relative gain over the
+// baseline, in AUC for binary tasks and in MSE for regression, from the means over runs. Tasks
+// without a metric are left out.
+double gain(std::span<const plait::Head> heads, const Result& result, const Result& baseline);
+
+// For people: mean, and "±" deviation where there are several runs.
+Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
+                   const std::string& baseline);
+
+// For programs: every mean and deviation in a column of its own, nan where there is none.
+Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,
+                 const std::string& baseline);
+
+}  // namespace ranker

@@ -1,0 +1,50 @@
+// The training loop: epochs over shuffled rows, the best epoch kept, its weights tested.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dataset.hpp"
+#include "evaluate.hpp"
+#include "learner.hpp"
+
+namespace ranker {
+
+struct Schedule {
+  int epochs = 6;
+  Index batch = 128;
+  std::uint64_t seed = 1;  // of the order of the rows
+};
+
+struct Epoch {
+  int number = 0;   // from 1
+  double loss = 0;  // mean over the epoch's rows
+  std::vector<TaskScore> validation;
+  double total = 0;   // total_value(validation)
+  bool best = false;  // the largest total so far
+  double rows_per_second = 0;
+};
+
+// What the loop tells while it runs.
+class Monitor {
+ public:
+  virtual ~Monitor() = default;
+  virtual void begin_epoch(int number, Index rows) = 0;
+  // After every step; false ends the training.
+  virtual bool rows_done(Index rows) = 0;
+  virtual void end_epoch(const Epoch& epoch) = 0;
+};
+
+struct Run {
+  int best_epoch = 0;
+  std::vector<TaskScore> test;   // of the best epoch's weights
+  double seconds_per_epoch = 0;  // of training, without evaluation
+  double rows_per_second = 0;
+};
+
+// Trains, and tests the epoch with the largest total_value on the validation rows (the first of
+// equals). Nothing when the monitor ended it.
+std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& schedule,
+                         Monitor& monitor);
+
+}  // namespace ranker

@@ -1,0 +1,388 @@
+// Layer suite: the contract of core/layer.hpp, clause by clause, checked on any layer.
+//
+//   const auto report = plait::testing::check_layer(layer, theta);
+//   if (!report.passed()) ... report.text() ...
+//
+// The gradients' values are the business of gradcheck.hpp.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/core/parallel.hpp"
+#include "plait/testing/data.hpp"
+
+namespace plait::testing {
+
+struct SuiteOptions {
+  Index batch = 7;         // the largest one tried; at least 3
+  std::uint64_t seed = 1;  // of x, dy and what accumulated gradients start from
+  double tolerance = 0;    // where the order of summation differs; 0: 64 units of rounding · batch
+  Executor* executor = nullptr;                      // null: concurrent calls are not tried
+  std::function<std::size_t()> count_allocations{};  // so far; empty: not tried
+};
+
+// A clause that a layer breaks.
+struct Violation {
+  std::string clause;
+  std::string text;
+};
+
+struct SuiteReport {
+  std::vector<Violation> violations;
+
+  bool passed() const { return violations.empty(); }
+  bool breaks(const std::string& clause) const {
+    return std::any_of(violations.begin(), violations.end(),
+                       [&](const Violation& v) { return v.clause == clause; });
+  }
+  std::string text() const {
+    if (passed()) return "passed";
+    std::string result = "failed:";
+    for (const auto& violation : violations)
+      result += "\n  " + violation.clause + ": " + violation.text;
+    return result;
+  }
+};
+
+// Numbers in a view with gaps after every row, slot and sample, and around the whole. The gaps hold
+// one value; whoever reads or writes beyond a row's end is found out.
+template <class Scalar>
+class Gapped {
+ public:
+  Gapped(Index batch, Shape shape, Scalar gap)
+      : shape_(shape),
+        batch_(batch),
+        slot_stride_(shape.dim + 3),
+        batch_stride_(shape.slots * slot_stride_ + 5),
+        gap_(gap),
+        storage_(static_cast<std::size_t>(2 * margin + batch * batch_stride_), gap) {}
+
+  View3<Scalar> view() {
+    return {
+        storage_.data() + margin, batch_, shape_.slots, shape_.dim, batch_stride_, slot_stride_};
+  }
+  void fill(Scalar value) {
+    for_each([&](Scalar& number) { number = value; });
+  }
+  std::vector<Scalar> contents() {
+    std::vector<Scalar> result;
+    for_each([&](const Scalar& number) { result.push_back(number); });
+    return result;
+  }
+  // Compared bit by bit, since the gap may be NaN.
+  bool gaps_intact() const {
+    Gapped expected = *this;
+    std::fill(expected.storage_.begin(), expected.storage_.end(), gap_);
+    Gapped found = *this;
+    found.fill(gap_);
+    return std::memcmp(found.storage_.data(), expected.storage_.data(),
+                       storage_.size() * sizeof(Scalar)) == 0;
+  }
+
+ private:
+  static constexpr Index margin = 16;
+
+  template <class F>
+  void for_each(const F& f) {
+    const auto all = view();
+    for (Index b = 0; b < all.batch(); ++b)
+      for (Index s = 0; s < all.slots(); ++s)
+        for (Index d = 0; d < all.dim(); ++d) f(all(b, s, d));
+  }
+
+  Shape shape_;
+  Index batch_;
+  Index slot_stride_;
+  Index batch_stride_;
+  Scalar gap_;
+  std::vector<Scalar> storage_;
+};
+
+template <Layer L>
+class LayerSuite {
+ public:
+  using Scalar = typename L::Scalar;
+  using Workspace = typename L::Workspace;
+
+  LayerSuite(const L& layer, const ParamBuffer<Scalar>& theta, const SuiteOptions& options)
+      : layer_(layer), theta_(theta), options_(options), random_(options.seed) {
+    PLAIT_ASSERT(options.batch >= 3);
+    if (options_.tolerance == 0)
+      options_.tolerance = 64.0 * static_cast<double>(std::numeric_limits<Scalar>::epsilon()) *
+                           static_cast<double>(options.batch);
+  }
+
+  SuiteReport run() {
+    if (!shapes()) return report_;
+    for (const Index batch : {Index{0}, Index{1}, Index{3}, options_.batch}) calls(batch);
+    tiles();
+    reuse();
+    copies();
+    if (options_.count_allocations) allocations();
+    if (options_.executor != nullptr) concurrency();
+    return report_;
+  }
+
+ private:
+  static constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  static constexpr Scalar canary = Scalar(-8765.4375);
+
+  // What one forward and backward produce.
+  struct Result {
+    Tensor<Scalar> y;
+    Tensor<Scalar> dx;
+    ParamBuffer<Scalar> grad;
+  };
+  struct Batch {
+    Tensor<Scalar> x;
+    Tensor<Scalar> dy;
+  };
+
+  void require(bool condition, const std::string& clause, const std::string& text) {
+    if (!condition) report_.violations.push_back({clause, text});
+  }
+  void require_close(std::span<const Scalar> got, std::span<const Scalar> expected,
+                     const std::string& clause, const std::string& what) {
+    const double error = distance(got, expected);
+    require(error <= options_.tolerance, clause,
+            text(what, " differs by ", error, ", tolerance ", options_.tolerance));
+  }
+  static bool same_bits(std::span<const Scalar> a, std::span<const Scalar> b) {
+    return a.size() == b.size() &&
+           (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
+  }
+  static bool has_nan(std::span<const Scalar> numbers) {
+    return std::any_of(numbers.begin(), numbers.end(), [](Scalar v) { return std::isnan(v); });
+  }
+  static std::span<const Scalar> numbers(const ParamBuffer<Scalar>& buffer) {
+    return buffer.flat();
+  }
+
+  Batch draw(Index batch) {
+    return {normal_tensor<Scalar>(batch, layer_.in_shape(), random_),
+            normal_tensor<Scalar>(batch, layer_.out_shape(), random_)};
+  }
+  Result empty_result(Index batch) const {
+    const Shape in = layer_.in_shape();
+    const Shape out = layer_.out_shape();
+    return {Tensor<Scalar>(batch, out.slots, out.dim), Tensor<Scalar>(batch, in.slots, in.dim),
+            ParamBuffer<Scalar>(theta_.shared_table())};
+  }
+  void run_into(const L& layer, View3<const Scalar> x, View3<const Scalar> dy, Result& result,
+                Workspace& workspace, Scratch& scratch) const {
+    layer.forward(theta_.view(), x, result.y, workspace, scratch);
+    layer.backward(theta_.view(), x, result.y.view(), dy, result.dx, workspace, result.grad.view(),
+                   scratch);
+  }
+  Result run_once(const L& layer, View3<const Scalar> x, View3<const Scalar> dy) const {
+    Result result = empty_result(x.batch());
+    Workspace workspace;
+    Scratch scratch;
+    run_into(layer, x, dy, result, workspace, scratch);
+    return result;
+  }
+  void require_same(Result& got, Result& expected, const std::string& clause,
+                    const std::string& when) {
+    require(same_bits(flat(got.y), flat(expected.y)), clause, "y changes " + when);
+    require(same_bits(flat(got.dx), flat(expected.dx)), clause, "dx changes " + when);
+    require(same_bits(got.grad.flat(), expected.grad.flat()), clause, "grad changes " + when);
+  }
+
+  bool shapes() {
+    const Shape in = layer_.in_shape();
+    const Shape out = layer_.out_shape();
+    require(in.slots >= 1 && in.dim >= 1, "shapes", text("in_shape ", in.slots, " x ", in.dim));
+    require(out.slots >= 1 && out.dim >= 1, "shapes",
+            text("out_shape ", out.slots, " x ", out.dim));
+    return report_.passed();
+  }
+
+  // The clauses on single calls, on views with gaps.
+  void calls(Index batch) {
+    const std::string at = text(" at batch ", batch);
+    Gapped<Scalar> x(batch, layer_.in_shape(), nan);
+    Gapped<Scalar> dy(batch, layer_.out_shape(), nan);
+    Gapped<Scalar> y(batch, layer_.out_shape(), canary);
+    Gapped<Scalar> dx(batch, layer_.in_shape(), canary);
+    fill_normal(x.view(), random_);
+    fill_normal(dy.view(), random_);
+    const auto x_before = x.contents();
+    const auto dy_before = dy.contents();
+    const ParamBuffer<Scalar> theta = theta_;
+    const ParamView<const Scalar> values = theta.view();
+    Workspace workspace;
+    Scratch scratch;
+
+    y.fill(nan);
+    layer_.infer(values, x.view(), y.view(), scratch);
+    const auto inferred = y.contents();
+    require(!has_nan(inferred), "y is overwritten", "NaN in y after infer" + at);
+    y.fill(nan);
+    layer_.forward(values, x.view(), y.view(), workspace, scratch);
+    const auto recorded = y.contents();
+    require(same_bits(inferred, recorded), "forward equals infer", "y differs" + at);
+
+    const auto backward = [&](ParamBuffer<Scalar>& grad, View3<Scalar> input_gradient) {
+      layer_.backward(values, x.view(), y.view(), dy.view(), input_gradient, workspace, grad.view(),
+                      scratch);
+    };
+    ParamBuffer<Scalar> first(theta.shared_table());
+    dx.fill(nan);
+    backward(first, dx.view());
+    const auto dx_first = dx.contents();
+    require(!has_nan(dx_first), "dx is overwritten", "NaN in dx" + at);
+    require(!has_nan(numbers(first)), "no NaN", "NaN in grad" + at);
+    require(padding_is_zero(first), "padding stays zero", "written between tensors of grad" + at);
+    if (batch == 0)
+      require(same_bits(first.flat(), ParamBuffer<Scalar>(theta.shared_table()).flat()),
+              "batch 0 has no gradient", "grad is not zero");
+
+    ParamBuffer<Scalar> second(theta.shared_table());
+    dx.fill(nan);
+    backward(second, dx.view());
+    require(same_bits(dx.contents(), dx_first), "backward runs twice", "dx changes" + at);
+    require(same_bits(second.flat(), first.flat()), "backward runs twice", "grad changes" + at);
+
+    ParamBuffer<Scalar> without_dx(theta.shared_table());
+    backward(without_dx, {});
+    require(same_bits(without_dx.flat(), first.flat()), "dx may be empty", "grad changes" + at);
+
+    ParamBuffer<Scalar> accumulated(theta.shared_table());
+    ParamBuffer<Scalar> expected(theta.shared_table());
+    for (const auto& entry : theta.table().entries())
+      for (std::size_t i = 0; i < accumulated.of(entry.id).size(); ++i) {
+        accumulated.of(entry.id)[i] = static_cast<Scalar>(random_.normal());
+        expected.of(entry.id)[i] = accumulated.of(entry.id)[i] + first.of(entry.id)[i];
+      }
+    backward(accumulated, dx.view());
+    require_close(accumulated.flat(), expected.flat(), "grad is accumulated", "grad" + at);
+
+    require(same_bits(x.contents(), x_before) && x.gaps_intact(), "arguments are not changed",
+            "x is" + at);
+    require(same_bits(dy.contents(), dy_before) && dy.gaps_intact(), "arguments are not changed",
+            "dy is" + at);
+    require(same_bits(y.contents(), recorded), "arguments are not changed",
+            "y is, by backward" + at);
+    require(same_bits(theta.flat(), theta_.flat()), "arguments are not changed", "theta is" + at);
+    require(y.gaps_intact(), "nothing is written outside", "between the rows of y" + at);
+    require(dx.gaps_intact(), "nothing is written outside", "between the rows of dx" + at);
+  }
+
+  bool padding_is_zero(const ParamBuffer<Scalar>& buffer) const {
+    ParamBuffer<Scalar> rest = buffer;
+    for (const auto& entry : buffer.table().entries())
+      for (Scalar& number : rest.of(entry.id)) number = 0;
+    const auto all = numbers(rest);
+    return std::all_of(all.begin(), all.end(), [](Scalar v) { return v == 0; });
+  }
+
+  // Row tiles of a batch give the rows of y and dx, and sum to grad.
+  void tiles() {
+    const Index batch = options_.batch;
+    Batch data = draw(batch);
+    Result whole = run_once(layer_, data.x, data.dy);
+    Result tiled = empty_result(batch);
+    Workspace workspace;
+    Scratch scratch;
+    for (Index first = 0; first < batch; first += 3) {
+      const Index count = std::min(Index{3}, batch - first);
+      const View3<const Scalar> x = data.x.view().rows(first, count);
+      const View3<const Scalar> dy = data.dy.view().rows(first, count);
+      const View3<Scalar> y = tiled.y.view().rows(first, count);
+      layer_.forward(theta_.view(), x, y, workspace, scratch);
+      layer_.backward(theta_.view(), x, y, dy, tiled.dx.view().rows(first, count), workspace,
+                      tiled.grad.view(), scratch);
+    }
+    const std::string clause = "tiles of a batch give the whole";
+    require_close(flat(tiled.y), flat(whole.y), clause, "y");
+    require_close(flat(tiled.dx), flat(whole.dx), clause, "dx");
+    require_close(tiled.grad.flat(), whole.grad.flat(), clause, "grad");
+  }
+
+  // One workspace and scratch through a large, a small and a large batch.
+  void reuse() {
+    Workspace workspace;
+    Scratch scratch;
+    for (const Index batch : {options_.batch, Index{1}, options_.batch, Index{0}, Index{3}}) {
+      Batch data = draw(batch);
+      Result fresh = run_once(layer_, data.x, data.dy);
+      Result reused = empty_result(batch);
+      run_into(layer_, data.x, data.dy, reused, workspace, scratch);
+      require_same(reused, fresh, "workspace serves any batch",
+                   text("in a used workspace at batch ", batch));
+    }
+  }
+
+  // A copy works alone and after the original is gone.
+  void copies() {
+    Batch data = draw(3);
+    Result expected = run_once(layer_, data.x, data.dy);
+    std::optional<L> original(layer_);
+    const L copy(*original);
+    original.reset();
+    Result got = run_once(copy, data.x, data.dy);
+    require_same(got, expected, "copies are equal", "in a copy");
+  }
+
+  void allocations() {
+    Workspace workspace;
+    Scratch scratch;
+    bool warm = false;
+    for (const Index batch : {options_.batch, options_.batch, Index{3}, Index{1}, Index{0}}) {
+      Batch data = draw(batch);
+      Result result = empty_result(batch);
+      const std::size_t before = options_.count_allocations();
+      layer_.infer(theta_.view(), data.x, result.y, scratch);
+      run_into(layer_, data.x, data.dy, result, workspace, scratch);
+      const std::size_t count = options_.count_allocations() - before;
+      require(!warm || count == 0, "no allocation once warm",
+              text(count, " at batch ", batch, " after a call at batch ", options_.batch));
+      warm = true;
+    }
+  }
+
+  void concurrency() {
+    constexpr Index lanes = 4;
+    Batch data = draw(options_.batch);
+    Result expected = run_once(layer_, data.x, data.dy);
+    std::vector<Result> results(lanes, empty_result(options_.batch));
+    auto task = [&](Index lane) {
+      Workspace workspace;
+      Scratch scratch;
+      Result& result = results[static_cast<std::size_t>(lane)];
+      for (int round = 0; round < 8; ++round) {
+        result.grad.set_zero();
+        layer_.infer(theta_.view(), data.x, result.y, scratch);
+        run_into(layer_, data.x, data.dy, result, workspace, scratch);
+      }
+    };
+    options_.executor->run(lanes, task);
+    for (auto& result : results)
+      require_same(result, expected, "concurrent calls are safe", "beside other threads");
+  }
+
+  const L& layer_;
+  const ParamBuffer<Scalar>& theta_;
+  SuiteOptions options_;
+  Random random_;
+  SuiteReport report_;
+};
+
+// Checks every clause. theta is over the table that the layer was built on.
+template <Layer L>
+SuiteReport check_layer(const L& layer, const ParamBuffer<typename L::Scalar>& theta,
+                        const SuiteOptions& options = {}) {
+  return LayerSuite<L>(layer, theta, options).run();
+}
+
+}  // namespace plait::testing

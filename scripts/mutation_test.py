@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""Proves that the tests can fail: seeds one defect at a time and requires them to catch it.
+
+Each entry of tests/mutation/mutations.json replaces one piece of text in a copy of include/. The
+check program, tests/mutation/target.cpp, must still compile and must fail when run; unmutated it
+must pass. Exits with 1 if a mutation survives, does not apply or does not compile.
+"""
+import argparse
+import concurrent.futures
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MUTATIONS = ROOT / "tests" / "mutation" / "mutations.json"
+TARGET = ROOT / "tests" / "mutation" / "target.cpp"
+
+# What the target takes from outside the library: compiled once for all mutations.
+PRECOMPILED = """#include <Eigen/Core>
+#include <condition_variable>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+"""
+
+
+def mutate(include, mutation):
+    """Applies a mutation in place. Raises ValueError when its text is not there as stated."""
+    path = include / mutation["file"]
+    source = path.read_text()
+    find = mutation["find"]
+    occurrences = source.count(find)
+    wanted = mutation.get("occurrence")
+    if wanted is None and occurrences != 1:
+        raise ValueError(f"found {occurrences} times, expected once")
+    if wanted is not None and not 1 <= wanted <= occurrences:
+        raise ValueError(f"occurrence {wanted} of {occurrences}")
+    start = -1
+    for _ in range(wanted or 1):
+        start = source.index(find, start + 1)
+    path.write_text(source[:start] + mutation["replace"] + source[start + len(find):])
+
+
+class Builder:
+    """Compiles and runs the target against a copy of include/."""
+
+    def __init__(self, compiler, eigen, work):
+        self.work = work
+        self.flags = ["-std=c++20", "-O0", "-isystem", eigen]
+        self.compiler = compiler
+        self.header = work / "precompiled.hpp"
+        self.header.write_text(PRECOMPILED)
+        # GCC and Clang both find precompiled.hpp.gch when told to include precompiled.hpp.
+        subprocess.run([compiler, *self.flags, "-x", "c++-header", str(self.header),
+                        "-o", f"{self.header}.gch"], check=True)
+
+    def verdict(self, mutation):
+        """One of passed, failed, not applied, not compiled; the details; and the seconds taken."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(dir=self.work) as directory:
+            outcome, details = self._verdict(pathlib.Path(directory), mutation)
+        return outcome, details, time.monotonic() - began
+
+    def _verdict(self, directory, mutation):
+        include = directory / "include"
+        shutil.copytree(ROOT / "include", include)
+        if mutation is not None:
+            try:
+                mutate(include, mutation)
+            except (ValueError, OSError) as error:
+                return "not applied", str(error)
+        program = directory / "target"
+        build = subprocess.run(
+            [self.compiler, *self.flags, "-include", str(self.header), f"-I{include}",
+             f"-I{ROOT / 'tests'}", str(TARGET), "-o", str(program), "-pthread"],
+            capture_output=True, text=True)
+        if build.returncode != 0:
+            return "not compiled", build.stderr.splitlines()[-1] if build.stderr else ""
+        try:
+            run = subprocess.run([str(program)], capture_output=True, text=True, timeout=300)
+        except subprocess.TimeoutExpired:
+            return "failed", "did not end within 300 s"
+        lines = run.stdout.splitlines()
+        return "passed" if run.returncode == 0 else "failed", " ".join(lines)[:90]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", metavar="ID", action="append", help="only this one; repeatable")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--compiler", default="c++")
+    parser.add_argument("--eigen", default="/usr/include/eigen3", help="directory of Eigen/Core")
+    arguments = parser.parse_args()
+
+    mutations = json.loads(MUTATIONS.read_text())
+    ids = [mutation["id"] for mutation in mutations]
+    if len(set(ids)) != len(ids):
+        sys.exit("mutations.json: ids are not unique")
+    if arguments.only:
+        unknown = set(arguments.only) - set(ids)
+        if unknown:
+            sys.exit(f"no mutation {', '.join(sorted(unknown))}")
+        mutations = [mutation for mutation in mutations if mutation["id"] in arguments.only]
+
+    caught = 0
+    with tempfile.TemporaryDirectory() as work:
+        builder = Builder(arguments.compiler, arguments.eigen, pathlib.Path(work))
+        outcome, details, seconds = builder.verdict(None)
+        print(f"{'(none)':42} {outcome:12} {seconds:5.1f} s  {details}", flush=True)
+        if outcome != "passed":
+            return 1
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            results = pool.map(builder.verdict, mutations)
+            for mutation, (outcome, details, seconds) in zip(mutations, results):
+                word = {"failed": "caught", "passed": "SURVIVED"}.get(outcome, outcome.upper())
+                caught += outcome == "failed"
+                print(f"{mutation['id']:42} {word:12} {seconds:5.1f} s  {details}", flush=True)
+    print(f"{caught} of {len(mutations)} mutations caught")
+    return 0 if caught == len(mutations) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+#include "models.hpp"
+
+#include <cmath>
+#include <set>
+#include <string>
+
+#include "errors.hpp"
+#include "plait/core/tensor.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using plait::Index;
+
+ranker::LearnerConfig config() {
+  ranker::LearnerConfig result;
+  result.input_dim = 4;
+  result.heads = {
+      {.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}, {.name = "buy"}};
+  result.sizes.levels = {8, 6};
+  result.sizes.towers = {5};
+  result.rule = ranker::Rule("adam", 1e-2);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("models: names are distinct and the baseline is first") {
+  std::set<std::string_view> names;
+  for (const auto& model : ranker::models()) names.insert(model.name);
+  CHECK(names.size() == ranker::models().size());
+  CHECK(ranker::models().front().name == ranker::baseline);
+}
+
+TEST_CASE("models: every model learns, and returns to the weights it kept") {
+  plait::Random random(5);
+  plait::Tensor<float> x(64, 1, 4);
+  plait::Tensor<float> labels(64, 1, 3);
+  plait::Tensor<float> kept(64, 1, 3);
+  plait::Tensor<float> later(64, 1, 3);
+  for (Index b = 0; b < 64; ++b) {
+    for (Index d = 0; d < 4; ++d) x.view()(b, 0, d) = static_cast<float>(random.normal());
+    const float z = x.view()(b, 0, 0);
+    labels.view()(b, 0, 0) = z > 0 ? 1.0f : 0.0f;
+    labels.view()(b, 0, 1) = z;
+    labels.view()(b, 0, 2) = z > 1 ? 1.0f : 0.0f;
+  }
+  for (const auto& model : ranker::models()) {
+    INFO(std::string(model.name));
+    const auto learner = model.make(config());
+    CHECK(learner->num_parameters() > 0);
+    const double first = learner->step(x, labels);
+    for (int i = 0; i < 60; ++i) learner->step(x, labels);
+    learner->keep();
+    learner->score(x, kept);
+    CHECK(learner->step(x, labels) < 0.7 * first);
+    learner->score(x, later);
+    CHECK_FALSE(later.view().of_slot(0) == kept.view().of_slot(0));
+    learner->restore();
+    learner->score(x, later);
+    CHECK(later.view().of_slot(0) == kept.view().of_slot(0));
+  }
+}
+
+TEST_CASE("models: experts that cannot be dealt out evenly are refused") {
+  auto uneven = config();
+  uneven.sizes.experts = 7;
+  for (const auto& model : ranker::models()) {
+    if (model.name != "ple" && model.name != "adatt-sp") continue;
+    CHECK_THROWS_AS(model.make(uneven), ranker::UsageError);
+  }
+  uneven.sizes.shared_experts = 4;
+  CHECK(uneven.experts_per_task(4) == 1);
+  CHECK_THROWS_WITH(uneven.experts_per_task(0),
+                    "--experts: got 7 with 0 shared, expected those and a multiple of 3 (the tasks "
+                    "share the rest evenly)");
+}

@@ -1,0 +1,135 @@
+#include "train.hpp"
+
+#include <cmath>
+#include <set>
+
+#include "support/catch.hpp"
+
+namespace {
+
+using plait::Index;
+using ranker::Dataset;
+
+// One binary and one regression task; input and regression label of row i are i.
+Dataset dataset() {
+  Dataset data;
+  data.heads = {{.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}};
+  data.features.dense.resize(20, 1);
+  data.features.hot.resize(20, 0);
+  data.labels.resize(20, 2);
+  for (Index row = 0; row < 20; ++row) {
+    data.features.dense(row, 0) = static_cast<float>(row);
+    data.labels(row, 0) = row % 2 == 0 ? 1.0f : 0.0f;
+    data.labels(row, 1) = static_cast<float>(row);
+    auto& part = row < 10 ? data.train : row < 15 ? data.validation : data.test;
+    part.push_back(row);
+  }
+  return data;
+}
+
+// Predicts perfectly when it has trained for `good` epochs of ten rows, and the opposite before and
+// after. Its one weight is the number of rows it has seen.
+class Scripted final : public ranker::Learner {
+ public:
+  explicit Scripted(int good) : good_(good) {}
+
+  Index num_parameters() const override { return 1; }
+  double step(plait::View3<const float> x, plait::View3<const float> labels) override {
+    CHECK(labels.batch() == x.batch());
+    for (Index b = 0; b < x.batch(); ++b) seen.insert(static_cast<Index>(x(b, 0, 0)));
+    batches.push_back(x.batch());
+    weight += static_cast<int>(x.batch());
+    return static_cast<double>(x.batch());
+  }
+  void score(plait::View3<const float> x, plait::View3<float> logits) override {
+    const float sign = weight == 10 * good_ ? 1.0f : -1.0f;
+    for (Index b = 0; b < x.batch(); ++b) {
+      const float row = x(b, 0, 0);
+      logits(b, 0, 0) = sign * (std::fmod(row, 2.0f) == 0 ? 1.0f : -1.0f);
+      logits(b, 0, 1) = sign * row;
+    }
+  }
+  void keep() override { kept_ = weight; }
+  void restore() override { weight = kept_; }
+
+  int weight = 0;
+  std::multiset<Index> seen;
+  std::vector<Index> batches;
+
+ private:
+  int good_;
+  int kept_ = 0;
+};
+
+class Recorder final : public ranker::Monitor {
+ public:
+  void begin_epoch(int number, Index rows) override {
+    CHECK(number == static_cast<int>(epochs.size()) + 1);
+    CHECK(rows == 10);
+  }
+  bool rows_done(Index) override { return --steps_left > 0; }
+  void end_epoch(const ranker::Epoch& epoch) override { epochs.push_back(epoch); }
+
+  int steps_left = 1000;
+  std::vector<ranker::Epoch> epochs;
+};
+
+}  // namespace
+
+TEST_CASE("train: the best epoch's weights are the ones tested") {
+  const Dataset data = dataset();
+  Scripted learner(2);
+  Recorder recorder;
+  const auto run = ranker::train(learner, data, {.epochs = 4, .batch = 4}, recorder);
+  REQUIRE(run);
+  CHECK(run->best_epoch == 2);
+  CHECK(learner.weight == 20);
+  CHECK(run->test[0].auc == 1.0);
+  CHECK(run->test[1].mse == 0.0);
+  CHECK(run->test[1].r2 == 1.0);
+
+  REQUIRE(recorder.epochs.size() == 4);
+  CHECK(recorder.epochs[0].best);
+  CHECK(recorder.epochs[1].best);
+  CHECK_FALSE(recorder.epochs[2].best);
+  CHECK(recorder.epochs[1].total == Approx(2));
+  CHECK(recorder.epochs[0].validation[0].auc == 0.0);
+}
+
+TEST_CASE("train: equal epochs keep the first") {
+  Scripted learner(100);
+  Recorder recorder;
+  const auto run = ranker::train(learner, dataset(), {.epochs = 3, .batch = 10}, recorder);
+  CHECK(run->best_epoch == 1);
+  CHECK(learner.weight == 10);
+}
+
+TEST_CASE("train: every epoch visits every training row once, and only those") {
+  Scripted learner(1);
+  Recorder recorder;
+  ranker::train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder);
+  CHECK(learner.batches == std::vector<Index>{4, 4, 2, 4, 4, 2, 4, 4, 2});
+  CHECK(learner.seen.size() == 30);
+  for (Index row = 0; row < 10; ++row) CHECK(learner.seen.count(row) == 3);
+  // Batches of 4, 4 and 2 rows with losses 4, 4 and 2, weighted by their rows.
+  CHECK(recorder.epochs[0].loss == Approx(3.6));
+}
+
+TEST_CASE("train: the monitor can end it") {
+  Scripted learner(1);
+  Recorder recorder;
+  recorder.steps_left = 5;
+  CHECK_FALSE(ranker::train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder));
+  CHECK(learner.batches.size() == 5);
+  CHECK(recorder.epochs.size() == 1);
+}
+
+TEST_CASE("evaluate: an AUC without both classes is left out of the total") {
+  Dataset data = dataset();
+  data.labels.col(0).setZero();
+  Scripted learner(0);  // good from the start
+  const auto scores = ranker::evaluate(learner, data, data.test);
+  CHECK(std::isnan(scores[0].auc));
+  CHECK(scores[1].r2 == 1.0);
+  CHECK(ranker::total_value(data.heads, scores) == 1.0);
+}

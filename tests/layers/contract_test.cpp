@@ -1,0 +1,98 @@
+// The whole contract of core/layer.hpp and the gradient check, on every layer in every shape.
+#include "layers/zoo.hpp"
+#include "plait/core/parallel.hpp"
+#include "plait/testing/gradcheck.hpp"
+#include "plait/testing/layer_suite.hpp"
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using plait::Index;
+using plait::ParamBuffer;
+using plait::Random;
+
+constexpr std::uint64_t seed = 20;
+
+ParamBuffer<double> random_parameters(const zoo::Specimen& specimen) {
+  ParamBuffer<double> theta(specimen.table);
+  Random random(seed);
+  initialise(theta, random);
+  return theta;
+}
+
+void check_contract(const std::vector<zoo::Specimen>& specimens) {
+  CHECK(specimens.size() >= 8);
+  plait::ThreadPool pool(3);
+  for (const auto& specimen : specimens) {
+    INFO(specimen.shape);
+    plait::testing::SuiteOptions options;
+    options.seed = seed;
+    options.executor = &pool;
+    options.count_allocations = allocations::count;
+    const auto report =
+        plait::testing::check_layer(specimen.layer, random_parameters(specimen), options);
+    INFO(report.text());
+    CHECK(report.passed());
+  }
+}
+
+void check_gradients(const std::vector<zoo::Specimen>& specimens) {
+  CHECK(specimens.size() >= 8);
+  for (const auto& specimen : specimens)
+    for (const Index batch : {Index{1}, Index{5}}) {
+      INFO(specimen.shape << ", batch " << batch);
+      Random random(seed);
+      const auto x =
+          plait::testing::normal_tensor<double>(batch, specimen.layer.in_shape(), random);
+      plait::testing::GradientOptions options;
+      options.tolerance = 1e-7;
+      const auto report = plait::testing::check_gradients(
+          specimen.layer, random_parameters(specimen), x.view(), options);
+      INFO(report.text());
+      CHECK(report.passed());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("contract: Linear") { check_contract(zoo::linears()); }
+TEST_CASE("contract: MLP") { check_contract(zoo::mlps()); }
+TEST_CASE("contract: Gate") { check_contract(zoo::gates()); }
+TEST_CASE("contract: ExpertBank") { check_contract(zoo::expert_banks()); }
+TEST_CASE("contract: SharedBottom") { check_contract(zoo::shared_bottoms()); }
+TEST_CASE("contract: SingleTask") { check_contract(zoo::single_tasks()); }
+TEST_CASE("contract: CrossStitch") { check_contract(zoo::cross_stitches()); }
+TEST_CASE("contract: MMoE") { check_contract(zoo::mmoes()); }
+TEST_CASE("contract: MLMMoE") { check_contract(zoo::ml_mmoes()); }
+TEST_CASE("contract: CGC") { check_contract(zoo::cgcs()); }
+TEST_CASE("contract: PLE") { check_contract(zoo::ples()); }
+TEST_CASE("contract: AdaTTSp") { check_contract(zoo::adatt_sps()); }
+TEST_CASE("contract: AdaTT") { check_contract(zoo::adatts()); }
+TEST_CASE("contract: AsymmetricSharing") { check_contract(zoo::asymmetric_sharings()); }
+TEST_CASE("contract: AsymmetricSharing with stop-gradient") {
+  check_contract(zoo::stopped_sharings());
+}
+TEST_CASE("contract: CustomizedSharing") { check_contract(zoo::customized_sharings()); }
+TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
+TEST_CASE("contract: Sequential") { check_contract(zoo::sequentials()); }
+
+// The stop-gradient is checked in stop_gradient_test.cpp: the layer's own finite differences would
+// see what it stops.
+TEST_CASE("gradients: Linear") { check_gradients(zoo::linears()); }
+TEST_CASE("gradients: MLP") { check_gradients(zoo::mlps()); }
+TEST_CASE("gradients: Gate") { check_gradients(zoo::gates()); }
+TEST_CASE("gradients: ExpertBank") { check_gradients(zoo::expert_banks()); }
+TEST_CASE("gradients: SharedBottom") { check_gradients(zoo::shared_bottoms()); }
+TEST_CASE("gradients: SingleTask") { check_gradients(zoo::single_tasks()); }
+TEST_CASE("gradients: CrossStitch") { check_gradients(zoo::cross_stitches()); }
+TEST_CASE("gradients: MMoE") { check_gradients(zoo::mmoes()); }
+TEST_CASE("gradients: MLMMoE") { check_gradients(zoo::ml_mmoes()); }
+TEST_CASE("gradients: CGC") { check_gradients(zoo::cgcs()); }
+TEST_CASE("gradients: PLE") { check_gradients(zoo::ples()); }
+TEST_CASE("gradients: AdaTTSp") { check_gradients(zoo::adatt_sps()); }
+TEST_CASE("gradients: AdaTT") { check_gradients(zoo::adatts()); }
+TEST_CASE("gradients: AsymmetricSharing") { check_gradients(zoo::asymmetric_sharings()); }
+TEST_CASE("gradients: CustomizedSharing") { check_gradients(zoo::customized_sharings()); }
+TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
+TEST_CASE("gradients: Sequential") { check_gradients(zoo::sequentials()); }

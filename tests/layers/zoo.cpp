@@ -1,0 +1,354 @@
+#include "layers/zoo.hpp"
+
+#include <utility>
+
+#include "plait/layers/adatt.hpp"
+#include "plait/layers/asymmetric.hpp"
+#include "plait/layers/cross_stitch.hpp"
+#include "plait/layers/customized_sharing.hpp"
+#include "plait/layers/expert_bank.hpp"
+#include "plait/layers/gate.hpp"
+#include "plait/layers/linear.hpp"
+#include "plait/layers/mlp.hpp"
+#include "plait/layers/mmoe.hpp"
+#include "plait/layers/ple.hpp"
+#include "plait/layers/sequential.hpp"
+#include "plait/layers/shared_bottom.hpp"
+#include "plait/layers/single_task.hpp"
+#include "plait/layers/towers.hpp"
+
+namespace zoo {
+
+using plait::Activation;
+using plait::Fusion;
+using plait::Index;
+using plait::ParamTable;
+using plait::Stitch;
+using Body = plait::MLP<double>;
+using plait::MLPConfig;
+using GateConfig = plait::GateConfig<Body>;
+
+namespace {
+
+// Smooth layers, so that every entry of a gradient is compared.
+MLPConfig smooth(std::vector<Index> dims) { return MLPConfig(std::move(dims), Activation::tanh); }
+
+const GateConfig warm{.temperature = 2.5};
+const GateConfig unbiased{.bias = false};
+const GateConfig hidden{.body = {{3}, Activation::silu}};
+const GateConfig deep{.body = {4, 3}, .bias = false, .temperature = 0.5};
+
+}  // namespace
+
+std::vector<Specimen> linears() {
+  std::vector<Specimen> result;
+  for (const auto& [in, out] : {std::pair<Index, Index>{1, 1}, {1, 5}, {5, 1}, {3, 4}, {8, 8}}) {
+    for (const bool bias : {true, false})
+      result.push_back(specimen(plait::text(in, " to ", out, bias ? "" : " without bias"),
+                                [in = in, out = out, bias](ParamTable& table) {
+                                  return plait::Linear<double>(table, "linear", in, out, bias);
+                                }));
+  }
+  return result;
+}
+
+std::vector<Specimen> mlps() {
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, Index in, const MLPConfig& config) {
+    result.push_back(
+        specimen(shape, [&](ParamTable& table) { return Body(table, "", in, config); }));
+  };
+  add("no layers", 4, {});
+  add("one unit", 1, {1});
+  add("identity", 3, {{4, 2}, Activation::identity});
+  add("relu", 3, {8, 5, 4});
+  add("leaky relu", 3, {{8, 5}, Activation::leaky_relu});
+  add("gelu", 3, {{5, 4, 2}, Activation::gelu});
+  add("gelu tanh", 3, {{5, 4, 2}, Activation::gelu_tanh});
+  add("silu", 3, {{5, 4, 2}, Activation::silu});
+  add("tanh", 3, {{5, 4, 2}, Activation::tanh});
+  add("sigmoid", 3, {{5, 4, 2}, Activation::sigmoid});
+  add("without bias", 4, {{6, 3}, Activation::relu, false});
+  add("wide", 17, {{33, 9}, Activation::tanh});
+  return result;
+}
+
+std::vector<Specimen> gates() {
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, Index in, Index weights,
+                       const GateConfig& config) {
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      return plait::Gate<Body>(table, "body", "gate", in, weights, config);
+    }));
+  };
+  add("plain", 4, 3, {});
+  add("one expert", 4, 1, {});
+  add("one input", 1, 5, {});
+  add("warm", 4, 3, warm);
+  add("cold", 3, 4, {.temperature = 0.25});
+  add("without bias", 4, 3, unbiased);
+  add("hidden layer", 4, 3, hidden);
+  add("deep, without bias, cold", 4, 3, deep);
+  add("many experts", 3, 18, {});
+  return result;
+}
+
+std::vector<Specimen> expert_banks() {
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, plait::Shape in, const std::vector<Index>& slots,
+                       const MLPConfig& config) {
+    std::vector<plait::ExpertRoute> routes;
+    for (const Index slot : slots) routes.push_back({plait::text("experts.", routes.size()), slot});
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      return plait::ExpertBank<Body>(table, routes, in, config);
+    }));
+  };
+  add("one expert", {1, 3}, {0}, {2});
+  add("all read slot 0", {1, 3}, {0, 0, 0}, {2});
+  add("each its own", {3, 4}, {0, 1, 2}, {5, 2});
+  add("two per slot", {2, 3}, {0, 0, 1, 1}, smooth({4}));
+  add("a slot unread", {3, 3}, {0, 2}, smooth({4}));
+  add("any order", {3, 3}, {2, 0, 1, 0}, smooth({4}));
+  add("identity experts", {2, 3}, {1, 0}, {});
+  add("deep", {1, 2}, {0, 0}, {3, 4, 3, 2});
+  add("gelu", {2, 3}, {0, 1}, {{4, 3}, Activation::gelu});
+  return result;
+}
+
+std::vector<Specimen> shared_bottoms() {
+  using L = plait::SharedBottom<double>;
+  return {
+      built<L>("one task", {3, 1, {4}}),
+      built<L>("two tasks", {3, 2, {4}}),
+      built<L>("many tasks", {2, 6, {3}}),
+      built<L>("deep", {3, 2, {5, 4, 3}}),
+      built<L>("no layers", {3, 2, {}}),
+      built<L>("silu", {3, 3, {{4, 2}, Activation::silu}}),
+      built<L>("without bias", {3, 2, {{4}, Activation::relu, false}}),
+      built<L>("one unit", {1, 2, {1}}),
+  };
+}
+
+std::vector<Specimen> single_tasks() {
+  using L = plait::SingleTask<double>;
+  return {
+      built<L>("one task", {3, 1, {4}}),
+      built<L>("two tasks", {3, 2, {4}}),
+      built<L>("many tasks", {2, 6, {3}}),
+      built<L>("deep", {3, 2, {5, 4, 3}}),
+      built<L>("no layers", {3, 2, {}}),
+      built<L>("gelu", {3, 3, {{4, 2}, Activation::gelu}}),
+      built<L>("without bias", {3, 2, {{4}, Activation::relu, false}}),
+      built<L>("one unit", {1, 2, {{1}, Activation::sigmoid}}),
+  };
+}
+
+std::vector<Specimen> cross_stitches() {
+  using L = plait::CrossStitch<double>;
+  return {
+      built<L>("one task", {3, 1, {{4}}}),
+      built<L>("two tasks", {3, 2, {{4}}}),
+      built<L>("three tasks, two levels", {3, 3, {{4}, {2}}}),
+      built<L>("three levels", {2, 2, {smooth({3}), smooth({4}), smooth({2})}}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 2}}}),
+      built<L>("uniform", {3, 3, {smooth({4}), smooth({2})}, Stitch::uniform}),
+      built<L>("ones", {3, 2, {smooth({4})}, Stitch::ones}),
+      built<L>("separate inputs", {3, 3, {{4}, {2}}, Stitch::near_identity, 0.7, true}),
+  };
+}
+
+std::vector<Specimen> mmoes() {
+  using L = plait::MMoE<double>;
+  return {
+      built<L>("two tasks, three experts", {3, 2, 3, {4}}),
+      built<L>("one task", {3, 1, 3, {4}}),
+      built<L>("one expert", {3, 2, 1, {4}}),
+      built<L>("one of each", {1, 1, 1, {1}}),
+      built<L>("more tasks than experts", {3, 5, 2, smooth({3})}),
+      built<L>("deep experts", {3, 2, 3, {5, 4}}),
+      built<L>("gate without bias", {3, 2, 3, smooth({4}), unbiased}),
+      built<L>("gate with a hidden layer", {3, 2, 3, smooth({4}), hidden}),
+      built<L>("gate with temperature", {3, 2, 3, smooth({4}), warm}),
+  };
+}
+
+std::vector<Specimen> ml_mmoes() {
+  using L = plait::MLMMoE<double>;
+  return {
+      built<L>("one level", {3, 2, 3, {{4}}}),
+      built<L>("two levels", {3, 2, 3, {{4}, {2}}}),
+      built<L>("three levels", {3, 2, 2, {smooth({3}), smooth({4}), smooth({2})}}),
+      built<L>("one task", {3, 1, 3, {smooth({4}), smooth({2})}}),
+      built<L>("one expert", {3, 2, 1, {smooth({4}), smooth({2})}}),
+      built<L>("more tasks than experts", {3, 4, 2, {smooth({4}), smooth({2})}}),
+      built<L>("deep experts", {3, 2, 2, {{4, 3}, {3, 2}}}),
+      built<L>("gates with hidden layers", {3, 2, 2, {smooth({4}), smooth({2})}, {hidden}}),
+      built<L>("a gate configuration per level",
+               {3, 2, 2, {smooth({4}), smooth({2})}, {unbiased, deep}}),
+  };
+}
+
+std::vector<Specimen> cgcs() {
+  using L = plait::CGC<double>;
+  return {
+      built<L>("one of each", {3, 2, {4}}),
+      built<L>("one task", {3, 1, {4}}),
+      built<L>("two own, two shared", {3, 2, smooth({4}), {2}, 2}),
+      built<L>("own experts per task", {3, 3, smooth({4}), {2, 1, 3}, 1}),
+      built<L>("no shared experts", {3, 2, smooth({4}), {2}, 0}),
+      built<L>("no shared, one own", {3, 2, smooth({4}), {1}, 0}),
+      built<L>("gate hidden, cold, without bias", {3, 2, smooth({4}), {1}, 2, deep}),
+      built<L>("separate inputs", {3, 2, {5, 4}, {2, 1}, 1, {}, true}),
+  };
+}
+
+std::vector<Specimen> ples() {
+  using L = plait::PLE<double>;
+  return {
+      built<L>("one level", {3, 2, {{4}}}),
+      built<L>("two levels", {3, 2, {{4}, {2}}}),
+      built<L>("three levels", {2, 2, {smooth({3}), smooth({4}), smooth({2})}, {2}, 1}),
+      built<L>("one task", {3, 1, {smooth({4}), smooth({2})}}),
+      built<L>("own experts per task", {3, 3, {smooth({4}), smooth({2})}, {2, 1, 3}, 2}),
+      built<L>("no shared experts", {3, 2, {smooth({4}), smooth({2})}, {2, 1}, 0}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 2}}}),
+      built<L>("a gate configuration per level",
+               {3, 2, {smooth({4}), smooth({2})}, {1}, 1, {hidden, unbiased}}),
+      built<L>("separate inputs",
+               {3, 2, {smooth({4}), smooth({2})}, {1, 2}, 1, {GateConfig{}}, true}),
+  };
+}
+
+std::vector<Specimen> adatt_sps() {
+  using L = plait::AdaTTSp<double>;
+  const std::vector<GateConfig> plain(1);
+  return {
+      built<L>("one level, unit weights", {3, 2, {{4}}}),
+      built<L>("two levels, unit weights", {3, 2, {{4}, {2}}}),
+      built<L>("two experts each", {3, 2, {smooth({4}), smooth({2})}, 2}),
+      built<L>("three levels", {2, 3, {smooth({3}), smooth({4}), smooth({2})}, 2}),
+      built<L>("one task", {3, 1, {smooth({4}), smooth({2})}, 2}),
+      built<L>("one task, one expert", {3, 1, {smooth({4})}, 1}),
+      built<L>("no residual", {3, 2, {smooth({4}), smooth({2})}, 2, false}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 2}}, 2}),
+      built<L>("a gate configuration per level",
+               {3, 2, {smooth({4}), smooth({2})}, 2, true, {warm, deep}}),
+      built<L>("separate inputs", {3, 2, {smooth({4}), smooth({2})}, 2, true, plain, true}),
+  };
+}
+
+std::vector<Specimen> adatts() {
+  using L = plait::AdaTT<double>;
+  const std::vector<GateConfig> plain(1);
+  return {
+      built<L>("unit weights", {3, 2, {{4}, {2}}}),
+      built<L>("one level", {3, 2, {smooth({4})}, {2}, 1}),
+      built<L>("own experts per task", {3, 2, {smooth({4}), smooth({2})}, {1, 2}, 2}),
+      built<L>("three levels", {2, 2, {smooth({3}), smooth({4}), smooth({2})}, {2}, 1}),
+      built<L>("one task", {3, 1, {smooth({4}), smooth({2})}, {2}, 1}),
+      built<L>("no shared experts", {3, 2, {smooth({4}), smooth({2})}, {2, 1}, 0}),
+      built<L>("no residual", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, false}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 2}}, {2}, 1}),
+      built<L>("hidden gates", {3, 2, {smooth({4}), smooth({2})}, {1}, 2, true, {hidden}}),
+      built<L>("separate inputs", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, true, plain, true}),
+  };
+}
+
+namespace {
+
+std::vector<Specimen> sharings(bool stop_gradient) {
+  using L = plait::AsymmetricSharing<double>;
+  std::vector<Specimen> result;
+  for (const auto& [fusion, name] :
+       {std::pair{Fusion::concat, "concat"}, {Fusion::sum, "sum"}, {Fusion::mean, "mean"}}) {
+    const auto add = [&, fusion = fusion, name = name](
+                         const std::string& shape, Index tasks, const MLPConfig& expert,
+                         const std::vector<std::vector<Index>>& sources) {
+      result.push_back(built<L>(plait::text(name, ", ", shape),
+                                {3, tasks, expert, sources, fusion, stop_gradient}));
+    };
+    add("one task", 1, smooth({4}), {{}});
+    add("one sees the other", 2, {4}, {{}, {0}});
+    add("each sees the other", 2, smooth({4}), {{1}, {0}});
+    add("a chain", 3, smooth({4}), {{}, {0}, {1}});
+    add("two sources, out of order", 3, smooth({2}), {{}, {}, {1, 0}});
+    add("nobody sees another", 3, smooth({3}), {{}, {}, {}});
+    add("deep", 2, {5, 4, 3}, {{1}, {}});
+    add("all see all", 3, smooth({3}), {{1, 2}, {2, 0}, {0, 1}});
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<Specimen> asymmetric_sharings() { return sharings(false); }
+std::vector<Specimen> stopped_sharings() { return sharings(true); }
+
+std::vector<Specimen> customized_sharings() {
+  using L = plait::CustomizedSharing<double>;
+  return {
+      built<L>("one task", {3, 1, {4}}),
+      built<L>("two tasks", {3, 2, {4}}),
+      built<L>("many tasks", {2, 6, smooth({3})}),
+      built<L>("deep", {3, 2, {5, 4, 3}}),
+      built<L>("no layers", {3, 2, {}}),
+      built<L>("silu", {3, 3, {{4, 2}, Activation::silu}}),
+      built<L>("without bias", {3, 2, {{4}, Activation::relu, false}}),
+      built<L>("one unit", {1, 2, {{1}, Activation::sigmoid}}),
+  };
+}
+
+std::vector<Specimen> towers() {
+  using L = plait::Towers<double>;
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, plait::Shape in, const L::Config& config) {
+    result.push_back(specimen(shape, [&](ParamTable& table) { return L(table, "", in, config); }));
+  };
+  add("linear heads", {2, 3}, {});
+  add("one task", {1, 3}, {{smooth({4})}, {1}});
+  add("one hidden layer", {2, 3}, {{{4}}, {1}});
+  add("deep", {2, 3}, {{smooth({4, 3})}, {1}});
+  add("hidden layers per task", {3, 3}, {{smooth({4}), {}, smooth({3, 2})}, {1}});
+  add("outputs per task", {3, 3}, {{smooth({4})}, {1, 3, 2}});
+  add("linear heads, several outputs", {2, 3}, {{{}}, {4}});
+  add("one input", {2, 1}, {{smooth({2})}, {2, 1}});
+  return result;
+}
+
+std::vector<Specimen> sequentials() {
+  using plait::Sequential;
+  using plait::Towers;
+  std::vector<Specimen> result;
+  // A trunk with towers on it, named as a model names them.
+  const auto add = [&]<class Trunk>(const std::string& shape, const typename Trunk::Config& trunk,
+                                    const Towers<double>::Config& heads,
+                                    std::type_identity<Trunk>) {
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      Trunk bottom(table, "mtl_arch", trunk);
+      Towers<double> top(table, "task_modules", bottom.out_shape(), heads);
+      return Sequential(std::move(bottom), std::move(top));
+    }));
+  };
+  const Towers<double>::Config one_hidden{{smooth({3})}, {1}};
+  const std::vector<MLPConfig> two_levels{smooth({4}), smooth({2})};
+  add("shared bottom", {3, 2, {4}}, {{{3}}, {1}},
+      std::type_identity<plait::SharedBottom<double>>());
+  add("MMoE", {3, 2, 3, smooth({4})}, one_hidden, std::type_identity<plait::MMoE<double>>());
+  add("PLE", {3, 2, two_levels}, one_hidden, std::type_identity<plait::PLE<double>>());
+  add("AdaTT-sp", {3, 2, two_levels, 2}, one_hidden, std::type_identity<plait::AdaTTSp<double>>());
+  add("AdaTT, linear heads", {3, 3, two_levels, {2, 1, 1}, 2}, {{{}}, {1, 2, 1}},
+      std::type_identity<plait::AdaTT<double>>());
+  add("customized sharing", {3, 2, smooth({4})}, one_hidden,
+      std::type_identity<plait::CustomizedSharing<double>>());
+  result.push_back(specimen(
+      "one layer", [](ParamTable& table) { return Sequential(Body(table, "a", 3, smooth({2}))); }));
+  result.push_back(specimen("three layers", [](ParamTable& table) {
+    Body first(table, "a", 3, smooth({4}));
+    plait::Linear<double> second(table, "b", 4, 5);
+    Body third(table, "c", 5, {2});
+    return Sequential(std::move(first), second, std::move(third));
+  }));
+  return result;
+}
+
+}  // namespace zoo
