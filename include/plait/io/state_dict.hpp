@@ -42,8 +42,9 @@ inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
 }  // namespace detail
 
 // Reads every parameter of `values`. Without a prefix all tensors of the file are expected to be
-// parameters; with one, all that start with it. Floating-point tensors convert: F64 rounds when
-// loaded into a float model, the others are exact. Throws FormatError listing every missing,
+// parameters; with one, all that start with it; tensors without elements (the reference keeps some
+// where AdaTT has no native-expert weights) are ignored. Floating-point tensors convert: F64 rounds
+// when loaded into a float model, the others are exact. Throws FormatError listing every missing,
 // unexpected and wrongly shaped tensor, or FileError; `values` are then as they were. Needs a
 // second copy of the numbers while it runs.
 template <class Scalar>
@@ -80,7 +81,8 @@ void load_state_dict(SafetensorsReader& file, ParamBuffer<Scalar>& values,
       complain("'" + name + "' of type " + std::string(info(tensor.dtype).name));
   }
   if (!options.allow_unexpected)
-    for (const auto& [name, unused] : by_name) complain("unexpected '" + name + "'");
+    for (const auto& [name, tensor] : by_name)
+      if (tensor->count() > 0) complain("unexpected '" + name + "'");
   if (!complaints.empty())
     throw FormatError(file.name(), "tensors", complaints, "the parameters of the model");
 
