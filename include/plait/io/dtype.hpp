@@ -39,6 +39,10 @@ inline constexpr std::array<DTypeInfo, 8> dtypes{{{DType::f64, "F64", 8},
 
 constexpr const DTypeInfo& info(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)]; }
 
+constexpr bool is_floating(DType dtype) {
+  return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
 inline std::optional<DType> parse_dtype(std::string_view name) {
   for (const auto& entry : dtypes)
     if (entry.name == name) return entry.dtype;

@@ -1,18 +1,19 @@
 // safetensors files, read and written as streams: a tensor goes straight from the file to its
 // place, so a 4 GB file needs 4 GB.
 #pragma once
-#include <array>
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <fstream>
 #include <istream>
 #include <memory>
-#include <ostream>
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "plait/io/atomic_file.hpp"
+#include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/safetensors_header.hpp"
@@ -51,17 +52,21 @@ class SafetensorsReader {
   const std::string& name() const { return name_; }
 
   // The tensor's elements, row-major, converted to T (see dtype.hpp). `out` has count() elements.
+  // With a checksum, the tensor's bytes go through it piece by piece while they are in cache.
   template <class T>
-  void read(const TensorInfo& tensor, std::span<T> out) {
+  void read(const TensorInfo& tensor, std::span<T> out, Checksum* checksum = nullptr) {
     PLAIT_ASSERT(out.size() == tensor.count());
-    if (tensor.dtype == dtype_of<T>())
-      return read_at(data_start_ + tensor.begin, std::as_writable_bytes(out));
-    std::array<std::byte, 1 << 14> chunk;
+    const bool direct = tensor.dtype == dtype_of<T>();
     const std::size_t width = info(tensor.dtype).size;
-    for (std::size_t first = 0; first < out.size(); first += chunk.size() / width) {
-      const std::size_t count = std::min(chunk.size() / width, out.size() - first);
-      read_at(data_start_ + tensor.begin + first * width, std::span(chunk).first(count * width));
-      convert(tensor.dtype, chunk.data(), count, out.data() + first);
+    const std::size_t piece = piece_bytes / width;
+    if (!direct) buffer_.resize(std::min(piece_bytes, out.size() * width));
+    for (std::size_t first = 0; first < out.size(); first += piece) {
+      const std::size_t count = std::min(piece, out.size() - first);
+      const std::span<std::byte> bytes = direct ? std::as_writable_bytes(out.subspan(first, count))
+                                                : std::span(buffer_).first(count * width);
+      read_at(data_start_ + tensor.begin + first * width, bytes);
+      if (checksum != nullptr) checksum->update(bytes);
+      if (!direct) convert(tensor.dtype, bytes.data(), count, out.data() + first);
     }
   }
   template <class T>
@@ -69,6 +74,17 @@ class SafetensorsReader {
     std::vector<T> out(tensor.count());
     read(tensor, std::span<T>(out));
     return out;
+  }
+
+  // Reads the tensor's bytes and drops them: throws FileError where read would.
+  void skim(const TensorInfo& tensor, Checksum* checksum = nullptr) {
+    buffer_.resize(std::min<std::uint64_t>(piece_bytes, tensor.end - tensor.begin));
+    for (std::uint64_t at = tensor.begin; at < tensor.end; at += buffer_.size()) {
+      const auto bytes =
+          std::span(buffer_).first(std::min<std::uint64_t>(buffer_.size(), tensor.end - at));
+      read_at(data_start_ + at, bytes);
+      if (checksum != nullptr) checksum->update(bytes);
+    }
   }
 
  private:
@@ -80,8 +96,12 @@ class SafetensorsReader {
                       text(out.size(), " bytes"));
   }
 
+  // Small enough to stay in the second-level cache between reading, checksum and conversion.
+  static constexpr std::size_t piece_bytes = std::size_t{1} << 18;
+
   std::unique_ptr<std::istream> stream_;
   std::string name_;
+  std::vector<std::byte> buffer_;
   std::uint64_t data_start_ = 0;
   SafetensorsHeader header_;
 };
@@ -90,7 +110,10 @@ class SafetensorsReader {
 // their numbers until write.
 class SafetensorsWriter {
  public:
+  // Throws ConfigError for a key that was added before.
   void add_metadata(std::string key, std::string value) {
+    require_config(header_.meta(key) == nullptr, "SafetensorsWriter", "metadata key",
+                   "'" + key + "' again", "a key of its own");
     header_.metadata.emplace_back(std::move(key), std::move(value));
   }
 
@@ -114,23 +137,26 @@ class SafetensorsWriter {
   const SafetensorsHeader& header() const { return header_; }
   const std::vector<std::span<const std::byte>>& data() const { return data_; }
 
-  // Throws FileError, naming `name`, when the stream does not take all bytes.
-  void write(std::ostream& stream, const std::string& name) const {
+  // The file's bytes in pieces: put(std::span<const std::byte>) is called for one after the other.
+  // Throws ConfigError when a name or a metadata text is not UTF-8.
+  template <class Put>
+  void write_to(const Put& put) const {
     const std::string json = write_safetensors_header(header_);
     const std::uint64_t header_bytes = json.size();
-    put(stream, std::as_bytes(std::span(&header_bytes, 1)));
-    put(stream, std::as_bytes(std::span(json)));
-    for (const auto bytes : data_) put(stream, bytes);
-    stream.flush();
-    if (!stream) throw FileError(name, "file", "a failed write", "a file that can be written");
+    put(std::as_bytes(std::span(&header_bytes, 1)));
+    put(std::as_bytes(std::span(json)));
+    for (const auto bytes : data_) put(bytes);
+  }
+
+  // Writes the file; an older one at this path survives a failure (see AtomicFile). Throws
+  // FileError.
+  void write(const std::string& path) const {
+    AtomicFile file(path);
+    write_to([&](std::span<const std::byte> bytes) { file.write(bytes); });
+    file.commit();
   }
 
  private:
-  static void put(std::ostream& stream, std::span<const std::byte> bytes) {
-    stream.write(reinterpret_cast<const char*>(bytes.data()),
-                 static_cast<std::streamsize>(bytes.size()));
-  }
-
   SafetensorsHeader header_;
   std::vector<std::span<const std::byte>> data_;
   std::unordered_set<std::string> names_;

@@ -3,8 +3,8 @@
 // A file is an 8-byte little-endian length N, N bytes of JSON, and the data. The JSON is one
 // object: tensor names to {"dtype", "shape", "data_offsets": [begin, end]} and, optionally,
 // "__metadata__" to an object of strings. Refused: a header above 100 MB, duplicate keys, anything
-// else in the JSON, tensors that overlap, leave holes, reach beyond the data or do not fill it,
-// sizes that overflow.
+// else in the JSON, more than 64 sizes in a shape, tensors that overlap, leave holes, reach beyond
+// the data or do not fill it, sizes that overflow.
 //
 // The JSON is read event by event (nlohmann-json's SAX interface), so nesting and junk are refused
 // at the first wrong token and memory stays proportional to what is kept.
@@ -55,6 +55,8 @@ struct SafetensorsHeader {
 };
 
 inline constexpr std::uint64_t max_header_bytes = 100'000'000;
+// As NumPy's and PyTorch's; keeps the memory for a shape in proportion to its text.
+inline constexpr std::size_t max_rank = 64;
 
 namespace detail {
 
@@ -76,6 +78,7 @@ class HeaderHandler {
 
   bool number_unsigned(std::uint64_t number) {
     if (place_ == Place::shape) {
+      if (tensor_.shape.size() == max_rank) return refuse("a shape of more than 64 sizes");
       tensor_.shape.push_back(number);
       return true;
     }
@@ -222,7 +225,8 @@ inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::ui
   return header;
 }
 
-// The JSON text, padded with spaces so that the data starts at a multiple of 8 bytes.
+// The JSON text, padded with spaces so that the data starts at a multiple of 8 bytes. Throws
+// ConfigError for names or metadata that are not UTF-8.
 inline std::string write_safetensors_header(const SafetensorsHeader& header) {
   nlohmann::ordered_json json = nlohmann::ordered_json::object();
   if (!header.metadata.empty()) {
@@ -233,7 +237,12 @@ inline std::string write_safetensors_header(const SafetensorsHeader& header) {
     json[tensor.name] = {{"dtype", info(tensor.dtype).name},
                          {"shape", tensor.shape},
                          {"data_offsets", {tensor.begin, tensor.end}}};
-  std::string result = json.dump();
+  std::string result;
+  try {
+    result = json.dump();
+  } catch (const nlohmann::json::exception& error) {
+    throw ConfigError("write_safetensors_header", "text", error.what(), "UTF-8");
+  }
   result.append((8 - result.size() % 8) % 8, ' ');
   return result;
 }
