@@ -3,7 +3,7 @@
 
 Each entry of tests/mutation/mutations.json replaces one piece of text in a copy of include/. The
 check program, tests/mutation/target.cpp, must still compile and must fail when run; unmutated it
-must pass. Exits with 1 if a mutation survives, does not apply or does not compile.
+must pass. core/ and testing/ are not mutated: what sees only them is compiled once. Exits with 1 if a mutation survives, does not apply or does not compile.
 """
 import argparse
 import concurrent.futures
@@ -18,6 +18,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MUTATIONS = ROOT / "tests" / "mutation" / "mutations.json"
 TARGET = ROOT / "tests" / "mutation" / "target.cpp"
+CHECKS = ROOT / "tests" / "mutation" / "checks.cpp"  # sees core/ and testing/ only
 
 # What the target takes from outside the library: compiled once for all mutations.
 PRECOMPILED = """#include <Eigen/Core>
@@ -60,9 +61,16 @@ class Builder:
         self.compiler = compiler
         self.header = work / "precompiled.hpp"
         self.header.write_text(PRECOMPILED)
+        self.checks = work / "checks.o"
         # GCC and Clang both find precompiled.hpp.gch when told to include precompiled.hpp.
         subprocess.run([compiler, *self.flags, "-x", "c++-header", str(self.header),
                         "-o", f"{self.header}.gch"], check=True)
+        subprocess.run(self.command(ROOT / "include") + ["-c", str(CHECKS), "-o", str(self.checks)],
+                       check=True)
+
+    def command(self, include):
+        return [self.compiler, *self.flags, "-include", str(self.header), f"-I{include}",
+                f"-I{ROOT / 'tests'}"]
 
     def verdict(self, mutation):
         """One of passed, failed, not applied, not compiled; the details; and the seconds taken."""
@@ -81,8 +89,7 @@ class Builder:
                 return "not applied", str(error)
         program = directory / "target"
         build = subprocess.run(
-            [self.compiler, *self.flags, "-include", str(self.header), f"-I{include}",
-             f"-I{ROOT / 'tests'}", str(TARGET), "-o", str(program), "-pthread"],
+            self.command(include) + [str(TARGET), str(self.checks), "-o", str(program), "-pthread"],
             capture_output=True, text=True)
         if build.returncode != 0:
             return "not compiled", build.stderr.splitlines()[-1] if build.stderr else ""

@@ -6,8 +6,8 @@ int main() {
   Ranker model({.input_dim = 16, .num_tasks = 2, .levels = {{32}, {16}}, .task_experts = {2}},
                {.hidden = {{8}}}, /*seed=*/7);
 
-  plait::Random random(
-      1);  // 2048 rows: is it clicked (binary), how long is it watched (regression)
+  // 2048 rows: is it clicked (binary), how long is it watched (regression)
+  plait::Random random(1);
   plait::Matrix<float> x(2048, 16), labels(2048, 2);
   for (float& feature : x.reshaped()) feature = static_cast<float>(random.normal());
   labels.col(0) = ((x.col(0) + x.col(1)).array() > x.col(2).array().square()).cast<float>();

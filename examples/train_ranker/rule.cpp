@@ -12,7 +12,7 @@ Rule::Rule(std::string_view name, double rate) : learning_rate(rate) {
   else if (name == "adagrad")
     rule_ = plait::Adagrad{.learning_rate = rate};
   else if (name == "sgd")
-    rule_ = plait::Sgd{.learning_rate = rate};
+    rule_ = plait::SGD{.learning_rate = rate};
   else
     throw UsageError("--optimizer: got " + std::string(name) +
                      ", expected adam, adamw, adagrad or sgd");

@@ -29,7 +29,7 @@ class Rule {
               plait::Moments<float> moments) const;
 
  private:
-  std::variant<plait::Adam, plait::AdamW, plait::Adagrad, plait::Sgd> rule_;
+  std::variant<plait::Adam, plait::AdamW, plait::Adagrad, plait::SGD> rule_;
 };
 
 static_assert(plait::OptimizerRule<Rule, float>);

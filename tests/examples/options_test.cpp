@@ -55,7 +55,7 @@ TEST_CASE("options: values are taken") {
   CHECK(options.sizes.experts == 9);
   CHECK(options.sizes.shared_experts == 6);
   CHECK(options.rule.learning_rate == 0.05);
-  CHECK(options.rule.moment_names() == plait::Sgd{.learning_rate = 0.05}.moment_names());
+  CHECK(options.rule.moment_names() == plait::SGD{.learning_rate = 0.05}.moment_names());
   CHECK(options.epochs == 2);
   CHECK(options.batch == 64);
   CHECK(options.seeds == std::vector<std::uint64_t>{4, 5, 6});

@@ -1,13 +1,15 @@
 // What a mutation of the library must make fail: the contract and the gradient check of every
 // layer, on small batches. Prints what fails; the exit status is 1 if anything does.
+#include <algorithm>
+#include <cmath>
 #include <functional>
 #include <iostream>
 #include <vector>
 
 #include "layers/frozen_sources.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
-#include "plait/testing/gradcheck.hpp"
-#include "plait/testing/layer_suite.hpp"
+#include "mutation/checks.hpp"
+#include "plait/losses/multi_task_loss.hpp"
 
 namespace {
 
@@ -17,15 +19,43 @@ int failure(const std::string& shape, const std::string& text) {
   return 1;
 }
 
+// The gradient of a loss with every kind of head, masks and weights; one task has no valid label.
+int check_losses() {
+  constexpr plait::Index batch = 5;
+  using plait::HeadKind;
+  const plait::MultiTaskLoss<double> loss({{.pos_weight = 3, .weight = 0.5},
+                                           {.kind = HeadKind::regression, .weight = 2},
+                                           {.kind = HeadKind::multiclass, .classes = 3},
+                                           {.kind = HeadKind::regression}});
+  plait::Random random(22);
+  auto logits = plait::testing::normal_tensor<double>(batch, {1, loss.width()}, random);
+  plait::Tensor<double> labels(batch, 1, 4), mask(batch, 1, 4), weights(batch, 1, 1);
+  for (plait::Index b = 0; b < batch; ++b) {
+    for (plait::Index t = 0; t < 4; ++t) {
+      labels.view()(b, 0, t) = static_cast<double>(random.below(t == 2 ? 3 : 2));
+      mask.view()(b, 0, t) = t < 3 && b != t ? 1 : 0;
+    }
+    weights.view()(b, 0, 0) = 0.5 + random.uniform();
+  }
+  const plait::Targets<double> targets{labels, mask, weights};
+  plait::Tensor<double> dlogits(batch, 1, loss.width());
+  std::fill_n(dlogits.view().data(), batch * loss.width(), std::nan(""));
+  loss.evaluate_batch(logits, targets, dlogits);
+  plait::testing::GradientCheck check;
+  check.compare("logits", plait::testing::flat(logits), plait::testing::flat(dlogits),
+                [&] { return loss.evaluate_batch(logits, targets); });
+  const auto report = check.report();
+  return report.passed() ? 0 : failure("losses", report.text());
+}
+
 int check(const zoo::Specimen& specimen, bool differentiable) {
   plait::Random random(20);
   plait::ParamBuffer<double> theta(specimen.table);
   initialise(theta, random);
-  const auto suite = plait::testing::check_layer(specimen.layer, theta, {.batch = 4});
-  if (!suite.passed()) return failure(specimen.shape, suite.text());
+  const auto contract = checks::contract(specimen.layer, theta);
+  if (!contract.passed()) return failure(specimen.shape, contract.text());
   if (!differentiable) return 0;
-  const auto x = plait::testing::normal_tensor<double>(2, specimen.layer.in_shape(), random);
-  const auto gradients = plait::testing::check_gradients(specimen.layer, theta, x.view());
+  const auto gradients = checks::gradients(specimen.layer, theta);
   return gradients.passed() ? 0 : failure(specimen.shape, gradients.text());
 }
 
@@ -50,6 +80,7 @@ int main() {
       zoo::customized_sharings,
       zoo::towers,
       zoo::sequentials};
+  if (check_losses() != 0) return 1;
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (check(specimen, true) != 0) return 1;

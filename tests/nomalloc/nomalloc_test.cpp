@@ -1,40 +1,12 @@
 // Nothing allocates after the first call, at production sizes: counted by a replaced operator new
 // and by Eigen's own hook.
-#include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "plait/optim/adam.hpp"
 #include "plait/serve/scoring_context.hpp"
 #include "plait/train/trainer.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
-
-namespace {
-
-std::atomic<long> allocations{0};
-std::atomic<long> allocated_bytes{0};
-
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  ++allocations;
-  allocated_bytes += static_cast<long>(bytes);
-  const std::size_t rounded = (std::max(bytes, std::size_t{1}) + alignment - 1) / alignment;
-  if (void* p = std::aligned_alloc(alignment, rounded * alignment)) return p;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) { return allocate(bytes, alignof(std::max_align_t)); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
 
 using namespace plait;
 
@@ -46,21 +18,21 @@ constexpr Index batch = 512;
 
 // Allocations during a call. Eigen's hook aborts the test through its assertion.
 template <class F>
-long count_allocations(const F& f) {
-  const long before = allocations;
+std::size_t count_allocations(const F& f) {
+  const std::size_t before = allocations::count();
   Eigen::internal::set_is_malloc_allowed(false);
   f();
   Eigen::internal::set_is_malloc_allowed(true);
-  return allocations - before;
+  return allocations::count() - before;
 }
 
 }  // namespace
 
 TEST_CASE("the counters count") {
-  CHECK(count_allocations([] { delete new int(1); }) == 1);
-  const long before = allocations;
-  AlignedVector<float> aligned(100);
-  CHECK(allocations == before + 1);
+  const std::size_t before = allocations::count();
+  const Tensor<float> tensor(1, 1, 100);
+  CHECK(tensor.view().data() != nullptr);
+  CHECK(allocations::count() == before + 1);
 }
 
 TEST_CASE("training and scoring allocate nothing after the first call") {
@@ -110,9 +82,9 @@ TEST_CASE("a training step's memory does not grow with the batch") {
     const auto x = data::normal<float>(rows, sizes.input_dim, 1);
     const auto labels = data::binary<float>(rows, sizes.num_tasks, 2);
     Trainer trainer(model, data::binary_heads(sizes.num_tasks), Adam{});
-    const long before = allocated_bytes;
+    const std::size_t before = allocations::bytes();
     trainer.step(x, labels);
-    return allocated_bytes - before;
+    return allocations::bytes() - before;
   };
   CHECK(bytes(65536) == bytes(128));
 }

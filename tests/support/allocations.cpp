@@ -8,14 +8,17 @@ namespace {
 
 using std::align_val_t, std::nothrow_t, std::size_t;
 
-std::atomic<size_t> total{0};
+std::atomic<size_t> calls{0};
+std::atomic<size_t> asked_for{0};
 
 void* take(size_t size) noexcept {
-  ++total;
+  ++calls;
+  asked_for += size;
   return std::malloc(size == 0 ? 1 : size);
 }
 void* take(size_t size, align_val_t alignment) noexcept {
-  ++total;
+  ++calls;
+  asked_for += size;
   const auto multiple = static_cast<size_t>(alignment);
   return std::aligned_alloc(multiple, (size + multiple - 1) / multiple * multiple);
 }
@@ -26,7 +29,8 @@ void* or_throw(void* memory) {
 
 }  // namespace
 
-size_t allocations::count() { return total; }
+size_t allocations::count() { return calls; }
+size_t allocations::bytes() { return asked_for; }
 
 // Every form: those of the sanitizers do not forward to the plain ones, as the standard's do.
 void* operator new(size_t n) { return or_throw(take(n)); }

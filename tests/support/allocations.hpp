@@ -5,7 +5,8 @@
 
 namespace allocations {
 
-// Since the program started, on all threads.
+// Calls, and bytes asked for, since the program started, on all threads.
 std::size_t count();
+std::size_t bytes();
 
 }  // namespace allocations

@@ -56,10 +56,10 @@ TEST_CASE("the gradient does not depend on the tiles") {
   auto model = small_model();
   const Batch batch = make_batch(150);
   const Targets<double> targets{batch.labels, batch.mask, batch.weights};
-  Trainer whole(model, data::binary_heads(3), Sgd{.learning_rate = 0.1}, {.tile_rows = 150});
+  Trainer whole(model, data::binary_heads(3), SGD{.learning_rate = 0.1}, {.tile_rows = 150});
   const double loss = whole.compute_gradient(batch.x, targets);
   for (const Index tile_rows : {1, 7, 64, 149, 1000}) {
-    Trainer tiled(model, data::binary_heads(3), Sgd{.learning_rate = 0.1},
+    Trainer tiled(model, data::binary_heads(3), SGD{.learning_rate = 0.1},
                   {.tile_rows = tile_rows});
     CHECK(std::abs(tiled.compute_gradient(batch.x, targets) - loss) < 1e-14);
     CHECK(difference(tiled.gradient(), whole.gradient()) < 1e-14);
@@ -72,7 +72,7 @@ TEST_CASE("the gradient is that of the loss") {
   const Targets<double> targets{batch.labels, batch.mask, batch.weights};
   const std::vector<Head> heads{
       {.weight = 0.5}, {.kind = HeadKind::regression, .weight = 2}, {.pos_weight = 3}};
-  Trainer trainer(model, heads, Sgd{.learning_rate = 0.1}, {.tile_rows = 4});
+  Trainer trainer(model, heads, SGD{.learning_rate = 0.1}, {.tile_rows = 4});
   trainer.compute_gradient(batch.x, targets);
   const auto gradient = trainer.gradient();
   const double step = 1e-5;
@@ -147,7 +147,7 @@ TEST_CASE("a task without a valid label gets no gradient; without any, none move
   batch.mask.setOnes();
   batch.mask.col(1).setZero();
   batch.labels.col(1).setConstant(std::numeric_limits<double>::quiet_NaN());
-  Trainer trainer(model, data::binary_heads(3), Sgd{.learning_rate = 0.1});
+  Trainer trainer(model, data::binary_heads(3), SGD{.learning_rate = 0.1});
   CHECK(std::isfinite(trainer.step(batch.x, batch.labels, batch.mask)));
   CHECK(trainer.task_losses()[1] == 0);
   const auto& gradient = trainer.gradient();

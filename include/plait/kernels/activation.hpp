@@ -125,7 +125,9 @@ void activate_backward(Activation kind, ConstView3<Scalar> saved, ConstView3<Sca
       return detail::map_backward(saved, dy, da, [](Scalar a) {
         using G = detail::GeluTanh<Scalar>;
         const Scalar t = tanh(G::root * (a + G::cubic * a * a * a));
-        return (1 + t) / 2 + a / 2 * (1 - t * t) * G::root * (1 + 3 * G::cubic * a * a);
+        const Scalar slope = 1 - t * t;  // 0 where tanh is saturated and a² may overflow
+        const Scalar inner = G::root * (1 + 3 * G::cubic * a * a);
+        return (1 + t) / 2 + (slope == 0 ? Scalar(0) : a / 2 * slope * inner);
       });
     case Activation::silu:
       return detail::map_backward(saved, dy, da, [](Scalar a) {

@@ -14,7 +14,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
-#include "plait/losses/logistic.hpp"
+#include "plait/kernels/activation.hpp"
 
 namespace plait {
 
@@ -88,7 +88,7 @@ void predict(std::span<const Head> heads, View3<const std::type_identity_t<Scala
     for (const Head& head : heads) {
       switch (head.kind) {
         case HeadKind::binary:
-          *y = logistic(*z);
+          *y = sigmoid(*z);
           break;
         case HeadKind::regression:
           *y = *z;

@@ -10,8 +10,8 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/activation.hpp"
 #include "plait/losses/head.hpp"
-#include "plait/losses/logistic.hpp"
 #include "plait/losses/softmax_cross_entropy.hpp"
 #include "plait/losses/targets.hpp"
 #include "plait/metrics/auc.hpp"
@@ -131,7 +131,7 @@ class TaskMetrics {
       case HeadKind::binary:
         to.auc.add(first, label, weight);
         to.log_loss.add_logit(first, label, weight);
-        to.calibration.add(logistic(first), label, weight);
+        to.calibration.add(sigmoid(first), label, weight);
         break;
       case HeadKind::regression:
         to.mse.add(first, label, weight);

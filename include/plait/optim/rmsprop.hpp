@@ -16,7 +16,7 @@ namespace plait {
 //   p -= learning_rate u
 //
 // epsilon is outside the root; TensorFlow's is inside.
-struct RmsProp {
+struct RMSprop {
   double learning_rate = 1e-2;
   double alpha = 0.99;
   double epsilon = 1e-8;
@@ -25,11 +25,11 @@ struct RmsProp {
   bool centered = false;
 
   void validate() const {
-    detail::require_not_negative("RmsProp", "learning_rate", learning_rate);
-    detail::require_below_one("RmsProp", "alpha", alpha);
-    detail::require_not_negative("RmsProp", "epsilon", epsilon);
-    detail::require_not_negative("RmsProp", "weight_decay", weight_decay);
-    detail::require_not_negative("RmsProp", "momentum", momentum);
+    detail::require_not_negative("RMSprop", "learning_rate", learning_rate);
+    detail::require_below_one("RMSprop", "alpha", alpha);
+    detail::require_not_negative("RMSprop", "epsilon", epsilon);
+    detail::require_not_negative("RMSprop", "weight_decay", weight_decay);
+    detail::require_not_negative("RMSprop", "momentum", momentum);
   }
 
   std::vector<std::string> moment_names() const {
@@ -68,6 +68,6 @@ struct RmsProp {
   }
 };
 
-static_assert(OptimizerRule<RmsProp, float> && OptimizerRule<RmsProp, double>);
+static_assert(OptimizerRule<RMSprop, float> && OptimizerRule<RMSprop, double>);
 
 }  // namespace plait

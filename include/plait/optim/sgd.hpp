@@ -13,7 +13,7 @@ namespace plait {
 //   p -= learning_rate (g + momentum u if nesterov, else u)
 //
 // Without momentum, p -= learning_rate g, and no moment is kept.
-struct Sgd {
+struct SGD {
   double learning_rate = 1e-2;
   double momentum = 0;
   double dampening = 0;
@@ -21,12 +21,12 @@ struct Sgd {
   bool nesterov = false;
 
   void validate() const {
-    detail::require_not_negative("Sgd", "learning_rate", learning_rate);
-    detail::require_not_negative("Sgd", "momentum", momentum);
-    detail::require_not_negative("Sgd", "weight_decay", weight_decay);
-    require_config(std::isfinite(dampening), "Sgd", "dampening", text(dampening),
+    detail::require_not_negative("SGD", "learning_rate", learning_rate);
+    detail::require_not_negative("SGD", "momentum", momentum);
+    detail::require_not_negative("SGD", "weight_decay", weight_decay);
+    require_config(std::isfinite(dampening), "SGD", "dampening", text(dampening),
                    "a finite number");
-    require_config(!nesterov || (momentum > 0 && dampening == 0), "Sgd", "nesterov",
+    require_config(!nesterov || (momentum > 0 && dampening == 0), "SGD", "nesterov",
                    text("momentum ", momentum, " and dampening ", dampening),
                    "momentum above 0 and no dampening");
   }
@@ -57,6 +57,6 @@ struct Sgd {
   }
 };
 
-static_assert(OptimizerRule<Sgd, float> && OptimizerRule<Sgd, double>);
+static_assert(OptimizerRule<SGD, float> && OptimizerRule<SGD, double>);
 
 }  // namespace plait

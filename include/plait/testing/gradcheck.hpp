@@ -24,7 +24,6 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
-#include "plait/kernels/reduce.hpp"
 #include "plait/testing/data.hpp"
 
 namespace plait::testing {
@@ -189,7 +188,7 @@ check_gradients(const L& layer, const ParamBuffer<double>& theta, View3<const do
   typename L::Workspace workspace;
   Scratch scratch;
 
-  copy(x, input.view());
+  for (Index s = 0; s < in.slots; ++s) input.view().of_slot(s) = x.of_slot(s);
   layer.forward(values, input, y0, workspace, scratch);
   layer.backward(values, input, y0, r, dx, workspace, grad, scratch);
 

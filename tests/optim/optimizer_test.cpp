@@ -83,7 +83,7 @@ TEMPLATE_TEST_CASE("gradients are clipped by their common norm", "", float, doub
   const auto table = two_tensors();
   SECTION("SGD") {
     // clip_grad_norm_([a, b], 1.0) before each step of torch.optim.SGD([a, b], lr=0.1)
-    const Optimizer<TestType, Sgd> optimizer(table, Sgd{.learning_rate = 0.1}, {.clip_norm = 1});
+    const Optimizer<TestType, SGD> optimizer(table, SGD{.learning_rate = 0.1}, {.clip_norm = 1});
     check_values(after_three_steps<TestType>(optimizer, table),
                  {0.4403588421530758, -1.2042986393590558, 1.957640022418688},
                  {0.07138630978350238, -0.2758350364506375});
@@ -98,8 +98,8 @@ TEMPLATE_TEST_CASE("gradients are clipped by their common norm", "", float, doub
   }
   SECTION("frozen gradients do not count") {
     // the same with torch.optim.SGD and b.grad = None
-    const Optimizer<TestType, Sgd> optimizer(
-        table, Sgd{.learning_rate = 0.1},
+    const Optimizer<TestType, SGD> optimizer(
+        table, SGD{.learning_rate = 0.1},
         {.groups = {{.pattern = "b.*", .frozen = true}}, .clip_norm = 1});
     check_values(after_three_steps<TestType>(optimizer, table),
                  {0.40372682361880624, -1.168303615174898, 1.962774167108894}, {0.1, -0.3});
@@ -109,7 +109,7 @@ TEMPLATE_TEST_CASE("gradients are clipped by their common norm", "", float, doub
 TEMPLATE_TEST_CASE("the schedule multiplies the learning rate", "", float, double) {
   // torch.optim.SGD([a, b], lr=0.1) with StepLR(optimizer, 2, 0.5) after three steps
   const auto table = two_tensors();
-  const Optimizer<TestType, Sgd> optimizer(table, Sgd{.learning_rate = 0.1},
+  const Optimizer<TestType, SGD> optimizer(table, SGD{.learning_rate = 0.1},
                                            {.schedule = Schedule::step_decay(2, 0.5)});
   check_values(after_three_steps<TestType>(optimizer, table), {0.445, -1.1725, 1.92},
                {-0.0125, -0.155});
@@ -196,7 +196,7 @@ TEST_CASE("a state that does not fit is refused and nothing is changed") {
 
 TEST_CASE("values and gradients over another table are refused and nothing is changed") {
   const auto table = two_tensors();
-  Optimizer<float, Sgd> optimizer(table, Sgd{});
+  Optimizer<float, SGD> optimizer(table, SGD{});
   auto other_table = std::make_shared<ParamTable>();
   other_table->add_vector("a.weight", 3, Init::constant(0));
   other_table->add_vector("b.weight", 2, Init::constant(0));
@@ -214,13 +214,13 @@ TEST_CASE("values and gradients over another table are refused and nothing is ch
 
 TEST_CASE("options out of range are refused") {
   const auto table = two_tensors();
-  using Plain = Optimizer<float, Sgd>;
+  using Plain = Optimizer<float, SGD>;
   CHECK_THROWS_MATCHES(
-      Plain(table, Sgd{}, {.clip_norm = 0}), ConfigError,
+      Plain(table, SGD{}, {.clip_norm = 0}), ConfigError,
       Message("plait::Optimizer: clip_norm: got 0, expected a finite number above 0"));
-  CHECK_THROWS_AS(Plain(table, Sgd{}, {.clip_norm = std::numeric_limits<double>::quiet_NaN()}),
+  CHECK_THROWS_AS(Plain(table, SGD{}, {.clip_norm = std::numeric_limits<double>::quiet_NaN()}),
                   ConfigError);
-  CHECK_THROWS_AS(Plain(table, Sgd{}, {.groups = {{.pattern = "c.*"}}}), ConfigError);
+  CHECK_THROWS_AS(Plain(table, SGD{}, {.groups = {{.pattern = "c.*"}}}), ConfigError);
 }
 
 TEST_CASE("a gradient that is not finite spoils what it is documented to spoil") {
@@ -229,14 +229,14 @@ TEST_CASE("a gradient that is not finite spoils what it is documented to spoil")
   grad.of("a.weight")[1] = std::numeric_limits<float>::quiet_NaN();
   SECTION("its own parameter without clipping") {
     auto values = start<float>(table);
-    Optimizer<float, Sgd>(table, Sgd{}).step(values, grad);
+    Optimizer<float, SGD>(table, SGD{}).step(values, grad);
     CHECK(std::isnan(values.of("a.weight")[1]));
     CHECK(std::isfinite(values.of("a.weight")[0]));
     CHECK(std::isfinite(values.of("b.bias")[0]));
   }
   SECTION("every parameter with clipping") {
     auto values = start<float>(table);
-    Optimizer<float, Sgd>(table, Sgd{}, {.clip_norm = 1}).step(values, grad);
+    Optimizer<float, SGD>(table, SGD{}, {.clip_norm = 1}).step(values, grad);
     for (const char* name : {"a.weight", "b.bias"})
       for (const float p : values.of(name)) CHECK(std::isnan(p));
   }

@@ -48,13 +48,13 @@ void check_steps(const std::string& name, const Rule& rule) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("SGD takes PyTorch's steps", "", float, double) {
-  check_steps<TestType>("sgd_lr0.1", Sgd{.learning_rate = 0.1});
-  check_steps<TestType>("sgd_mom0.9", Sgd{.learning_rate = 0.1, .momentum = 0.9});
+  check_steps<TestType>("sgd_lr0.1", SGD{.learning_rate = 0.1});
+  check_steps<TestType>("sgd_mom0.9", SGD{.learning_rate = 0.1, .momentum = 0.9});
   check_steps<TestType>(
       "sgd_mom0.9_damp0.1_wd0.01",
-      Sgd{.learning_rate = 0.1, .momentum = 0.9, .dampening = 0.1, .weight_decay = 0.01});
+      SGD{.learning_rate = 0.1, .momentum = 0.9, .dampening = 0.1, .weight_decay = 0.01});
   check_steps<TestType>("sgd_nesterov0.9",
-                        Sgd{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true});
+                        SGD{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true});
 }
 
 TEMPLATE_TEST_CASE("Adam and AdamW take PyTorch's steps", "", float, double) {
@@ -76,10 +76,10 @@ TEMPLATE_TEST_CASE("Adagrad takes PyTorch's steps", "", float, double) {
 }
 
 TEMPLATE_TEST_CASE("RMSprop takes PyTorch's steps", "", float, double) {
-  check_steps<TestType>("rmsprop_lr0.01", RmsProp{.learning_rate = 0.01});
+  check_steps<TestType>("rmsprop_lr0.01", RMSprop{.learning_rate = 0.01});
   check_steps<TestType>(
       "rmsprop_centered_mom0.9_wd0.01",
-      RmsProp{.learning_rate = 0.01, .weight_decay = 0.01, .momentum = 0.9, .centered = true});
+      RMSprop{.learning_rate = 0.01, .weight_decay = 0.01, .momentum = 0.9, .centered = true});
 }
 
 TEST_CASE("every number of a tensor longer than a piece takes the same step") {
@@ -100,11 +100,11 @@ TEST_CASE("hyper-parameters out of range are refused") {
     Optimizer<float, std::remove_cvref_t<decltype(rule)>>(table, rule);
   };
   CHECK_THROWS_MATCHES(
-      make(Sgd{.learning_rate = -1}), ConfigError,
-      Message("plait::Sgd: learning_rate: got -1, expected a finite number of at least 0"));
+      make(SGD{.learning_rate = -1}), ConfigError,
+      Message("plait::SGD: learning_rate: got -1, expected a finite number of at least 0"));
   CHECK_THROWS_MATCHES(
-      make(Sgd{.momentum = 0.9, .dampening = 0.1, .nesterov = true}), ConfigError,
-      Message("plait::Sgd: nesterov: got momentum 0.9 and dampening 0.1, expected momentum above 0 "
+      make(SGD{.momentum = 0.9, .dampening = 0.1, .nesterov = true}), ConfigError,
+      Message("plait::SGD: nesterov: got momentum 0.9 and dampening 0.1, expected momentum above 0 "
               "and no dampening"));
   CHECK_THROWS_MATCHES(make(Adam{.beta1 = 1}), ConfigError,
                        Message("plait::Adam: beta1: got 1, expected a number in [0, 1)"));
@@ -118,6 +118,6 @@ TEST_CASE("hyper-parameters out of range are refused") {
       Message("plait::Adagrad: initial_accumulator: got -0.1, expected a finite number of at least "
               "0"));
   CHECK_THROWS_MATCHES(
-      make(RmsProp{.epsilon = std::numeric_limits<double>::quiet_NaN()}), ConfigError,
-      Message("plait::RmsProp: epsilon: got nan, expected a finite number of at least 0"));
+      make(RMSprop{.epsilon = std::numeric_limits<double>::quiet_NaN()}), ConfigError,
+      Message("plait::RMSprop: epsilon: got nan, expected a finite number of at least 0"));
 }

@@ -1,0 +1,67 @@
+// Moves and sums over views with gaps.
+#include "plait/kernels/reduce.hpp"
+
+#include "kernels/operands.hpp"
+#include "plait/kernels/reference.hpp"
+
+namespace {
+
+using namespace kernels;
+using plait::View3;
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("set_zero, copy, add and add_scaled", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(1);
+  for (const Index batch : {0, 1, 5}) {
+    auto source = input<Scalar>(batch, {3, 4}, random);
+    const auto numbers = source.contents();
+    auto target = output<Scalar>(batch, {3, 4});
+    plait::set_zero(target.view());
+    CHECK(target.contents() == std::vector<Scalar>(numbers.size(), Scalar(0)));
+    target.fill(std::numeric_limits<Scalar>::quiet_NaN());
+    plait::copy(source.view(), target.view());
+    CHECK(target.contents() == numbers);
+    plait::add(source.view(), target.view());
+    plait::add_scaled(Scalar(-0.5), source.view(), target.view());
+    const auto got = target.contents();
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      CHECK(got[i] == numbers[i] + numbers[i] - Scalar(0.5) * numbers[i]);
+    CHECK(target.gaps_intact());
+    CHECK(source.contents() == numbers);
+  }
+}
+
+TEMPLATE_TEST_CASE("copy reads a broadcast view", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(2);
+  auto source = input<Scalar>(3, {1, 4}, random);
+  auto target = output<Scalar>(3, {5, 4});
+  plait::copy<Scalar>(source.view().broadcast(5), target.view());
+  for (Index b = 0; b < 3; ++b)
+    for (Index s = 0; s < 5; ++s)
+      for (Index d = 0; d < 4; ++d) CHECK(target.view()(b, s, d) == source.view()(b, 0, d));
+  CHECK(target.gaps_intact());
+}
+
+TEMPLATE_TEST_CASE("sum_slots and add_batch_sums equal their reference", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(3);
+  for (const Index batch : {0, 1, 3, 70})
+    for (const Index dim : {1, 4, 9}) {
+      INFO("batch " << batch << ", dim " << dim);
+      auto source = input<Scalar>(batch, {3, dim}, random);
+      auto got = output<Scalar>(batch, {1, dim});
+      auto expected = output<Scalar>(batch, {1, dim});
+      plait::sum_slots<Scalar>(source.view(), got.view());
+      plait::reference::sum_slots<Scalar>(source.view(), expected.view());
+      check_same(got, expected, rounding<Scalar>(3));
+
+      auto sums = normal_numbers<Scalar>(dim, random);
+      auto expected_sums = sums;
+      plait::add_batch_sums<Scalar>(source.view().slot(0), sums.data());
+      plait::reference::add_batch_sums<Scalar>(source.view().slot(0), expected_sums.data());
+      CHECK(plait::testing::distance<Scalar>(sums, expected_sums) <= rounding<Scalar>(batch));
+    }
+}

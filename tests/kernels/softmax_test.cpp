@@ -1,0 +1,93 @@
+// Softmax and its backward: against reference.hpp, with temperatures and with large logits.
+#include "plait/kernels/softmax.hpp"
+
+#include <cmath>
+
+#include "kernels/operands.hpp"
+#include "plait/kernels/reference.hpp"
+
+namespace {
+
+using namespace kernels;
+using plait::View3;
+
+template <class Scalar>
+std::vector<Scalar> softmax_of(std::vector<Scalar> logits, double temperature = 1) {
+  plait::softmax(static_cast<Scalar>(temperature),
+                 View3<Scalar>(logits.data(), 1, 1, static_cast<Index>(logits.size())));
+  return logits;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("softmax equals its reference", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(1);
+  for (const Index batch : {0, 1, 3, 9})
+    for (const Index n : {1, 2, 5, 33})
+      for (const double temperature : {1.0, 0.25, 7.0}) {
+        INFO("batch " << batch << ", " << n << " weights, temperature " << temperature);
+        const auto tau = static_cast<Scalar>(temperature);
+        plait::testing::Gapped<Scalar> got(batch, {2, n}, Scalar(-77));
+        plait::testing::fill_normal(got.view(), random);
+        auto expected = got;
+        plait::softmax(tau, got.view());
+        plait::reference::softmax(tau, expected.view());
+        check_same(got, expected, rounding<Scalar>(n));
+
+        auto dp = input<Scalar>(batch, {2, n}, random);
+        auto da = output<Scalar>(batch, {2, n});
+        auto expected_da = output<Scalar>(batch, {2, n});
+        plait::softmax_backward<Scalar>(tau, got.view(), dp.view(), da.view());
+        plait::reference::softmax_backward<Scalar>(tau, got.view(), dp.view(), expected_da.view());
+        check_same(da, expected_da, rounding<Scalar>(n) / temperature);
+      }
+}
+
+// A vanishing weight may be the smallest number instead of zero: exponentials do not underflow.
+TEMPLATE_TEST_CASE("softmax of large logits", "", float, double) {
+  using Scalar = TestType;
+  using Numbers = std::vector<Scalar>;
+  const auto check = [](const Numbers& got, const Numbers& expected) {
+    CHECK(plait::testing::distance<Scalar>(got, expected) <=
+          4 * static_cast<double>(std::numeric_limits<Scalar>::min()));
+  };
+  const Scalar large = Scalar(1e30);
+  check(softmax_of(Numbers{large, large}), {0.5, 0.5});
+  check(softmax_of(Numbers{large, -large}), {1, 0});
+  check(softmax_of(Numbers{-large, -large, -large, -large}), {0.25, 0.25, 0.25, 0.25});
+  check(softmax_of(Numbers{1, 2, 3}, 1e-4), {0, 0, 1});
+  check(softmax_of(Numbers{-std::numeric_limits<Scalar>::infinity(), 0}), {0, 1});
+}
+
+TEST_CASE("softmax sums to one and does not depend on a common shift") {
+  plait::Random random(2);
+  const auto logits = normal_numbers<double>(9, random);
+  auto shifted = logits;
+  for (double& a : shifted) a += 512;
+  double total = 0;
+  for (const double p : softmax_of(logits)) total += p;
+  CHECK(std::abs(total - 1) < 1e-15);
+  CHECK(plait::testing::distance<double>(softmax_of(shifted), softmax_of(logits)) < 1e-12);
+}
+
+TEST_CASE("temperature divides the logits") {
+  plait::Random random(3);
+  const auto logits = normal_numbers<double>(6, random);
+  auto halved = logits;
+  for (double& a : halved) a /= 2;
+  CHECK(softmax_of(logits, 2.0) == softmax_of(halved));
+}
+
+TEMPLATE_TEST_CASE("softmax of a row with NaN is NaN, of others not", "", float, double) {
+  using Scalar = TestType;
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  for (std::size_t place = 0; place < 9; ++place) {
+    INFO("NaN at " << place);
+    std::vector<Scalar> rows(18, Scalar(1));
+    rows[place] = nan;
+    plait::softmax(Scalar(1), View3<Scalar>(rows.data(), 2, 1, 9));
+    for (std::size_t i = 0; i < 9; ++i) CHECK(std::isnan(rows[i]));
+    for (std::size_t i = 9; i < 18; ++i) CHECK(std::isfinite(rows[i]));
+  }
+}
