@@ -1,11 +1,13 @@
 // DType: the element types of safetensors that plait reads and writes, and their conversions.
 //
-// Reading converts from any of them: F16 and BF16 widen exactly, F64 rounds to nearest when read as
-// float, integers and BOOL become numbers. Writing stores float as F32 and double as F64.
+// Any of them converts to float and double: F16 and BF16 widen exactly, F64 rounds to nearest when
+// read as float, integers round and BOOL becomes 0 or 1. Integers are read as what they are stored
+// as. Writing stores float as F32 and double as F64.
 #pragma once
 #include <array>
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -101,7 +103,7 @@ void widen_all(const std::byte* from, std::size_t count, T* to, const Widen& wid
 }  // namespace detail
 
 // Converts `count` stored elements at `from` (any alignment) to T.
-template <class T>
+template <std::floating_point T>
 void convert(DType dtype, const std::byte* from, std::size_t count, T* to) {
   const auto same = [](auto value) { return value; };
   switch (dtype) {

@@ -175,9 +175,10 @@ class ReadFields {
     if (!object_.is_array()) fail(object_, "a list");
     values.clear();
     values.reserve(object_.size());
-    for (const Json& element : object_)
-      read_value(element, file_, text(where_, "[", values.size(), "]"), limit_,
-                 values.emplace_back());
+    for (const Json& element : object_) {
+      const std::string place = text(where_, "[", values.size(), "]");
+      read_value(element, file_, place, limit_, values.emplace_back());
+    }
   }
   void read(bool& value) const {
     if (!object_.is_boolean()) fail(object_, "true or false");

@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -52,11 +53,15 @@ class SafetensorsReader {
   const std::string& name() const { return name_; }
 
   // The tensor's elements, row-major, converted to T (see dtype.hpp). `out` has count() elements.
+  // Throws FormatError for an integer T that is not the stored type.
   // With a checksum, the tensor's bytes go through it piece by piece while they are in cache.
   template <class T>
   void read(const TensorInfo& tensor, std::span<T> out, Checksum* checksum = nullptr) {
     PLAIT_ASSERT(out.size() == tensor.count());
     const bool direct = tensor.dtype == dtype_of<T>();
+    if (std::is_integral_v<T> && !direct)
+      throw FormatError(name_, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
+                        std::string(info(dtype_of<T>()).name));
     const std::size_t width = info(tensor.dtype).size;
     const std::size_t piece = piece_bytes / width;
     if (!direct) buffer_.resize(std::min(piece_bytes, out.size() * width));
@@ -66,7 +71,8 @@ class SafetensorsReader {
                                                 : std::span(buffer_).first(count * width);
       read_at(data_start_ + tensor.begin + first * width, bytes);
       if (checksum != nullptr) checksum->update(bytes);
-      if (!direct) convert(tensor.dtype, bytes.data(), count, out.data() + first);
+      if constexpr (std::is_floating_point_v<T>)
+        if (!direct) convert(tensor.dtype, bytes.data(), count, out.data() + first);
     }
   }
   template <class T>
