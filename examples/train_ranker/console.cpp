@@ -36,4 +36,12 @@ void Console::end_epoch(const Epoch& epoch) {
   out_ << label_ << epoch_line(data_.heads, epoch, epochs_) << std::endl;
 }
 
+void Console::resumed(const plait::Resumed& from) {
+  for (const auto& [path, reason] : from.rejected) out_ << "Skipped: " << reason << '\n';
+  if (from)
+    out_ << "Resumed from " << from.path << '\n' << std::endl;
+  else
+    out_ << "No checkpoint yet\n" << std::endl;
+}
+
 }  // namespace ranker

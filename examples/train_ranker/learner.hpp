@@ -1,7 +1,10 @@
 // A model and its trainer with the architecture's type erased, so that one training loop serves
 // all architectures and each is compiled in a file of its own.
 #pragma once
+#include <string>
+
 #include "plait/core/view.hpp"
+#include "plait/io/checkpoint.hpp"
 
 namespace ranker {
 
@@ -19,6 +22,15 @@ class Learner {
   // Remembers the present weights, and returns to the remembered ones.
   virtual void keep() = 0;
   virtual void restore() = 0;
+
+  // Weights, optimizer state and remembered weights to a checkpoint, with `progress`, and back.
+  // progress.best counts when it is set; its values are the remembered weights.
+  virtual void save_checkpoint(plait::Checkpoints& checkpoints,
+                               plait::Progress<float>& progress) const = 0;
+  virtual plait::Resumed resume(const plait::Checkpoints& checkpoints,
+                                plait::Progress<float>& progress) = 0;
+  // Writes a model file (plait/io/model_file.hpp) with some rows x to test it when it is loaded.
+  virtual void save(const std::string& path, plait::View3<const float> x) const = 0;
 };
 
 }  // namespace ranker

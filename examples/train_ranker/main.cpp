@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iostream>
 #include <optional>
+#include <span>
 
 #include "census.hpp"
 #include "console.hpp"
@@ -12,6 +13,8 @@
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/io/atomic_file.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
@@ -31,8 +34,17 @@ void describe(const Dataset& data) {
             << data.features.input_dim() << " inputs\n\n";
 }
 
+// With a few test rows that are replayed whenever the file is loaded.
+void save(const Learner& learner, const Dataset& data, const std::string& path) {
+  const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
+  plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
+  gather(data.features, rows, x);
+  learner.save(path, x);
+}
+
 // The results so far when Ctrl-C ends the training.
-std::vector<Result> train_all(const Options& options, const Dataset& data, LearnerConfig config) {
+std::vector<Result> train_all(const Options& options, const Dataset& data, LearnerConfig config,
+                              plait::Checkpoints* checkpoints) {
   std::size_t widest = 0;
   for (const Model* model : options.models) widest = std::max(widest, model->name.size());
   const Terminal terminal = stderr_terminal();
@@ -49,10 +61,14 @@ std::vector<Result> train_all(const Options& options, const Dataset& data, Learn
       std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
       if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
       Console console(std::cout, progress, data, label, options.epochs);
-      const auto run =
-          train(*learner, data, {.epochs = options.epochs, .batch = options.batch, .seed = seed},
-                console);
+      const auto run = train(
+          *learner, data, {.epochs = options.epochs, .batch = options.batch, .seed = seed}, console,
+          {.checkpoints = checkpoints,
+           .every = options.checkpoint_every,
+           .resume = options.resume,
+           .run = options.run});
       if (!run) break;
+      if (!options.save.empty()) save(*learner, data, options.save);
       result.runs.push_back(*run);
     }
     if (!result.runs.empty()) results.push_back(std::move(result));
@@ -67,6 +83,9 @@ int run(int argc, const char* const* argv) {
   // Opened for appending, which leaves an older table as it is until the new one is complete.
   if (!options->csv.empty() && !std::ofstream(options->csv, std::ios::app))
     throw UsageError("--csv: cannot write " + options->csv);
+  if (!options->save.empty()) plait::AtomicFile writable(options->save);  // or throws
+  std::optional<plait::Checkpoints> checkpoints;
+  if (!options->checkpoint_dir.empty()) checkpoints.emplace(options->checkpoint_dir);
   const Dataset data = load(*options);
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
@@ -81,7 +100,7 @@ int run(int argc, const char* const* argv) {
 
   Interrupt::watch();
   describe(data);
-  const auto results = train_all(*options, data, config);
+  const auto results = train_all(*options, data, config, checkpoints ? &*checkpoints : nullptr);
 
   std::cout << '\n' << to_text(result_table(data.heads, results, std::string(baseline)));
   std::cout

@@ -54,6 +54,23 @@ std::string model_list() {
   return list;
 }
 
+// The options that decide the weights a run ends in, as one text. The number of epochs is not among
+// them: a run may be continued for longer.
+std::string run_text(const CLI::App& app) {
+  std::string result;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& group = option->get_group();
+    const std::string name = option->get_name();
+    if (group != "Models" && group != "Training" && group != "Data") continue;
+    if (name == "--epochs" || name == "--threads") continue;
+    const auto& given = option->results();
+    std::string value = given.empty() ? option->get_default_str() : "";
+    for (const std::string& part : given) value += (value.empty() ? "" : ",") + part;
+    result += (result.empty() ? "" : " ") + name + '=' + value;
+  }
+  return result;
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
@@ -156,6 +173,18 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Output")
       ->always_capture_default(false);
 
+  app.add_option("--save", options.save, "Write the trained model to this file")
+      ->group("Files (one model, one seed)")
+      ->always_capture_default(false);
+  app.add_option("--checkpoint-dir", options.checkpoint_dir, "Keep checkpoints in this directory")
+      ->group("Files (one model, one seed)")
+      ->always_capture_default(false);
+  app.add_option("--checkpoint-every", options.checkpoint_every, "Steps between checkpoints")
+      ->group("Files (one model, one seed)")
+      ->check(between(1, many));
+  app.add_flag("--resume", options.resume, "Go on from the newest checkpoint, if there is one")
+      ->group("Files (one model, one seed)");
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -166,6 +195,15 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   }
   options.models = chosen(names);
   options.stitch = stitch_start(stitch);
+  const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
+  if (files && (options.models.size() != 1 || options.seeds.size() != 1))
+    throw UsageError("--save and --checkpoint-dir: got " + std::to_string(options.models.size()) +
+                     " models and " + std::to_string(options.seeds.size()) +
+                     " seeds, expected one of each");
+  for (const char* option : {"--resume", "--checkpoint-every"})
+    if (options.checkpoint_dir.empty() && app.count(option) > 0)
+      throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");
+  options.run = run_text(app);
   options.rule = Rule(optimizer, learning_rate);
   options.synthetic.validation_rows = options.synthetic.train_rows / 4;
   options.synthetic.test_rows = options.synthetic.train_rows / 2;

@@ -24,6 +24,13 @@ struct Options {
   Index threads = 1;
   std::string csv;  // empty: no file
 
+  // For one model and one seed.
+  std::string save;            // model file; empty: none
+  std::string checkpoint_dir;  // empty: no checkpoints
+  Index checkpoint_every = 100;
+  bool resume = false;
+  std::string run;  // the options that a run to resume must share
+
   bool is_synthetic() const { return data == "synthetic"; }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "dataset.hpp"
@@ -14,6 +15,13 @@ struct Schedule {
   int epochs = 6;
   Index batch = 128;
   std::uint64_t seed = 1;  // of the order of the rows
+};
+
+struct Checkpointing {
+  plait::Checkpoints* checkpoints = nullptr;  // where to; null: none
+  Index every = 100;                          // steps
+  bool resume = false;                        // go on from the newest one
+  std::string run = {};                       // what a run that goes on must have in common
 };
 
 struct Epoch {
@@ -33,6 +41,8 @@ class Monitor {
   // After every step; false ends the training.
   virtual bool rows_done(Index rows) = 0;
   virtual void end_epoch(const Epoch& epoch) = 0;
+  // A run that goes on from a checkpoint, or does not when there is none.
+  virtual void resumed(const plait::Resumed& from) = 0;
 };
 
 struct Run {
@@ -43,8 +53,10 @@ struct Run {
 };
 
 // Trains, and tests the epoch with the largest total_value on the validation rows (the first of
-// equals). Nothing when the monitor ended it.
+// equals). Nothing when the monitor ended it. A run that goes on from a checkpoint ends in the same
+// weights and scores as one that was never stopped. Throws UsageError for a checkpoint of another
+// run, and as plait::Checkpoints does.
 std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& schedule,
-                         Monitor& monitor);
+                         Monitor& monitor, const Checkpointing& checkpointing = {});
 
 }  // namespace ranker

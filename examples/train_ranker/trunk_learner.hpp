@@ -1,9 +1,11 @@
 // A Learner of any of the library's architectures. Instantiated once per model_*.cpp.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "models.hpp"
+#include "plait/io/model_file.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/model.hpp"
 #include "plait/layers/towers.hpp"
@@ -34,6 +36,21 @@ class TrunkLearner final : public Learner {
   }
   void keep() override { kept_ = model_.values(); }
   void restore() override { model_.values() = kept_; }
+
+  void save_checkpoint(plait::Checkpoints& checkpoints,
+                       plait::Progress<float>& progress) const override {
+    if (progress.best) progress.best->values = kept_;
+    checkpoints.save(model_.values(), trainer_.optimizer(), progress);
+  }
+  plait::Resumed resume(const plait::Checkpoints& checkpoints,
+                        plait::Progress<float>& progress) override {
+    auto resumed = checkpoints.resume(model_.values(), trainer_.optimizer(), progress);
+    if (progress.best) kept_ = progress.best->values;
+    return resumed;
+  }
+  void save(const std::string& path, plait::View3<const float> x) const override {
+    plait::save(model_, path, {.heads = trainer_.loss().heads()}, x);
+  }
 
  private:
   plait::Model<Trunk> model_;

@@ -2,10 +2,10 @@
 #
 # Reads the #include lines of plait's headers and fails, listing every violation, unless
 #  * includes between folders follow the order below,
-#  * nothing includes the umbrella, and the umbrella includes everything but the testing tools
-#    and the reference kernels,
+#  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
+#    reference kernels and io, and io.hpp all of io,
 #  * plait's own files are included as "plait/...",
-#  * third-party headers are Eigen's narrow ones.
+#  * third-party headers are Eigen's narrow ones, and nlohmann-json's in io.
 cmake_minimum_required(VERSION 3.22)
 
 set(may_include_core core)
@@ -16,6 +16,7 @@ set(may_include_optim core kernels optim)
 set(may_include_metrics core kernels losses metrics)
 set(may_include_train core kernels layers losses optim metrics train)
 set(may_include_serve core kernels layers serve)
+set(may_include_io core kernels layers losses optim serve io)
 set(may_include_testing core kernels layers testing)
 
 set(root ${CMAKE_ARGV3})
@@ -29,7 +30,8 @@ macro(report text)
   string(APPEND violations "\n  ${header}: ${text}")
 endmacro()
 
-set(in_umbrella)
+set(umbrellas plait/plait.hpp plait/io.hpp)
+set(in_umbrellas)
 foreach(header IN LISTS headers)
   file(STRINGS ${root}/${header} includes REGEX "^[ \t]*#[ \t]*include")
   string(REGEX MATCH "^plait/([^/]+)/" in_folder ${header})
@@ -40,16 +42,18 @@ foreach(header IN LISTS headers)
   foreach(include IN LISTS includes)
     string(REGEX MATCH "[<\"]([^>\"]+)[>\"]" quoted "${include}")
     set(path ${CMAKE_MATCH_1})
-    if(header STREQUAL "plait/plait.hpp")
-      list(APPEND in_umbrella ${path})
-    elseif(path STREQUAL "plait/plait.hpp")
-      report("only users include plait/plait.hpp")
+    if(header IN_LIST umbrellas)
+      list(APPEND in_umbrellas "${header} ${path}")
+    elseif(path IN_LIST umbrellas)
+      report("only users include ${path}")
     elseif(path MATCHES "^plait/([^/]+)/")
       if(NOT CMAKE_MATCH_1 IN_LIST may_include_${folder})
         report("${folder} may not include ${path}")
       endif()
     elseif(quoted MATCHES "^\"" AND NOT path MATCHES "^plait/")
       report("write \"plait/...\" instead of ${quoted}")
+    elseif(folder STREQUAL "io" AND path MATCHES "^nlohmann/")
+      continue()
     elseif(path MATCHES "/" AND NOT path MATCHES "^(plait|Eigen)/"
            OR path MATCHES "^Eigen/(Dense|Eigen)$")
       report("${folder} may not include ${quoted}")
@@ -57,14 +61,18 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-if(EXISTS ${root}/plait/plait.hpp)
-  foreach(header IN LISTS headers)
-    if(NOT header IN_LIST in_umbrella
-       AND NOT header MATCHES "^plait/(plait\\.hpp|testing/|kernels/reference\\.hpp)")
-      report("missing from plait/plait.hpp")
-    endif()
-  endforeach()
-endif()
+foreach(header IN LISTS headers)
+  if(header IN_LIST umbrellas OR header MATCHES "^plait/(testing/|kernels/reference\\.hpp)")
+    continue()
+  elseif(header MATCHES "^plait/io/")
+    set(umbrella plait/io.hpp)
+  else()
+    set(umbrella plait/plait.hpp)
+  endif()
+  if(EXISTS ${root}/${umbrella} AND NOT "${umbrella} ${header}" IN_LIST in_umbrellas)
+    report("missing from ${umbrella}")
+  endif()
+endforeach()
 
 if(violations)
   message(FATAL_ERROR "includes:${violations}")

@@ -1,9 +1,13 @@
 #include "train.hpp"
 
 #include <cmath>
+#include <optional>
 #include <set>
+#include <string>
+#include <tuple>
 
 #include "support/catch.hpp"
+#include "support/files.hpp"
 
 namespace {
 
@@ -51,6 +55,21 @@ class Scripted final : public ranker::Learner {
   }
   void keep() override { kept_ = weight; }
   void restore() override { weight = kept_; }
+  void save_checkpoint(plait::Checkpoints&, plait::Progress<float>& progress) const override {
+    stored = {progress, weight, kept_};
+    ++checkpoints;
+  }
+  plait::Resumed resume(const plait::Checkpoints&, plait::Progress<float>& progress) override {
+    if (!from) return {};
+    std::tie(progress, weight, kept_) = *from;
+    return {"checkpoint", {}};
+  }
+  void save(const std::string&, plait::View3<const float>) const override {}
+
+  using Stored = std::tuple<plait::Progress<float>, int, int>;
+  mutable std::optional<Stored> stored;
+  std::optional<Stored> from;
+  mutable int checkpoints = 0;
 
   int weight = 0;
   std::multiset<Index> seen;
@@ -64,12 +83,16 @@ class Scripted final : public ranker::Learner {
 class Recorder final : public ranker::Monitor {
  public:
   void begin_epoch(int number, Index rows) override {
-    CHECK(number == static_cast<int>(epochs.size()) + 1);
+    CHECK(number == first_epoch + static_cast<int>(epochs.size()));
     CHECK(rows == 10);
   }
   bool rows_done(Index) override { return --steps_left > 0; }
   void end_epoch(const ranker::Epoch& epoch) override { epochs.push_back(epoch); }
+  void resumed(const plait::Resumed& from) override { resumed_from = from.path; }
 
+  std::string resumed_from = "not asked";
+
+  int first_epoch = 1;
   int steps_left = 1000;
   std::vector<ranker::Epoch> epochs;
 };
@@ -122,6 +145,59 @@ TEST_CASE("train: the monitor can end it") {
   CHECK_FALSE(ranker::train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder));
   CHECK(learner.batches.size() == 5);
   CHECK(recorder.epochs.size() == 1);
+}
+
+TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  const Dataset data = dataset();
+  const ranker::Schedule schedule{.epochs = 4, .batch = 4};
+  const ranker::Checkpointing checkpointing{
+      .checkpoints = &checkpoints, .every = 1, .resume = true, .run = "this"};
+  Scripted whole(2);
+  Recorder expected;
+  const auto expected_run = ranker::train(whole, data, schedule, expected, checkpointing);
+  CHECK(expected.resumed_from.empty());
+  CHECK(whole.checkpoints == 12);
+
+  for (int steps = 1; steps <= 12; ++steps) {
+    INFO("stopped after step " << steps);
+    Scripted first(2);
+    Recorder stopped;
+    stopped.steps_left = steps;
+    CHECK_FALSE(ranker::train(first, data, schedule, stopped, checkpointing));
+
+    Scripted second(2);
+    second.from = first.stored;
+    Recorder rest;
+    rest.first_epoch = static_cast<int>(stopped.epochs.size()) + 1;
+    const auto run = ranker::train(second, data, schedule, rest, checkpointing);
+    CHECK(rest.resumed_from == "checkpoint");
+    CHECK(run->best_epoch == expected_run->best_epoch);
+    CHECK(second.weight == whole.weight);
+    CHECK(second.seen.size() + first.seen.size() == whole.seen.size());
+    for (const auto& epoch : rest.epochs) {
+      const auto& same = expected.epochs[static_cast<std::size_t>(epoch.number - 1)];
+      CHECK(epoch.loss == same.loss);
+      CHECK(epoch.total == same.total);
+      CHECK(epoch.best == same.best);
+    }
+  }
+}
+
+TEST_CASE("train: a checkpoint of another run is refused") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  Scripted first(2);
+  Recorder recorder;
+  ranker::train(first, dataset(), {.epochs = 1, .batch = 4}, recorder,
+                {.checkpoints = &checkpoints, .every = 2, .run = "this"});
+  CHECK(first.checkpoints == 1);
+  Scripted second(2);
+  second.from = first.stored;
+  CHECK_THROWS_WITH(ranker::train(second, dataset(), {.epochs = 1, .batch = 4}, recorder,
+                                  {.checkpoints = &checkpoints, .resume = true, .run = "that"}),
+                    "--resume: checkpoint is of another run: got this, expected that");
 }
 
 TEST_CASE("evaluate: an AUC without both classes is left out of the total") {

@@ -10,15 +10,22 @@ using std::align_val_t, std::nothrow_t, std::size_t;
 
 std::atomic<size_t> calls{0};
 std::atomic<size_t> asked_for{0};
+std::atomic<size_t> widest{0};
 
-void* take(size_t size) noexcept {
+void note(size_t size) noexcept {
   ++calls;
   asked_for += size;
+  size_t seen = widest;
+  while (seen < size && !widest.compare_exchange_weak(seen, size)) {
+  }
+}
+
+void* take(size_t size) noexcept {
+  note(size);
   return std::malloc(size == 0 ? 1 : size);
 }
 void* take(size_t size, align_val_t alignment) noexcept {
-  ++calls;
-  asked_for += size;
+  note(size);
   const auto multiple = static_cast<size_t>(alignment);
   return std::aligned_alloc(multiple, (size + multiple - 1) / multiple * multiple);
 }
@@ -31,6 +38,8 @@ void* or_throw(void* memory) {
 
 size_t allocations::count() { return calls; }
 size_t allocations::bytes() { return asked_for; }
+size_t allocations::largest() { return widest; }
+void allocations::forget_largest() { widest = 0; }
 
 // Every form: those of the sanitizers do not forward to the plain ones, as the standard's do.
 void* operator new(size_t n) { return or_throw(take(n)); }

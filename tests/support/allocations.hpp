@@ -7,6 +7,10 @@ namespace allocations {
 
 // Calls, and bytes asked for, since the program started, on all threads.
 std::size_t count();
+
+// Bytes of the largest single one since the last forget_largest().
+std::size_t largest();
+void forget_largest();
 std::size_t bytes();
 
 }  // namespace allocations

@@ -56,7 +56,12 @@ struct ParamEntry {
 // throws may have added some of its parameters: start again with a fresh table.
 class ParamTable {
  public:
-  // Both throw ConfigError for a name that is taken or a size below 1.
+  // At most `max_tensors`: what bounds the work of a description that comes from outside.
+  explicit ParamTable(Index max_tensors = std::numeric_limits<Index>::max())
+      : max_tensors_(max_tensors) {}
+
+  // Both throw ConfigError for a name that is taken, a size below 1, more tensors than the table
+  // takes, or more numbers than can be counted.
   ParamId add_vector(const std::string& name, Index size, Init init) {
     return add(name, {size}, 1, size, init);
   }
@@ -92,9 +97,11 @@ class ParamTable {
                    "sizes of at least 1");
     require_config(!by_name_.contains(name), "ParamTable", "name", "a second '" + name + "'",
                    "unique names");
-    constexpr Index largest = std::numeric_limits<Index>::max() / 2;
-    require_config(cols <= (largest - buffer_size_) / rows, "ParamTable", name,
-                   text(rows, " x ", cols), "a number of elements that can be counted");
+    require_config(std::ssize(entries_) < max_tensors_, "ParamTable", name, "one tensor more",
+                   text("at most ", max_tensors_));
+    constexpr Index most = std::numeric_limits<Index>::max() / 2;
+    require_config(rows <= (most - buffer_size_) / cols, "ParamTable", name,
+                   text(rows, " x ", cols), "sizes that can be counted");
     constexpr Index alignment = static_cast<Index>(buffer_alignment / sizeof(float));
     const ParamId id{static_cast<Index>(entries_.size()), buffer_size_, rows, cols};
     buffer_size_ += (id.size() + alignment - 1) / alignment * alignment;
@@ -103,6 +110,7 @@ class ParamTable {
     return id;
   }
 
+  Index max_tensors_;
   std::vector<ParamEntry> entries_;
   std::unordered_map<std::string, std::size_t> by_name_;
   Index buffer_size_ = 0;

@@ -32,7 +32,28 @@ class Model {
   // on every compiler. Throws ConfigError for sizes that cannot be built.
   Model(const typename Trunk::Config& trunk, const typename TowersLayer::Config& towers,
         std::uint64_t seed)
-      : Model(ParamTable(), trunk, towers, seed) {}
+      : Model(zeros(trunk, towers)) {
+    Random random(seed);
+    initialise(values_, random);
+  }
+
+  // The model with all parameters zero, for numbers that come from elsewhere. Throws ConfigError.
+  static Model zeros(const typename Trunk::Config& trunk,
+                     const typename TowersLayer::Config& towers) {
+    return Model(ParamTable(), trunk, towers);
+  }
+
+  // The network alone, over a table of the caller's. Throws ConfigError.
+  static Network build(ParamTable& table, const typename Trunk::Config& trunk,
+                       const typename TowersLayer::Config& towers) {
+    Trunk built(table, "mtl_arch", trunk);
+    TowersLayer built_towers(table, "task_modules", built.out_shape(), towers);
+    return Network(std::move(built), std::move(built_towers));
+  }
+
+  // What it was built from.
+  const typename Trunk::Config& trunk_config() const { return trunk_config_; }
+  const typename TowersLayer::Config& towers_config() const { return towers_config_; }
 
   const Network& network() const { return network_; }
   const Trunk& trunk() const { return network_.template layer<0>(); }
@@ -47,20 +68,14 @@ class Model {
 
  private:
   Model(ParamTable&& table, const typename Trunk::Config& trunk,
-        const typename TowersLayer::Config& towers, std::uint64_t seed)
-      : network_(build(table, trunk, towers)),
-        values_(std::make_shared<const ParamTable>(std::move(table))) {
-    Random random(seed);
-    initialise(values_, random);
-  }
+        const typename TowersLayer::Config& towers)
+      : trunk_config_(trunk),
+        towers_config_(towers),
+        network_(build(table, trunk, towers)),
+        values_(std::make_shared<const ParamTable>(std::move(table))) {}
 
-  static Network build(ParamTable& table, const typename Trunk::Config& trunk,
-                       const typename TowersLayer::Config& towers) {
-    Trunk built(table, "mtl_arch", trunk);
-    TowersLayer built_towers(table, "task_modules", built.out_shape(), towers);
-    return Network(std::move(built), std::move(built_towers));
-  }
-
+  typename Trunk::Config trunk_config_;
+  typename TowersLayer::Config towers_config_;
   Network network_;
   ParamBuffer<Scalar> values_;
 };

@@ -1,5 +1,6 @@
 // Schedule: the factor that multiplies every learning rate, as a function of the steps done.
 #pragma once
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -69,6 +70,12 @@ class Schedule {
   }
 
   bool operator==(const Schedule&) const = default;
+
+  // Kind and numbers, for a checkpoint: equal lists mean equal schedules.
+  std::array<double, 5> parameters() const {
+    return {static_cast<double>(kind_), static_cast<double>(period_), parameter_,
+            static_cast<double>(warmup_), start_};
+  }
 
  private:
   enum class Kind { constant, step_decay, cosine };

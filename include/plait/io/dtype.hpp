@@ -1,0 +1,130 @@
+// DType: the element types of safetensors that plait reads and writes, and their conversions.
+//
+// Any of them converts to float and double: F16 and BF16 widen exactly, F64 rounds to nearest when
+// read as float, integers round and BOOL becomes 0 or 1. Integers are read as what they are stored
+// as. Writing stores float as F32 and double as F64.
+#pragma once
+#include <array>
+#include <bit>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <type_traits>
+
+#include "plait/core/config.hpp"
+
+namespace plait {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+enum class DType { f64, f32, f16, bf16, i64, i32, u8, boolean };
+
+struct DTypeInfo {
+  DType dtype;
+  std::string_view name;
+  std::size_t size;  // bytes
+};
+
+inline constexpr std::array<DTypeInfo, 8> dtypes{{{DType::f64, "F64", 8},
+                                                  {DType::f32, "F32", 4},
+                                                  {DType::f16, "F16", 2},
+                                                  {DType::bf16, "BF16", 2},
+                                                  {DType::i64, "I64", 8},
+                                                  {DType::i32, "I32", 4},
+                                                  {DType::u8, "U8", 1},
+                                                  {DType::boolean, "BOOL", 1}}};
+
+constexpr const DTypeInfo& info(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)]; }
+
+constexpr bool is_floating(DType dtype) {
+  return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
+}
+
+inline std::optional<DType> parse_dtype(std::string_view name) {
+  for (const auto& entry : dtypes)
+    if (entry.name == name) return entry.dtype;
+  return std::nullopt;
+}
+
+// The dtype that stores a C++ type without conversion.
+template <class T>
+constexpr DType dtype_of() {
+  if constexpr (std::is_same_v<T, double>) {
+    return DType::f64;
+  } else if constexpr (std::is_same_v<T, float>) {
+    return DType::f32;
+  } else if constexpr (std::is_same_v<T, std::int64_t>) {
+    return DType::i64;
+  } else if constexpr (std::is_same_v<T, std::int32_t>) {
+    return DType::i32;
+  } else {
+    static_assert(std::is_same_v<T, std::uint8_t>, "no dtype stores this type");
+    return DType::u8;
+  }
+}
+
+// IEEE half precision, exactly.
+inline float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 0x1f;
+  const int mantissa = bits & 0x3ff;
+  float magnitude = 0;
+  if (exponent == 0) {
+    magnitude = std::ldexp(static_cast<float>(mantissa), -24);
+  } else if (exponent == 31) {
+    magnitude = mantissa == 0 ? std::numeric_limits<float>::infinity()
+                              : std::numeric_limits<float>::quiet_NaN();
+  } else {
+    magnitude = std::ldexp(static_cast<float>(mantissa + 1024), exponent - 25);
+  }
+  return (bits & 0x8000) != 0 ? -magnitude : magnitude;
+}
+
+// bfloat16 is the upper half of a float.
+inline float bfloat16_to_float(std::uint16_t bits) {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+
+namespace detail {
+
+template <class Stored, class T, class Widen>
+void widen_all(const std::byte* from, std::size_t count, T* to, const Widen& widen) {
+  for (std::size_t i = 0; i < count; ++i) {
+    Stored stored;
+    std::memcpy(&stored, from + i * sizeof(Stored), sizeof(Stored));
+    to[i] = static_cast<T>(widen(stored));
+  }
+}
+
+}  // namespace detail
+
+// Converts `count` stored elements at `from` (any alignment) to T.
+template <std::floating_point T>
+void convert(DType dtype, const std::byte* from, std::size_t count, T* to) {
+  const auto same = [](auto value) { return value; };
+  switch (dtype) {
+    case DType::f64:
+      return detail::widen_all<double>(from, count, to, same);
+    case DType::f32:
+      return detail::widen_all<float>(from, count, to, same);
+    case DType::f16:
+      return detail::widen_all<std::uint16_t>(from, count, to, half_to_float);
+    case DType::bf16:
+      return detail::widen_all<std::uint16_t>(from, count, to, bfloat16_to_float);
+    case DType::i64:
+      return detail::widen_all<std::int64_t>(from, count, to, same);
+    case DType::i32:
+      return detail::widen_all<std::int32_t>(from, count, to, same);
+    case DType::u8:
+      return detail::widen_all<std::uint8_t>(from, count, to, same);
+    case DType::boolean:
+      return detail::widen_all<std::uint8_t>(from, count, to,
+                                             [](std::uint8_t v) { return v != 0; });
+  }
+}
+
+}  // namespace plait

@@ -1,0 +1,172 @@
+// safetensors files, read and written as streams: a tensor goes straight from the file to its
+// place, so a 4 GB file needs 4 GB.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <istream>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "plait/io/atomic_file.hpp"
+#include "plait/io/checksum.hpp"
+#include "plait/io/dtype.hpp"
+#include "plait/io/error.hpp"
+#include "plait/io/safetensors_header.hpp"
+
+namespace plait {
+
+// Reads one file. Construction reads and checks the header; tensors are read on demand. A reader is
+// used by one thread at a time.
+class SafetensorsReader {
+ public:
+  // Throws FileError when the file cannot be read, FormatError when it is not a safetensors file.
+  explicit SafetensorsReader(const std::string& path)
+      : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path) {}
+
+  // From any seekable stream; `name` stands for the file in errors.
+  SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
+      : stream_(std::move(stream)), name_(std::move(name)) {
+    if (!*stream_) throw FileError(name_, "file", "none that can be opened", "a readable file");
+    stream_->seekg(0, std::ios::end);
+    const auto size = static_cast<std::int64_t>(stream_->tellg());
+    if (size < 0) throw FileError(name_, "file", "no size", "a file that can be searched");
+    const auto bytes = static_cast<std::uint64_t>(size);
+    if (bytes < 8) throw FormatError(name_, "file", text(bytes, " bytes"), "at least 8");
+    std::uint64_t header_bytes = 0;
+    read_at(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
+    if (header_bytes > max_header_bytes || header_bytes > bytes - 8)
+      throw FormatError(name_, "header length", text(header_bytes),
+                        text("at most ", std::min(max_header_bytes, bytes - 8)));
+    std::string json(header_bytes, ' ');
+    read_at(8, std::as_writable_bytes(std::span(json)));
+    data_start_ = 8 + header_bytes;
+    header_ = parse_safetensors_header(json, bytes - data_start_, name_);
+  }
+
+  const SafetensorsHeader& header() const { return header_; }
+  const std::string& name() const { return name_; }
+
+  // The tensor's elements, row-major, converted to T (see dtype.hpp). `out` has count() elements.
+  // Throws FormatError for an integer T that is not the stored type.
+  // With a checksum, the tensor's bytes go through it piece by piece while they are in cache.
+  template <class T>
+  void read(const TensorInfo& tensor, std::span<T> out, Checksum* checksum = nullptr) {
+    PLAIT_ASSERT(out.size() == tensor.count());
+    const bool direct = tensor.dtype == dtype_of<T>();
+    if (std::is_integral_v<T> && !direct)
+      throw FormatError(name_, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
+                        std::string(info(dtype_of<T>()).name));
+    const std::size_t width = info(tensor.dtype).size;
+    const std::size_t piece = piece_bytes / width;
+    if (!direct) buffer_.resize(std::min(piece_bytes, out.size() * width));
+    for (std::size_t first = 0; first < out.size(); first += piece) {
+      const std::size_t count = std::min(piece, out.size() - first);
+      const std::span<std::byte> bytes = direct ? std::as_writable_bytes(out.subspan(first, count))
+                                                : std::span(buffer_).first(count * width);
+      read_at(data_start_ + tensor.begin + first * width, bytes);
+      if (checksum != nullptr) checksum->update(bytes);
+      if constexpr (std::is_floating_point_v<T>)
+        if (!direct) convert(tensor.dtype, bytes.data(), count, out.data() + first);
+    }
+  }
+  template <class T>
+  std::vector<T> read(const TensorInfo& tensor) {
+    std::vector<T> out(tensor.count());
+    read(tensor, std::span<T>(out));
+    return out;
+  }
+
+  // Reads the tensor's bytes and drops them: throws FileError where read would.
+  void skim(const TensorInfo& tensor, Checksum* checksum = nullptr) {
+    buffer_.resize(std::min<std::uint64_t>(piece_bytes, tensor.end - tensor.begin));
+    for (std::uint64_t at = tensor.begin; at < tensor.end; at += buffer_.size()) {
+      const auto bytes =
+          std::span(buffer_).first(std::min<std::uint64_t>(buffer_.size(), tensor.end - at));
+      read_at(data_start_ + at, bytes);
+      if (checksum != nullptr) checksum->update(bytes);
+    }
+  }
+
+ private:
+  void read_at(std::uint64_t position, std::span<std::byte> out) {
+    stream_->seekg(static_cast<std::streamoff>(position));
+    stream_->read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size()));
+    if (stream_->fail())
+      throw FileError(name_, text("bytes from ", position, " on"), "no data",
+                      text(out.size(), " bytes"));
+  }
+
+  // Small enough to stay in the second-level cache between reading, checksum and conversion.
+  static constexpr std::size_t piece_bytes = std::size_t{1} << 18;
+
+  std::unique_ptr<std::istream> stream_;
+  std::string name_;
+  std::vector<std::byte> buffer_;
+  std::uint64_t data_start_ = 0;
+  SafetensorsHeader header_;
+};
+
+// Collects tensors and writes them as one file, in the order in which they were added. Borrows
+// their numbers until write.
+class SafetensorsWriter {
+ public:
+  // Throws ConfigError for a key that was added before.
+  void add_metadata(std::string key, std::string value) {
+    require_config(header_.meta(key) == nullptr, "SafetensorsWriter", "metadata key",
+                   "'" + key + "' again", "a key of its own");
+    header_.metadata.emplace_back(std::move(key), std::move(value));
+  }
+
+  // Throws ConfigError for a name that was added before or numbers that do not fill the shape.
+  template <class T>
+  void add(const std::string& name, std::vector<std::uint64_t> shape, std::span<const T> numbers) {
+    add_bytes(name, dtype_of<T>(), std::move(shape), std::as_bytes(numbers));
+  }
+  void add_bytes(const std::string& name, DType dtype, std::vector<std::uint64_t> shape,
+                 std::span<const std::byte> bytes) {
+    TensorInfo tensor{name, dtype, std::move(shape), end_, end_ + bytes.size()};
+    require_config(name != "__metadata__" && names_.insert(name).second, "SafetensorsWriter",
+                   "name", "'" + name + "' again", "a name of its own");
+    require_config(detail::tensor_bytes(tensor) == bytes.size(), "SafetensorsWriter", name,
+                   text(bytes.size(), " bytes"), "the bytes of its shape");
+    end_ = tensor.end;
+    header_.tensors.push_back(std::move(tensor));
+    data_.push_back(bytes);
+  }
+
+  const SafetensorsHeader& header() const { return header_; }
+  const std::vector<std::span<const std::byte>>& data() const { return data_; }
+
+  // The file's bytes in pieces: put(std::span<const std::byte>) is called for one after the other.
+  // Throws ConfigError when a name or a metadata text is not UTF-8.
+  template <class Put>
+  void write_to(const Put& put) const {
+    const std::string json = write_safetensors_header(header_);
+    const std::uint64_t header_bytes = json.size();
+    put(std::as_bytes(std::span(&header_bytes, 1)));
+    put(std::as_bytes(std::span(json)));
+    for (const auto bytes : data_) put(bytes);
+  }
+
+  // Writes the file; an older one at this path survives a failure (see AtomicFile). Throws
+  // FileError.
+  void write(const std::string& path) const {
+    AtomicFile file(path);
+    write_to([&](std::span<const std::byte> bytes) { file.write(bytes); });
+    file.commit();
+  }
+
+ private:
+  SafetensorsHeader header_;
+  std::vector<std::span<const std::byte>> data_;
+  std::unordered_set<std::string> names_;
+  std::uint64_t end_ = 0;
+};
+
+}  // namespace plait

@@ -1,0 +1,121 @@
+// state_dict: parameters to and from safetensors by name.
+//
+// plait's parameters carry the state_dict keys of the reference library, so a file that PyTorch
+// wrote with safetensors.torch.save_file(model.state_dict(), path) loads as it is. For other
+// codebases a rename map translates plait's names to the file's.
+#pragma once
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plait/core/params.hpp"
+#include "plait/io/error.hpp"
+#include "plait/io/safetensors.hpp"
+
+namespace plait {
+
+struct StateDictOptions {
+  std::string prefix = {};                         // of every name in the file: prefix + name
+  std::map<std::string, std::string> rename = {};  // plait's name -> the file's, before the prefix
+  bool allow_unexpected = false;  // ignore tensors of the file that have no parameter
+};
+
+namespace detail {
+
+inline std::string file_name(const std::string& name, const StateDictOptions& options) {
+  const auto renamed = options.rename.find(name);
+  return options.prefix + (renamed == options.rename.end() ? name : renamed->second);
+}
+
+inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
+  std::string result = "[";
+  for (std::size_t i = 0; i < shape.size(); ++i)
+    result += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+  return result + "]";
+}
+
+inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
+  return {entry.shape.begin(), entry.shape.end()};
+}
+
+}  // namespace detail
+
+namespace detail {
+
+// The file's tensor of every parameter, in table order. Throws FormatError listing all that is
+// wrong. Tensors for which ignore(name) is true may be there besides.
+template <class Ignore>
+std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
+                                                const std::string& file, const ParamTable& table,
+                                                const StateDictOptions& options,
+                                                const Ignore& ignore) {
+  std::string complaints;
+  const auto complain = [&](const std::string& what) {
+    complaints += (complaints.empty() ? "" : "; ") + what;
+  };
+  for (const auto& [name, unused] : options.rename)
+    if (!table.contains(name)) complain("rename of '" + name + "', no such parameter");
+
+  std::map<std::string_view, const TensorInfo*> by_name;
+  for (const auto& tensor : header.tensors)
+    if (tensor.name.starts_with(options.prefix)) by_name.emplace(tensor.name, &tensor);
+
+  std::vector<const TensorInfo*> sources;
+  for (const auto& entry : table.entries()) {
+    const std::string name = file_name(entry.name, options);
+    const auto found = by_name.find(name);
+    if (found == by_name.end()) {
+      complain("missing '" + name + "'");
+      continue;
+    }
+    const TensorInfo& tensor = *found->second;
+    by_name.erase(found);
+    sources.push_back(&tensor);
+    const auto shape = file_shape(entry);
+    if (tensor.shape != shape)
+      complain("'" + name + "' of shape " + shape_text(tensor.shape) + " instead of " +
+               shape_text(shape));
+    if (!is_floating(tensor.dtype))
+      complain("'" + name + "' of type " + std::string(info(tensor.dtype).name));
+  }
+  for (const auto& [name, tensor] : by_name)
+    if (tensor->count() > 0 && !options.allow_unexpected && !ignore(name))
+      complain("unexpected '" + std::string(name) + "'");
+  if (!complaints.empty())
+    throw FormatError(file, "tensors", complaints, "the parameters of the model");
+  return sources;
+}
+
+}  // namespace detail
+
+// Reads every parameter of `values`. Without a prefix all tensors of the file are expected to be
+// parameters; with one, all that start with it; tensors without elements (the reference keeps some
+// where AdaTT has no native-expert weights) and plait's own (self-test rows of model files) are
+// ignored. Floating-point tensors convert: F64 rounds
+// when loaded into a float model, the others are exact.
+//
+// Throws FormatError listing every missing, unexpected and wrongly shaped tensor, or FileError;
+// `values` are then as they were. To need no second copy of the numbers, the file is read twice:
+// once to see that all of it can be read.
+template <class Scalar>
+void load_state_dict(SafetensorsReader& file, ParamBuffer<Scalar>& values,
+                     const StateDictOptions& options = {}) {
+  const auto sources =
+      detail::match_state_dict(file.header(), file.name(), values.table(), options,
+                               [](std::string_view name) { return name.starts_with("plait."); });
+  for (const TensorInfo* tensor : sources) file.skim(*tensor);
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    file.read(*sources[i], values.of(values.table().entries()[i].id));
+}
+
+// Adds every parameter under its file name. The numbers are borrowed until the writer writes.
+template <class Scalar>
+void add_state_dict(SafetensorsWriter& writer, const ParamBuffer<Scalar>& values,
+                    const StateDictOptions& options = {}) {
+  for (const auto& entry : values.table().entries())
+    writer.add(detail::file_name(entry.name, options), detail::file_shape(entry),
+               values.of(entry.id));
+}
+
+}  // namespace plait

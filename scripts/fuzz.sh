@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Fuzzes the readers of files with libFuzzer: scripts/fuzz.sh [seconds per target, default 60].
+# Findings are written to build/fuzz/findings; commit them to tests/fuzz/regressions/<target>.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+seconds=${1:-60}
+[[ $seconds =~ ^[0-9]+$ ]] || { echo "usage: scripts/fuzz.sh [seconds per target]" >&2; exit 2; }
+
+cmake --preset fuzz > /dev/null
+cmake --build --preset fuzz --target fuzz_safetensors fuzz_model
+mkdir -p build/fuzz/findings
+run() {
+  mkdir -p "build/fuzz/corpus/$1"
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
+    -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1 \
+    -artifact_prefix="build/fuzz/findings/$1-" "${@:2}" \
+    "build/fuzz/corpus/$1" "tests/fuzz/seeds/$1" "tests/fuzz/regressions/$1"
+}
+run safetensors
+run model -dict=tests/fuzz/model.dict

@@ -1,0 +1,134 @@
+#include "plait/io/state_dict.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "plait/layers/mlp.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+namespace {
+
+using plait::ParamBuffer;
+using plait::ParamTable;
+using plait::SafetensorsWriter;
+
+// An MLP 2 -> 3 named "m", with numbers 1, 2, ...
+template <class Scalar>
+ParamBuffer<Scalar> parameters(const std::string& name = "m") {
+  ParamTable table;
+  plait::MLP<Scalar>(table, name, 2, {3});
+  ParamBuffer<Scalar> result(std::make_shared<const ParamTable>(std::move(table)));
+  int next = 0;
+  for (const auto& entry : result.table().entries())
+    for (Scalar& number : result.of(entry.id)) number = static_cast<Scalar>(++next) / 3;
+  return result;
+}
+
+template <class Scalar>
+std::string saved(const ParamBuffer<Scalar>& values, const plait::StateDictOptions& options = {}) {
+  SafetensorsWriter writer;
+  add_state_dict(writer, values, options);
+  return files::written(writer);
+}
+
+template <class A, class B>
+bool equal(const ParamBuffer<A>& a, const ParamBuffer<B>& b) {
+  return std::ranges::equal(a.flat(), b.flat(), [](A x, B y) { return static_cast<B>(x) == y; });
+}
+
+}  // namespace
+
+TEST_CASE("state_dict: parameters go under their names and come back") {
+  const auto values = parameters<double>();
+  auto file = files::reader(saved(values));
+  CHECK(file.header().tensors[0].name == "m.mlp_net.0.weight");
+  CHECK(file.header().tensors[0].shape == std::vector<std::uint64_t>{3, 2});
+  CHECK(file.header().tensors[1].name == "m.mlp_net.0.bias");
+  CHECK(file.header().tensors[1].shape == std::vector<std::uint64_t>{3});
+  ParamBuffer<double> loaded(values.shared_table());
+  load_state_dict(file, loaded);
+  CHECK(equal(loaded, values));
+}
+
+TEST_CASE("state_dict: float files load into double models exactly, and the reverse rounds") {
+  auto narrow = files::reader(saved(parameters<float>()));
+  auto wide = parameters<double>();
+  load_state_dict(narrow, wide);
+  CHECK(equal(parameters<float>(), wide));
+
+  auto file = files::reader(saved(parameters<double>()));
+  auto rounded = parameters<float>();
+  rounded.set_zero();
+  load_state_dict(file, rounded);
+  CHECK(equal(parameters<double>(), rounded));
+}
+
+TEST_CASE("state_dict: a prefix, and names of another codebase") {
+  const plait::StateDictOptions options{
+      .prefix = "net/", .rename = {{"m.mlp_net.0.weight", "kernel"}, {"m.mlp_net.0.bias", "b"}}};
+  const auto values = parameters<float>();
+  SafetensorsWriter writer;
+  const std::array<float, 1> other{1};
+  writer.add("another", {1}, std::span<const float>(other));
+  add_state_dict(writer, values, options);
+  auto file = files::reader(files::written(writer));
+  CHECK(file.header().find("net/kernel") != nullptr);
+  ParamBuffer<float> loaded(values.shared_table());
+  load_state_dict(file, loaded, options);
+  CHECK(equal(loaded, values));
+}
+
+TEST_CASE("state_dict: one error lists everything that is wrong, and nothing changes") {
+  const std::array<float, 9> numbers{};
+  const std::array<std::int32_t, 3> whole{};
+  SafetensorsWriter writer;
+  writer.add("a.mlp_net.0.weight", {2, 3}, std::span<const float>(numbers).first(6));
+  writer.add("a.mlp_net.0.bias", {3}, std::span<const std::int32_t>(whole));
+  writer.add("z.extra", {9}, std::span<const float>(numbers));
+  auto file = files::reader(files::written(writer));
+
+  ParamTable table;
+  plait::MLP<float>(table, "a", 2, {3, 4});
+  ParamBuffer<float> values(std::make_shared<const ParamTable>(std::move(table)));
+  std::ranges::fill(values.flat(), 7.0f);
+  const auto before = values;
+  CHECK_THROWS_WITH(
+      load_state_dict(file, values, {.rename = {{"b", "c"}}}),
+      "plait::memory: tensors: got rename of 'b', no such parameter; 'a.mlp_net.0.weight' of shape "
+      "[2, 3] instead of [3, 2]; 'a.mlp_net.0.bias' of type I32; missing 'a.mlp_net.2.weight'; "
+      "missing 'a.mlp_net.2.bias'; unexpected 'z.extra', expected the parameters of the model");
+  CHECK(equal(values, before));
+}
+
+TEST_CASE("state_dict: unexpected tensors are ignored on request, empty and plait's own always") {
+  const auto values = parameters<float>();
+  const std::array<float, 1> numbers{};
+  const auto file_with = [&](const std::string& name, std::uint64_t size) {
+    SafetensorsWriter writer;
+    add_state_dict(writer, values);
+    writer.add(name, {size}, std::span<const float>(numbers).first(size));
+    return files::reader(files::written(writer));
+  };
+  ParamBuffer<float> loaded(values.shared_table());
+  auto file = file_with("extra", 1);
+  CHECK_THROWS_AS(load_state_dict(file, loaded), plait::FormatError);
+  CHECK_NOTHROW(load_state_dict(file, loaded, {.allow_unexpected = true}));
+  auto with_empty = file_with("extra", 0);
+  CHECK_NOTHROW(load_state_dict(with_empty, loaded));
+  auto with_ours = file_with("plait.self_test.x", 1);
+  CHECK_NOTHROW(load_state_dict(with_ours, loaded));
+}
+
+TEST_CASE("state_dict: a file cut short while it is open changes nothing") {
+  const files::Directory directory;
+  const std::string path = directory / "file";
+  const auto values = parameters<float>();
+  files::write(path, saved(values));
+  plait::SafetensorsReader file(path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 4);
+  ParamBuffer<float> loaded(values.shared_table());
+  CHECK_THROWS_AS(load_state_dict(file, loaded), plait::FileError);
+  CHECK(std::ranges::all_of(loaded.flat(), [](float n) { return n == 0; }));
+}
