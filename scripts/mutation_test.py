@@ -3,7 +3,9 @@
 
 Each entry of tests/mutation/mutations.json replaces one piece of text in a copy of include/. The
 check program, tests/mutation/target.cpp, must still compile and must fail when run; unmutated it
-must pass. core/ and testing/ are not mutated: what sees only them is compiled once. Exits with 1 if a mutation survives, does not apply or does not compile.
+must pass. core/ and testing/ are not mutated: what sees only them is
+compiled once. Exits with 1 if a mutation survives, does not apply or does not compile. A mutant that
+crashes is caught too, and counted apart from those that fail a check.
 """
 import argparse
 import concurrent.futures
@@ -96,9 +98,10 @@ class Builder:
         try:
             run = subprocess.run([str(program)], capture_output=True, text=True, timeout=300)
         except subprocess.TimeoutExpired:
-            return "failed", "did not end within 300 s"
+            return "crashed", "did not end within 300 s"
         lines = (run.stdout + run.stderr).splitlines()
-        return "passed" if run.returncode == 0 else "failed", " ".join(lines)[:90]
+        outcome = {0: "passed", 1: "failed"}.get(run.returncode, "crashed")
+        return outcome, " ".join(lines)[:90]
 
 
 def main():
@@ -119,7 +122,7 @@ def main():
             sys.exit(f"no mutation {', '.join(sorted(unknown))}")
         mutations = [mutation for mutation in mutations if mutation["id"] in arguments.only]
 
-    caught = 0
+    caught = crashed = 0
     with tempfile.TemporaryDirectory() as work:
         builder = Builder(arguments.compiler, arguments.eigen, pathlib.Path(work))
         outcome, details, seconds = builder.verdict(None)
@@ -130,9 +133,10 @@ def main():
             results = pool.map(builder.verdict, mutations)
             for mutation, (outcome, details, seconds) in zip(mutations, results):
                 word = {"failed": "caught", "passed": "SURVIVED"}.get(outcome, outcome.upper())
-                caught += outcome == "failed"
+                caught += outcome in ("failed", "crashed")
+                crashed += outcome == "crashed"
                 print(f"{mutation['id']:42} {word:12} {seconds:5.1f} s  {details}", flush=True)
-    print(f"{caught} of {len(mutations)} mutations caught")
+    print(f"{caught} of {len(mutations)} mutations caught, {crashed} of them by a crash")
     return 0 if caught == len(mutations) else 1
 
 

@@ -306,8 +306,9 @@ TEST_CASE("errors: experts and gates") {
             {3, 2, {{4}, {4}, {4}}, 1, true, plait::GateConfigs<plait::MLP<double>>(2)}) ==
         "plait::AdaTTSp: gates: got 2 entries, expected 1 or 3");
   for (const auto& [temperature, got] : {std::pair{0.0, "0"}, {-2.0, "-2"}})
-    CHECK(config_error<plait::MMoE<double>>({3, 2, 2, {4}, {.temperature = temperature}}) ==
-          plait::text("plait::Gate: temperature: got ", got, ", expected a positive number"));
+    CHECK(
+        config_error<plait::MMoE<double>>({3, 2, 2, {4}, {.temperature = temperature}}) ==
+        plait::text("plait::Gate: temperature: got ", got, ", expected a positive, finite number"));
   CHECK(error_of([](ParamTable& table) {
           plait::ExpertBank<plait::MLP<double>>(table, {}, {1, 3}, {4});
         }) == "plait::ExpertBank: experts: got 0 experts, expected at least one");

@@ -4,6 +4,12 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__GLIBC__) && !defined(PLAIT_TEST_SANITIZED)
+#define COUNTS_MALLOC 1
+#else
+#define COUNTS_MALLOC 0
+#endif
+
 namespace {
 
 using std::align_val_t, std::nothrow_t, std::size_t;
@@ -21,7 +27,9 @@ void note(size_t size) noexcept {
 }
 
 void* take(size_t size) noexcept {
+#if !COUNTS_MALLOC
   note(size);
+#endif
   return std::malloc(size == 0 ? 1 : size);
 }
 void* take(size_t size, align_val_t alignment) noexcept {
@@ -40,6 +48,14 @@ size_t allocations::count() { return calls; }
 size_t allocations::bytes() { return asked_for; }
 size_t allocations::largest() { return widest; }
 void allocations::forget_largest() { widest = 0; }
+
+#if COUNTS_MALLOC
+extern "C" void* __libc_malloc(size_t size);
+extern "C" void* malloc(size_t size) noexcept {
+  note(size);
+  return __libc_malloc(size);
+}
+#endif
 
 // Every form: those of the sanitizers do not forward to the plain ones, as the standard's do.
 void* operator new(size_t n) { return or_throw(take(n)); }

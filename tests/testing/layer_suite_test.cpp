@@ -39,7 +39,9 @@ enum class Defect {
   writes_padding,
   gradient_at_batch_zero,
   refers_to_itself,
+  wants_a_slot_stride,
   allocates,
+  allocates_in_eigen,
 };
 
 // y = x Wᵀ + b from 3 to 2 numbers with one defect.
@@ -75,7 +77,12 @@ class Defective {
     if (is(Defect::reduces_over_batch)) y(0, 0, 0) -= y.of_slot(0).sum();
     if (is(Defect::changes_x)) const_cast<double&>(x(0, 0, 0)) += 1;
     if (is(Defect::fails_at_batch_one) && y.batch() == 1) y(0, 0, 0) = std::nan("");
+    if (is(Defect::wants_a_slot_stride) && x.slot_stride() == 0) y(0, 0, 0) += 1;
     if (is(Defect::allocates)) ::operator delete(::operator new(8));
+    if (is(Defect::allocates_in_eigen)) {
+      const plait::Matrix<double> copy = 2 * x.of_slot(0);
+      y(0, 0, 0) += copy(0, 0) - 2 * x(0, 0, 0);
+    }
   }
 
   void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
@@ -159,7 +166,11 @@ TEST_CASE("suite: each defect breaks its clause") {
       {Defect::writes_padding, "padding stays zero"},
       {Defect::gradient_at_batch_zero, "batch 0 has no gradient"},
       {Defect::refers_to_itself, "copies are equal"},
+      {Defect::wants_a_slot_stride, "an input may be a broadcast"},
       {Defect::allocates, "no allocation once warm"},
+#ifndef PLAIT_TEST_SANITIZED  // sanitizers bring their own malloc, which is not counted
+      {Defect::allocates_in_eigen, "no allocation once warm"},
+#endif
   };
   for (const auto& [defect, clause] : expected) {
     const auto report = check(defect);

@@ -19,6 +19,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/testing/data.hpp"
 #include "plait/testing/gapped.hpp"
 
@@ -28,8 +29,9 @@ struct SuiteOptions {
   Index batch = 7;         // the largest one tried; at least 3
   std::uint64_t seed = 1;  // of x, dy and what accumulated gradients start from
   double tolerance = 0;    // where the order of summation differs; 0: 64 units of rounding · batch
-  Executor* executor = nullptr;                      // null: concurrent calls are not tried
-  std::function<std::size_t()> count_allocations{};  // so far; empty: not tried
+  Executor* executor = nullptr;  // null: concurrent calls are not tried
+  // Allocations so far; empty: not tried. Should count malloc too: Eigen's temporaries use it.
+  std::function<std::size_t()> count_allocations{};
 };
 
 // A clause that a layer breaks.
@@ -63,7 +65,8 @@ class LayerSuite {
 
   LayerSuite(const L& layer, const ParamBuffer<Scalar>& theta, const SuiteOptions& options)
       : layer_(layer), theta_(theta), options_(options), random_(options.seed) {
-    PLAIT_ASSERT(options.batch >= 3);
+    require_config(options.batch >= 3, "LayerSuite", "batch", plait::text(options.batch),
+                   "at least 3");
     if (options_.tolerance == 0)
       options_.tolerance = 64.0 * static_cast<double>(std::numeric_limits<Scalar>::epsilon()) *
                            static_cast<double>(options.batch);
@@ -76,6 +79,7 @@ class LayerSuite {
     tiles();
     reuse();
     copies();
+    broadcast();
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
     return report_;
@@ -298,6 +302,21 @@ class LayerSuite {
               text(count, " at batch ", batch, " after a call at batch ", options_.batch));
       warm = true;
     }
+  }
+
+  // A stride of 0 between slots: one input for all of them.
+  void broadcast() {
+    const Shape in = layer_.in_shape();
+    const Tensor<Scalar> one = normal_tensor<Scalar>(options_.batch, {1, in.dim}, random_);
+    const View3<const Scalar> shown = one.view().broadcast(in.slots);
+    Tensor<Scalar> copied(options_.batch, in.slots, in.dim);
+    copy(shown, copied.view());
+    const Batch data = draw(options_.batch);
+    Result expected = run_once(layer_, copied, data.dy);
+    Result got = run_once(layer_, shown, data.dy);
+    require_close(flat(got.y), flat(expected.y), "an input may be a broadcast", "y");
+    require_close(flat(got.dx), flat(expected.dx), "an input may be a broadcast", "dx");
+    require_close(got.grad.flat(), expected.grad.flat(), "an input may be a broadcast", "grad");
   }
 
   void concurrency() {
