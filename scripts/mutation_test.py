@@ -57,7 +57,7 @@ class Builder:
 
     def __init__(self, compiler, eigen, work):
         self.work = work
-        self.flags = ["-std=c++20", "-O0", "-isystem", eigen]
+        self.flags = ["-std=c++20", "-O0", "-pthread", "-isystem", eigen]
         self.compiler = compiler
         self.header = work / "precompiled.hpp"
         self.header.write_text(PRECOMPILED)
@@ -89,7 +89,7 @@ class Builder:
                 return "not applied", str(error)
         program = directory / "target"
         build = subprocess.run(
-            self.command(include) + [str(TARGET), str(self.checks), "-o", str(program), "-pthread"],
+            self.command(include) + [str(TARGET), str(self.checks), "-o", str(program)],
             capture_output=True, text=True)
         if build.returncode != 0:
             return "not compiled", build.stderr.splitlines()[-1] if build.stderr else ""
@@ -97,7 +97,7 @@ class Builder:
             run = subprocess.run([str(program)], capture_output=True, text=True, timeout=300)
         except subprocess.TimeoutExpired:
             return "failed", "did not end within 300 s"
-        lines = run.stdout.splitlines()
+        lines = (run.stdout + run.stderr).splitlines()
         return "passed" if run.returncode == 0 else "failed", " ".join(lines)[:90]
 
 

@@ -92,6 +92,7 @@ int run(int argc, const char* const* argv) {
   const LearnerConfig config{.input_dim = data.features.input_dim(),
                              .heads = data.heads,
                              .sizes = options->sizes,
+                             .stitch = options->stitch,
                              .rule = options->rule,
                              .executor = pool ? &*pool : nullptr};
   // Sizes that do not fit the last model are reported now, not after the others have trained.

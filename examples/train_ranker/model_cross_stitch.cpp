@@ -6,7 +6,8 @@ namespace ranker {
 std::unique_ptr<Learner> make_cross_stitch(const LearnerConfig& config) {
   return make_learner<plait::CrossStitch<float>>({.input_dim = config.input_dim,
                                                   .num_tasks = config.num_tasks(),
-                                                  .levels = per_level(config.sizes)},
+                                                  .levels = per_level(config.sizes),
+                                                  .stitch = config.stitch},
                                                  config);
 }
 

@@ -8,6 +8,7 @@
 
 #include "learner.hpp"
 #include "plait/core/parallel.hpp"
+#include "plait/layers/cross_stitch.hpp"
 #include "plait/losses/head.hpp"
 #include "rule.hpp"
 
@@ -26,6 +27,7 @@ struct LearnerConfig {
   Index input_dim = 0;
   std::vector<plait::Head> heads{};
   Sizes sizes{};
+  plait::Stitch stitch = plait::Stitch::near_identity;
   Rule rule{};
   std::uint64_t seed = 1;               // of the weights
   plait::Executor* executor = nullptr;  // none: the calling thread alone

@@ -39,6 +39,13 @@ std::vector<const Model*> chosen(const std::vector<std::string>& names) {
   return result;
 }
 
+plait::Stitch stitch_start(const std::string& name) {
+  if (name == "near-identity") return plait::Stitch::near_identity;
+  if (name == "uniform") return plait::Stitch::uniform;
+  if (name == "ones") return plait::Stitch::ones;
+  throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
+}
+
 std::string model_list() {
   std::string list = "Models:\n";
   for (const Model& entry : models())
@@ -69,6 +76,7 @@ std::string run_text(const CLI::App& app) {
 std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
   Options options;
   std::vector<std::string> names{"all"};
+  std::string stitch = "near-identity";
   std::string optimizer = "adam";
   double learning_rate = 1e-3;
   constexpr double many = 1e9;
@@ -115,7 +123,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Models")
       ->check(between(0, many));
 
-  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad or sgd")->group("Training");
+  app.add_option("--stitch", stitch,
+                 "Cross-stitch matrices start near-identity, uniform (the reference) or ones")
+      ->group("Models");
+
+  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
+      ->group("Training");
   app.add_option("--learning-rate", learning_rate, "Step size")
       ->group("Training")
       ->check(between(1e-12, 1e3));
@@ -181,6 +194,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.models = chosen(names);
+  options.stitch = stitch_start(stitch);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
   if (files && app.count("--seeds") == 0) options.seeds.resize(1);
   if (files && (options.models.size() != 1 || options.seeds.size() != 1))

@@ -16,6 +16,7 @@ struct Options {
   SyntheticConfig synthetic;
   std::vector<const Model*> models;
   Sizes sizes;
+  plait::Stitch stitch = plait::Stitch::near_identity;
   Rule rule;
   int epochs = 6;
   Index batch = 128;

@@ -13,9 +13,11 @@ Rule::Rule(std::string_view name, double rate) : learning_rate(rate) {
     rule_ = plait::Adagrad{.learning_rate = rate};
   else if (name == "sgd")
     rule_ = plait::SGD{.learning_rate = rate};
+  else if (name == "rmsprop")
+    rule_ = plait::RMSprop{.learning_rate = rate};
   else
     throw UsageError("--optimizer: got " + std::string(name) +
-                     ", expected adam, adamw, adagrad or sgd");
+                     ", expected adam, adamw, adagrad, rmsprop or sgd");
   weight_decay = std::visit([](const auto& rule) { return rule.weight_decay; }, rule_);
 }
 

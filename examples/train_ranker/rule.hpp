@@ -9,6 +9,7 @@
 
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/adam.hpp"
+#include "plait/optim/rmsprop.hpp"
 #include "plait/optim/rule.hpp"
 #include "plait/optim/sgd.hpp"
 
@@ -17,7 +18,7 @@ namespace ranker {
 class Rule {
  public:
   Rule() : Rule("adam", 1e-3) {}
-  // `name` is adam, adamw, adagrad or sgd; throws UsageError for another.
+  // `name` is adam, adamw, adagrad, rmsprop or sgd; throws UsageError for another.
   Rule(std::string_view name, double rate);
 
   double learning_rate = 0;
@@ -29,7 +30,7 @@ class Rule {
               plait::Moments<float> moments) const;
 
  private:
-  std::variant<plait::Adam, plait::AdamW, plait::Adagrad, plait::SGD> rule_;
+  std::variant<plait::Adam, plait::AdamW, plait::Adagrad, plait::RMSprop, plait::SGD> rule_;
 };
 
 static_assert(plait::OptimizerRule<Rule, float>);

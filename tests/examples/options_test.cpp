@@ -84,7 +84,9 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--learning-rate", "nan"},
        "--learning-rate: got nan, expected a number from 1e-12 to 1000"},
       {{"--correlation", "1.5"}, "--correlation: got 1.5, expected a number from 0 to 1"},
-      {{"--optimizer", "lion"}, "--optimizer: got lion, expected adam, adamw, adagrad or sgd"},
+      {{"--stitch", "zigzag"}, "--stitch: got zigzag, expected near-identity, uniform or ones"},
+      {{"--optimizer", "lion"},
+       "--optimizer: got lion, expected adam, adamw, adagrad, rmsprop or sgd"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
       {{"--seeds", "-1"}, "--seeds: got -1, expected a number from 0 to 1000000000"},
   };

@@ -18,6 +18,9 @@
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/shared_bottom.hpp"
 #include "plait/layers/towers.hpp"
+#include "plait/losses/multi_task_loss.hpp"
+#include "plait/optim/adam.hpp"
+#include "plait/optim/optimizer.hpp"
 #include "support/catch.hpp"
 #include "support/fixtures.hpp"
 
@@ -324,8 +327,7 @@ TEMPLATE_TEST_CASE("math example A10: AdaTT", "", double, float) {
   check_example<L>("A10c_adatt_general_L1", config(one_level, {2}, 1));
 }
 
-// A trunk with towers; task 0 has the mean binary cross-entropy on logits, task 1 the mean squared
-// error, whose gradients are written out here.
+// A trunk with towers: losses, gradients of all and of each task, and three steps of Adam.
 TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
   using Scalar = TestType;
   using Trunk = plait::AdaTTSp<Scalar>;
@@ -337,48 +339,50 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     Towers towers(table, "task_modules", trunk.out_shape(), {{{2}}, {1}});
     return plait::Sequential(std::move(trunk), std::move(towers));
   });
-  const auto z = example.y.view();
-  const auto binary =
-      fixtures::tensor<Scalar>(fixture.at("inputs").at("labels").at("task0_binary"));
-  const auto real =
-      fixtures::tensor<Scalar>(fixture.at("inputs").at("labels").at("task1_regression"));
-  const Index batch = z.batch();
-  const auto n = static_cast<Scalar>(batch);
-  Tensor<Scalar> dz(batch, 1, 2);
-  Scalar loss[2] = {};
+  const auto check_close = [](double got, const Json& expected) {
+    INFO("got " << got << ", expected " << expected);
+    CHECK(std::abs(got - expected.get<double>()) <= tolerance<Scalar>());
+  };
+  const Index batch = example.x.batch();
+  const plait::MultiTaskLoss<Scalar> loss(
+      {{.kind = plait::HeadKind::binary}, {.kind = plait::HeadKind::regression}});
+  Tensor<Scalar> labels(batch, 1, 2), dlogits(batch, 1, 2);
   for (Index b = 0; b < batch; ++b) {
-    const Scalar label = binary.view()(b, 0, 0);
-    const Scalar miss = z(b, 0, 1) - real.view()(b, 0, 0);
-    loss[0] += (std::log1p(std::exp(z(b, 0, 0))) - label * z(b, 0, 0)) / n;
-    loss[1] += miss * miss / n;
-    dz.view()(b, 0, 0) = (plait::sigmoid(z(b, 0, 0)) - label) / n;
-    dz.view()(b, 0, 1) = 2 * miss / n;
+    const auto label = [&](const char* task) {
+      return fixture.at("inputs").at("labels").at(task).at(static_cast<std::size_t>(b));
+    };
+    labels.view()(b, 0, 0) = label("task0_binary").template get<Scalar>();
+    labels.view()(b, 0, 1) = label("task1_regression").template get<Scalar>();
+    const auto output = [&](const char* task) {
+      return fixture.at("outputs").at(task).at(static_cast<std::size_t>(b)).at(0);
+    };
+    check_close(static_cast<double>(example.y.view()(b, 0, 0)), output("logit0"));
+    check_close(static_cast<double>(example.y.view()(b, 0, 1)), output("pred1"));
   }
-  for (const Index task : {0, 1}) {
-    INFO("task " << task);
-    const std::string key = task == 0 ? "logit0" : "pred1";
-    for (Index b = 0; b < batch; ++b) {
-      const double expected =
-          fixture.at("outputs").at(key).at(static_cast<std::size_t>(b)).at(0).get<double>();
-      CHECK(std::abs(static_cast<double>(z(b, 0, task)) - expected) <= tolerance<Scalar>());
-    }
-    CHECK(std::abs(static_cast<double>(loss[task]) -
-                   fixture.at("loss").at("task" + std::to_string(task)).get<double>()) <=
-          tolerance<Scalar>());
-  }
+  const plait::Targets<Scalar> targets{labels};
+  check_close(loss.evaluate_batch(example.y, targets, dlogits), fixture.at("loss").at("total"));
 
-  example.backward(dz.view());
+  example.backward(dlogits.view());
   check_tensor("dx", example.dx, fixture.at("grads").at("x"));
   check_gradients(example.grad, fixture.at("grads"), example.names);
 
   for (const Index task : {0, 1}) {
     INFO("gradient of task " << task << " alone");
     Tensor<Scalar> alone(batch, 1, 2);
-    alone.view().of_slot(0).col(task) = dz.view().of_slot(0).col(task);
+    alone.view().of_slot(0).col(task) = dlogits.view().of_slot(0).col(task);
     example.backward(alone.view());
     const Json& expected =
         fixture.at("per_task_grads_of_fusion_network").at(static_cast<std::size_t>(task));
     check_tensor("dx", example.dx, expected.at("x_shared"));
     check_gradients(example.grad, expected, example.names, /*some=*/true);
+  }
+
+  plait::Optimizer<Scalar, plait::Adam> adam(example.table, {.learning_rate = 0.01});
+  for (const Json& expected : fixture.at("adam_lr0.01_loss_trajectory(4 values)")) {
+    INFO("loss before step " << adam.steps() + 1);
+    example.layer.forward(example.theta, example.x, example.y, example.workspace, example.scratch);
+    check_close(loss.evaluate_batch(example.y, targets, dlogits), expected);
+    example.backward(dlogits.view());
+    adam.step(example.theta, example.grad);
   }
 }

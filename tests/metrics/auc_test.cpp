@@ -9,7 +9,7 @@
 #include "support/fixtures.hpp"
 
 using Catch::Matchers::WithinAbs;
-using plait::Auc;
+using plait::AUC;
 
 namespace {
 
@@ -41,8 +41,8 @@ double brute_force(const std::vector<Sample>& all) {
   return right / pairs;
 }
 
-Auc accumulate(const std::vector<Sample>& all) {
-  Auc auc;
+AUC accumulate(const std::vector<Sample>& all) {
+  AUC auc;
   for (const Sample& s : all) auc.add(s.score, s.label, s.weight);
   return auc;
 }
@@ -51,7 +51,7 @@ Auc accumulate(const std::vector<Sample>& all) {
 
 TEST_CASE("AUC has the worked value, ties counting half") {
   const auto json = fixtures::load("E_metrics");
-  Auc auc;
+  AUC auc;
   for (std::size_t i = 0; i < json.at("score").size(); ++i)
     auc.add(json.at("score").at(i).get<double>(), json.at("label").at(i).get<double>());
   CHECK_THAT(auc.value(), WithinAbs(json.at("auc_ties_half").get<double>(), 1e-10));
@@ -67,15 +67,15 @@ TEST_CASE("AUC equals the definition over all pairs, with ties and weights") {
 
 TEST_CASE("merged AUCs equal one AUC over all samples") {
   const auto all = samples(100, false);
-  Auc first = accumulate({all.begin(), all.begin() + 37});
-  const Auc second = accumulate({all.begin() + 37, all.end()});
+  AUC first = accumulate({all.begin(), all.begin() + 37});
+  const AUC second = accumulate({all.begin() + 37, all.end()});
   first.merge(second);
   CHECK(first.value() == accumulate(all).value());
   CHECK(first.value() != second.value());
 }
 
 TEST_CASE("AUC is exact at its extremes and blind to order-preserving changes") {
-  Auc perfect, inverted, constant;
+  AUC perfect, inverted, constant;
   for (const double score : {-std::numeric_limits<double>::infinity(), -1e300, 2.0, 1e300}) {
     const double label = score > 0 ? 1 : 0;
     perfect.add(score, label);
@@ -88,7 +88,7 @@ TEST_CASE("AUC is exact at its extremes and blind to order-preserving changes") 
 }
 
 TEST_CASE("AUC is NaN where it is undefined") {
-  Auc auc;
+  AUC auc;
   CHECK(std::isnan(auc.value()));
   auc.add(0.5, 1);
   auc.add(0.7, 1);

@@ -61,7 +61,7 @@ TEMPLATE_TEST_CASE("every task has the metrics of its head", "", float, double) 
   const auto values = metrics.values();
 
   // The same from the definitions, over the labels that count.
-  plait::Auc auc;
+  plait::AUC auc;
   plait::LogLoss log_loss;
   plait::Calibration calibration;
   plait::MeanSquaredError mse;

@@ -21,7 +21,7 @@ int failure(const std::string& shape, const std::string& text) {
 
 // The gradient of a loss with every kind of head, masks and weights; one task has no valid label.
 int check_losses() {
-  constexpr plait::Index batch = 5;
+  constexpr plait::Index batch = 12;
   using plait::HeadKind;
   const plait::MultiTaskLoss<double> loss({{.pos_weight = 3, .weight = 0.5},
                                            {.kind = HeadKind::regression, .weight = 2},
@@ -32,7 +32,8 @@ int check_losses() {
   plait::Tensor<double> labels(batch, 1, 4), mask(batch, 1, 4), weights(batch, 1, 1);
   for (plait::Index b = 0; b < batch; ++b) {
     for (plait::Index t = 0; t < 4; ++t) {
-      labels.view()(b, 0, t) = static_cast<double>(random.below(t == 2 ? 3 : 2));
+      // Soft labels, so that both terms of the cross-entropy count at logits of either sign.
+      labels.view()(b, 0, t) = t == 2 ? static_cast<double>(random.below(3)) : random.uniform();
       mask.view()(b, 0, t) = t < 3 && b != t ? 1 : 0;
     }
     weights.view()(b, 0, 0) = 0.5 + random.uniform();

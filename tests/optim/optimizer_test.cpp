@@ -190,7 +190,7 @@ TEST_CASE("a state that does not fit is refused and nothing is changed") {
   CHECK_THROWS_MATCHES(
       optimizer.restore(7, moments), ShapeError,
       Message("plait::Optimizer: moments: got a table of 0 tensors, 0 numbers, expected the "
-              "optimizer's of 2 tensors, 5 numbers"));
+              "one it was built for, of 2 tensors, 5 numbers"));
   CHECK(optimizer.steps() == 1);
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("values and gradients over another table are refused and nothing is ch
   CHECK_THROWS_MATCHES(
       optimizer.step(foreign, values), ShapeError,
       Message("plait::Optimizer: values: got a table of 2 tensors, 5 numbers, expected the "
-              "optimizer's of 2 tensors, 5 numbers"));
+              "one it was built for, of 2 tensors, 5 numbers"));
   CHECK(equal(values, before));
   CHECK(optimizer.steps() == 0);
 }

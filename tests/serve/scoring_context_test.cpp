@@ -75,6 +75,22 @@ TEST_CASE("a row that is not finite spoils only itself") {
   for (const Index b : {0, 1, 3, 4}) CHECK(spoiled.row(b) == clean.row(b));
 }
 
+TEST_CASE("a model whose parameters became others is refused, not read out of bounds") {
+  auto model = small_model();
+  ScoringContext context(model);
+  const auto x = data::normal<double>(2, 5, 3);
+  Matrix<double> logits(2, 3);
+  const auto small =
+      models::make<PLE<double>>({.input_dim = 2, .num_tasks = 1, .levels = {MLPConfig{1}}}, sizes);
+  model.values() = small.values();
+  CHECK_THROWS_AS(context.score(x, logits), ShapeError);
+}
+
+using Context = ScoringContext<Model<PLE<double>>>;
+static_assert(!std::is_copy_constructible_v<Context> && std::is_move_constructible_v<Context>);
+static_assert(!std::is_constructible_v<Context, Model<PLE<double>>>, "the model would be gone");
+static_assert(std::is_constructible_v<Context, const Model<PLE<double>>&>);
+
 TEST_CASE("wrong shapes are named and leave the output alone") {
   const auto model = small_model();
   ScoringContext context(model);

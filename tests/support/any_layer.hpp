@@ -1,6 +1,7 @@
 // A layer of any type behind one type, so that checks written against the Layer concept compile
 // once for all layers.
 #pragma once
+#include <concepts>
 #include <memory>
 #include <utility>
 
@@ -28,8 +29,9 @@ class AnyLayer {
     std::unique_ptr<Recorded> held;
   };
 
-  template <plait::Layer L>
-  AnyLayer(L layer) : held_(std::make_unique<Holder<L>>(std::move(layer))) {}
+  template <class L>
+  requires(!std::same_as<L, AnyLayer>) && plait::Layer<L> AnyLayer(L layer)
+      : held_(std::make_unique<Holder<L>>(std::move(layer))) {}
   AnyLayer(const AnyLayer& other) : held_(other.held_->clone()) {}
   AnyLayer& operator=(const AnyLayer& other) {
     held_ = other.held_->clone();

@@ -141,13 +141,14 @@ TEST_CASE("equal seeds give equal models, others do not") {
   CHECK_FALSE(equal_bits(small_model(3).values(), small_model(4).values()));
 }
 
-TEST_CASE("a task without a valid label gets no gradient; without any, none moves") {
+TEST_CASE("a task without a valid label gets no gradient; without any, nothing moves") {
   auto model = small_model();
   Batch batch = make_batch(20);
   batch.mask.setOnes();
   batch.mask.col(1).setZero();
   batch.labels.col(1).setConstant(std::numeric_limits<double>::quiet_NaN());
-  Trainer trainer(model, data::binary_heads(3), SGD{.learning_rate = 0.1});
+  // Adam: its moments would move the parameters even under a gradient of zero.
+  Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 0.1});
   CHECK(std::isfinite(trainer.step(batch.x, batch.labels, batch.mask)));
   CHECK(trainer.task_losses()[1] == 0);
   const auto& gradient = trainer.gradient();
@@ -160,6 +161,7 @@ TEST_CASE("a task without a valid label gets no gradient; without any, none move
   batch.mask.setZero();
   CHECK(trainer.step(batch.x, batch.labels, batch.mask) == 0);
   CHECK(equal_bits(model.values(), before));
+  CHECK(trainer.optimizer().steps() == 1);
 }
 
 TEST_CASE("an empty batch changes nothing") {
@@ -194,6 +196,55 @@ TEST_CASE("wrong data is refused before anything is changed") {
   CHECK(trainer.optimizer().steps() == 0);
 }
 
+TEST_CASE("inputs that overflow are refused and spoil nothing") {
+  auto model = small_model();
+  const auto before = model.values();
+  Batch batch = make_batch(4);
+  batch.x = batch.x.array().sign() * 1e308;
+  Trainer trainer(model, data::binary_heads(3), Adam{});
+  CHECK_THROWS_WITH(trainer.step(batch.x, batch.labels),
+                    "plait::Trainer: gradient: got NaN or infinity, expected finite numbers");
+  CHECK(equal_bits(model.values(), before));
+  CHECK(trainer.optimizer().steps() == 0);
+}
+
+TEST_CASE("a model of other parameters under a trainer is refused, equal ones are taken") {
+  auto model = small_model();
+  Trainer trainer(model, data::binary_heads(3), Adam{});
+  const Batch batch = make_batch(4);
+  trainer.step(batch.x, batch.labels);
+  model = small_model(2);
+  trainer.step(batch.x, batch.labels);
+  const auto kept = model.values();
+  trainer.step(batch.x, batch.labels);
+  model.values() = kept;
+  CHECK(equal_bits(model.values(), kept));
+  model = models::make<Trunk>({.input_dim = sizes.input_dim,
+                               .num_tasks = sizes.num_tasks,
+                               .levels = sizes.levels(),
+                               .task_experts = {3}},
+                              sizes);
+  CHECK_THROWS_AS(trainer.step(batch.x, batch.labels), ShapeError);
+}
+
+TEST_CASE("an executor gets lanes to run") {
+  struct Counting final : Executor {
+    Index lanes = 0;
+    void run(Index count, IndexTask task) override {
+      lanes = count;
+      for (Index i = 0; i < count; ++i) task(i);
+    }
+  } executor;
+  auto model = small_model();
+  Trainer trainer(model, data::binary_heads(3), Adam{}, {.tile_rows = 4, .executor = &executor});
+  const Batch batch = make_batch(64);
+  trainer.step(batch.x, batch.labels);
+  CHECK(executor.lanes == 8);
+}
+
+static_assert(!std::is_copy_constructible_v<Trainer<Model<Trunk>, Adam>>);
+static_assert(std::is_move_constructible_v<Trainer<Model<Trunk>, Adam>>);
+
 TEST_CASE("heads must fit the towers") {
   auto model = small_model();
   CHECK_THROWS_WITH(Trainer(model, data::binary_heads(2), Adam{}),
@@ -202,7 +253,7 @@ TEST_CASE("heads must fit the towers") {
       Trainer(model, {Head{}, Head{.kind = HeadKind::multiclass, .classes = 4}, Head{}}, Adam{}),
       "plait::Trainer: head 1: got 4 logits, expected 1 as its tower");
   CHECK_THROWS_AS(Trainer(model, data::binary_heads(3), Adam{}, {.tile_rows = 0}), ConfigError);
-  CHECK_THROWS_AS(Trainer(model, data::binary_heads(3), Adam{}, {.lanes = 0}), ConfigError);
+  CHECK_THROWS_AS(Trainer(model, data::binary_heads(3), Adam{}, {.lanes = -1}), ConfigError);
 }
 
 TEST_CASE("multi-class and regression towers train beside binary ones") {

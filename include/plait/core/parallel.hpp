@@ -1,4 +1,5 @@
 // Parallel: explicit threads. The library starts none; code that can use several takes an Executor.
+// (Eigen does in programs compiled with OpenMP, unless they define EIGEN_DONT_PARALLELIZE.)
 #pragma once
 #include <condition_variable>
 #include <exception>
@@ -17,9 +18,11 @@ namespace plait {
 class IndexTask {
  public:
   template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, IndexTask>) IndexTask(F& function)
+  requires(!std::is_same_v<std::remove_cvref_t<F>, IndexTask>) IndexTask(F&& function)
       : object_(const_cast<void*>(static_cast<const void*>(&function))),
-        call_([](void* object, Index i) { (*static_cast<F*>(object))(i); }) {}
+        call_([](void* object, Index i) {
+          (*static_cast<std::remove_reference_t<F>*>(object))(i);
+        }) {}
   void operator()(Index i) const { call_(object_, i); }
 
  private:

@@ -52,7 +52,8 @@ struct ParamEntry {
   Init init;
 };
 
-// The schema. Filled while layers are constructed, constant afterwards.
+// The schema. Filled while layers are constructed, constant afterwards. A layer whose constructor
+// throws may have added some of its parameters: start again with a fresh table.
 class ParamTable {
  public:
   // At most `max_tensors`: what bounds the work of a description that comes from outside.
@@ -114,6 +115,27 @@ class ParamTable {
   std::unordered_map<std::string, std::size_t> by_name_;
   Index buffer_size_ = 0;
 };
+
+// True when buffers over the two tables have the same names and shapes at the same places.
+inline bool same_schema(const std::shared_ptr<const ParamTable>& a,
+                        const std::shared_ptr<const ParamTable>& b) {
+  return a == b || std::ranges::equal(a->entries(), b->entries(),
+                                      [](const ParamEntry& x, const ParamEntry& y) {
+                                        return x.name == y.name && x.shape == y.shape;
+                                      });
+}
+
+// Throws ShapeError unless `got` has the schema that `where` was built for.
+inline void require_schema(const char* where, const char* argument,
+                           const std::shared_ptr<const ParamTable>& got,
+                           const std::shared_ptr<const ParamTable>& expected) {
+  if (same_schema(got, expected)) return;
+  const auto describe = [](const ParamTable& table) {
+    return text(table.entries().size(), " tensors, ", table.num_parameters(), " numbers");
+  };
+  throw ShapeError(where, argument, "a table of " + describe(*got),
+                   "the one it was built for, of " + describe(*expected));
+}
 
 // Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients.
 template <class T>

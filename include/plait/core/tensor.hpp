@@ -30,6 +30,7 @@ class Tensor {
   Index slots() const { return slots_; }
   Index dim() const { return dim_; }
 
+  // Views of the block, valid until the tensor is resized or destroyed.
   View3<Scalar> view() { return {storage_.data(), batch_, slots_, dim_}; }
   View3<const Scalar> view() const { return {storage_.data(), batch_, slots_, dim_}; }
   operator View3<Scalar>() { return view(); }

@@ -34,12 +34,39 @@ struct Shape {
   bool operator==(const Shape&) const = default;
 };
 
+namespace detail {
+
+// One number per row: contiguous whatever the stride between rows.
+template <class M>
+inline constexpr bool is_column = int(M::ColsAtCompileTime) == 1;
+
+// Eigen matrices, and maps and blocks of them.
+template <class M>
+concept OwnsNumbers = std::is_base_of_v<Eigen::PlainObjectBase<std::remove_cv_t<M>>, M>;
+template <class M, int Access>
+concept MapsNumbers = std::is_base_of_v<Eigen::MapBase<std::remove_cv_t<M>, Access>, M>;
+
+// Rows of contiguous numbers of this type.
+template <class M, class Scalar>
+concept ContiguousRows = std::same_as<typename M::Scalar, Scalar> &&
+    (is_column<M> || (bool(M::IsRowMajor) && int(M::InnerStrideAtCompileTime) == 1));
+
+template <class M, class Scalar>
+concept ReadableRows = (OwnsNumbers<M> ||
+                        MapsNumbers<M, Eigen::ReadOnlyAccessors>)&&ContiguousRows<M, Scalar>;
+template <class M, class Scalar>
+concept WritableRows = ((OwnsNumbers<M> && !std::is_const_v<M>) ||
+                        MapsNumbers<M, Eigen::WriteAccessors>)&&ContiguousRows<M, Scalar>;
+
+}  // namespace detail
+
 template <class T>
 class View3 {
  public:
   using Scalar = std::remove_const_t<T>;
 
-  // No memory at all: `if (view)` is false. Passed where an argument is optional.
+  // No view at all: `if (view)` is false, as for no other view, however small. Passed where an
+  // argument is optional.
   View3() = default;
 
   // Contiguous [batch, slots, dim].
@@ -54,31 +81,22 @@ class View3 {
         batch_stride_(batch_stride),
         slot_stride_(slot_stride) {}
 
-  // A row-major Eigen matrix or map [batch, dim] as one slot. The matrix must outlive the view;
-  // column-major matrices, their rows and maps with an inner stride are refused at compile time
-  // (their rows are not contiguous).
-  template <class Derived>
-  requires(std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> ||
-           std::is_base_of_v<Eigen::MapBase<Derived, Eigen::ReadOnlyAccessors>, Derived>) &&
-      std::same_as<typename Derived::Scalar, Scalar>&& std::is_const_v<T> View3(
-          const Derived& matrix)
-      : View3(matrix.data(), matrix.rows(), 1, matrix.cols(), matrix.outerStride(), 0) {
-    static_assert(rows_are_contiguous<Derived>, "plait reads row-major matrices: plait::Matrix");
-  }
-  template <class Derived>
-  requires(std::is_base_of_v<Eigen::PlainObjectBase<Derived>, Derived> ||
-           std::is_base_of_v<Eigen::MapBase<Derived, Eigen::WriteAccessors>, Derived>) &&
-      std::same_as<typename Derived::Scalar, Scalar> &&
-      (!std::is_const_v<T>)View3(Derived& matrix)
-      : View3(matrix.data(), matrix.rows(), 1, matrix.cols(), matrix.outerStride(), 0) {
-    static_assert(rows_are_contiguous<Derived>, "plait writes row-major matrices: plait::Matrix");
-  }
+  // An Eigen matrix, map or block [batch, dim] as one slot, its rows contiguous: row-major, or a
+  // column vector. What it shows must outlive the view; a temporary matrix lives to the end of the
+  // call that it is an argument of, and no longer.
+  template <detail::ReadableRows<Scalar> M>
+  requires std::is_const_v<T> View3(const M& matrix) : View3(matrix.data(), matrix) {}
+  // Written through: a matrix, or a map or block by value.
+  template <class M>
+  requires(!std::is_const_v<T> && detail::WritableRows<std::remove_reference_t<M>, Scalar> &&
+           (std::is_lvalue_reference_v<M> || !detail::OwnsNumbers<M>)) View3(M&& matrix)
+      : View3(matrix.data(), matrix) {}
 
   operator View3<const T>() const requires(!std::is_const_v<T>) {
     return {data_, batch_, slots_, dim_, batch_stride_, slot_stride_};
   }
 
-  explicit operator bool() const { return data_ != nullptr; }
+  explicit operator bool() const { return slots_ > 0; }
   T* data() const { return data_; }
   Index batch() const { return batch_; }
   Index slots() const { return slots_; }
@@ -128,9 +146,10 @@ class View3 {
   }
 
  private:
-  template <class Derived>
-  static constexpr bool rows_are_contiguous = bool(Derived::IsRowMajor) &&
-                                              int(Derived::InnerStrideAtCompileTime) == 1;
+  template <class M>
+  View3(T* data, const M& matrix)
+      : View3(data, matrix.rows(), 1, matrix.cols(),
+              detail::is_column<M> ? matrix.innerStride() : matrix.outerStride(), 0) {}
 
   T* data_ = nullptr;
   Index batch_ = 0;

@@ -61,6 +61,8 @@ void map_in_place(View3<Scalar> a, const F& f) {
 template <class Scalar, class F>
 void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar> da,
                   const F& derivative) {
+  PLAIT_ASSERT(saved.batch() == da.batch() && saved.shape() == da.shape());
+  PLAIT_ASSERT(dy.batch() == da.batch() && dy.shape() == da.shape());
   for (Index s = 0; s < da.slots(); ++s)
     for (Index b = 0; b < da.batch(); ++b) {
       const Scalar* from = saved.row(b, s);

@@ -42,6 +42,9 @@ template <class Scalar>
 void mix(ConstView3<Scalar> experts, std::span<const Index> selection, ConstView3<Scalar> gate,
          const StaticWeights<Scalar>& statics, View3<Scalar> y) {
   const auto n = static_cast<Index>(selection.size());
+  PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim() && y.slots() == 1);
+  PLAIT_ASSERT(!gate || (gate.batch() == y.batch() && gate.dim() == n));
+  PLAIT_ASSERT(statics.first >= 0 && statics.first + statics.count <= n);
   const Index first = gate ? 0 : statics.first;
   const Index last = gate ? n : statics.first + statics.count;
   for (Index b = 0; b < y.batch(); ++b) {
@@ -66,6 +69,10 @@ void mix_backward(ConstView3<Scalar> experts, std::span<const Index> selection,
                   ConstView3<Scalar> dy, View3<Scalar> dexperts, View3<Scalar> dgate,
                   std::type_identity_t<Scalar>* dstatics) {
   const auto n = static_cast<Index>(selection.size());
+  PLAIT_ASSERT(experts.batch() == dy.batch() && experts.dim() == dy.dim() && dy.slots() == 1);
+  PLAIT_ASSERT(dexperts.batch() == dy.batch() && dexperts.shape() == experts.shape());
+  PLAIT_ASSERT(!gate || (gate.batch() == dy.batch() && gate.dim() == n && dgate.dim() == n));
+  PLAIT_ASSERT(statics.first >= 0 && statics.first + statics.count <= n);
   const Index first = gate ? 0 : statics.first;
   const Index last = gate ? n : statics.first + statics.count;
   for (Index b = 0; b < dy.batch(); ++b) {

@@ -16,18 +16,21 @@ void set_zero(View3<Scalar> dst) {
 // dst = src, slot by slot; src may be a broadcast view.
 template <class Scalar>
 void copy(ConstView3<Scalar> src, View3<Scalar> dst) {
+  PLAIT_ASSERT(src.batch() == dst.batch() && src.shape() == dst.shape());
   for (Index s = 0; s < dst.slots(); ++s) dst.of_slot(s) = src.of_slot(s);
 }
 
 // dst += src.
 template <class Scalar>
 void add(ConstView3<Scalar> src, View3<Scalar> dst) {
+  PLAIT_ASSERT(src.batch() == dst.batch() && src.shape() == dst.shape());
   for (Index s = 0; s < dst.slots(); ++s) dst.of_slot(s) += src.of_slot(s);
 }
 
 // dst += scale * src.
 template <class Scalar>
 void add_scaled(std::type_identity_t<Scalar> scale, ConstView3<Scalar> src, View3<Scalar> dst) {
+  PLAIT_ASSERT(src.batch() == dst.batch() && src.shape() == dst.shape());
   for (Index s = 0; s < dst.slots(); ++s) dst.of_slot(s) += scale * src.of_slot(s);
 }
 

@@ -25,6 +25,8 @@ void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
 template <class Scalar>
 void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scalar> p,
                       ConstView3<Scalar> dp, View3<Scalar> da) {
+  PLAIT_ASSERT(p.batch() == da.batch() && p.shape() == da.shape());
+  PLAIT_ASSERT(dp.batch() == da.batch() && dp.shape() == da.shape());
   for (Index s = 0; s < p.slots(); ++s)
     for (Index b = 0; b < p.batch(); ++b) {
       const VectorMap<const Scalar> weights(p.row(b, s), p.dim());

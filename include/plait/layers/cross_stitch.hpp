@@ -63,6 +63,8 @@ class CrossStitch : public FusionStack<Expert_, MLP<Scalar_>> {
   static std::vector<LevelRoute> routes(ParamTable& table, const std::string& name,
                                         const Config& config) {
     check_trunk("CrossStitch", config.input_dim, config.num_tasks, config.levels.size());
+    require_config(std::isfinite(config.diagonal), "CrossStitch", "diagonal", text(config.diagonal),
+                   "a finite number");
     const Index tasks = config.num_tasks;
     const UnitExperts units(std::vector<Index>(static_cast<std::size_t>(tasks), 1), "CrossStitch");
     std::vector<LevelRoute> result(config.levels.size());

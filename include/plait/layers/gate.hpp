@@ -6,6 +6,7 @@
 // gate MLP. The bias c is absent in the papers (MMoE eq. 8, PLE eq. 3, AdaTT eq. 10) and present in
 // the reference code; on by default, `bias = false` drops it.
 #pragma once
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -44,8 +45,8 @@ class Gate {
       : body_(table, body_name, input_dim, config.body),
         linear_(table, linear_name, body_.out_shape().dim, num_weights, config.bias),
         temperature_(static_cast<Scalar>(config.temperature)) {
-    require_config(config.temperature > 0, "Gate", "temperature", text(config.temperature),
-                   "a positive number");
+    require_config(temperature_ > 0 && std::isfinite(temperature_), "Gate", "temperature",
+                   text(config.temperature), "a positive, finite number");
   }
 
   Shape in_shape() const { return body_.in_shape(); }

@@ -25,7 +25,7 @@ struct MLPConfig {
   Activation activation = Activation::relu;
   bool bias = true;
 
-  MLPConfig() = default;
+  MLPConfig() {}  // not defaulted: GCC 12 fails on `= default` under nested default members
   MLPConfig(std::initializer_list<Index> layer_dims, Activation f = Activation::relu, bool b = true)
       : dims(layer_dims), activation(f), bias(b) {}
   explicit MLPConfig(std::vector<Index> layer_dims, Activation f = Activation::relu, bool b = true)

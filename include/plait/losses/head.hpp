@@ -3,18 +3,18 @@
 // The logits of all tasks lie side by side in one [batch, 1, C]: task t owns width() columns from
 // its offset on.
 #pragma once
-#include <Eigen/Core>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <span>
 #include <string>
-#include <type_traits>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/activation.hpp"
+#include "plait/kernels/softmax.hpp"
 
 namespace plait {
 
@@ -66,11 +66,10 @@ inline void check_heads(const std::string& where, std::span<const Head> heads) {
   }
 }
 
-// Turns logits [batch, 1, C] into predictions out [batch, 1, C]: σ, identity or softmax by head. In
-// place when out is logits. Throws ShapeError when a shape does not fit the heads.
+namespace detail {
+
 template <class Scalar>
-void predict(std::span<const Head> heads, View3<const std::type_identity_t<Scalar>> logits,
-             View3<Scalar> out) {
+void predict(std::span<const Head> heads, View3<const Scalar> logits, View3<Scalar> out) {
   Index width = 0;
   for (const Head& head : heads) width += head.width();
   const auto require = [&](const char* argument, View3<const Scalar> view) {
@@ -94,11 +93,8 @@ void predict(std::span<const Head> heads, View3<const std::type_identity_t<Scala
           *y = *z;
           break;
         case HeadKind::multiclass: {
-          const VectorMap<const Scalar> from(z, head.classes);
-          VectorMap<Scalar> to(y, head.classes);
-          const Scalar top = from.maxCoeff();
-          to.array() = (from.array() - top).exp();
-          to /= to.sum();
+          if (y != z) std::copy(z, z + head.classes, y);
+          softmax(1, View3<Scalar>(y, 1, 1, head.classes));
           break;
         }
       }
@@ -106,6 +102,18 @@ void predict(std::span<const Head> heads, View3<const std::type_identity_t<Scala
       y += head.width();
     }
   }
+}
+
+}  // namespace detail
+
+// Turns logits [batch, 1, C] into predictions out [batch, 1, C]: σ, identity or softmax by head. In
+// place when out is logits. Throws ShapeError when a shape does not fit the heads. Two functions
+// and no template, so that matrices convert.
+inline void predict(std::span<const Head> heads, View3<const float> logits, View3<float> out) {
+  detail::predict(heads, logits, out);
+}
+inline void predict(std::span<const Head> heads, View3<const double> logits, View3<double> out) {
+  detail::predict(heads, logits, out);
 }
 
 }  // namespace plait

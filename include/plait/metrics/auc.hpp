@@ -15,13 +15,13 @@ namespace plait {
 // with P = weight * label and N = weight * (1 - label), so that soft labels count as both. Any
 // increasing function of the probability serves as score; logits are best, since probabilities near
 // 1 collapse into ties. Keeps every sample (24 bytes each): exact values need all of them.
-class Auc {
+class AUC {
  public:
   void add(double score, double label, double weight = 1) {
     samples_.push_back({score, weight * label, weight * (1 - label)});
   }
   // As if the other's samples had been added here.
-  void merge(const Auc& other) {
+  void merge(const AUC& other) {
     samples_.insert(samples_.end(), other.samples_.begin(), other.samples_.end());
   }
 

@@ -51,9 +51,8 @@ class TaskMetrics {
   // Adds a batch: logits [batch, 1, C]. Throws, before anything is added, ShapeError for the logits
   // and as check_targets does.
   template <class Scalar>
-  void add(View3<Scalar> logits, const Targets<std::remove_const_t<Scalar>>& targets) {
-    detail::require_shape<std::remove_const_t<Scalar>>("TaskMetrics", "logits", logits,
-                                                       logits.batch(), offsets_.back());
+  void add(ConstView3<Scalar> logits, const Targets<Scalar>& targets) {
+    detail::require_shape<Scalar>("TaskMetrics", "logits", logits, logits.batch(), offsets_.back());
     check_targets("TaskMetrics", heads_, targets, logits.batch());
     for (Index b = 0; b < logits.batch(); ++b)
       for (std::size_t t = 0; t < heads_.size(); ++t) {
@@ -115,7 +114,7 @@ class TaskMetrics {
  private:
   // Of one task; those that its head does not use stay empty.
   struct Accumulators {
-    Auc auc;
+    AUC auc;
     LogLoss log_loss;
     Calibration calibration;
     MeanSquaredError mse;

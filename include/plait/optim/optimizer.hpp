@@ -111,17 +111,7 @@ class Optimizer {
 
   // The same table, or an equal one: a model that was loaded has its own.
   void require_table(const char* argument, const ParamBuffer<Scalar>& buffer) const {
-    if (buffer.shared_table() == table_) return;
-    const bool equal = std::ranges::equal(buffer.table().entries(), table_->entries(),
-                                          [](const ParamEntry& a, const ParamEntry& b) {
-                                            return a.name == b.name && a.shape == b.shape;
-                                          });
-    if (!equal)
-      throw ShapeError("Optimizer", argument,
-                       text("a table of ", buffer.table().entries().size(), " tensors, ",
-                            buffer.table().num_parameters(), " numbers"),
-                       text("the optimizer's of ", table_->entries().size(), " tensors, ",
-                            table_->num_parameters(), " numbers"));
+    require_schema("Optimizer", argument, buffer.shared_table(), table_);
   }
 
   std::shared_ptr<const ParamTable> table_;

@@ -54,7 +54,8 @@ struct RMSprop {
                          if (centered) {
                            detail::ArrayMap<Scalar> a = at(moments[momentum != 0 ? 2 : 1]);
                            a = keep * a + add * g;
-                           g /= (s - a.square()).sqrt() + eps;
+                           g /= (s - a.square()).max(Scalar(0)).sqrt() +
+                                eps;  // rounding may go below 0
                          } else {
                            g /= s.sqrt() + eps;
                          }

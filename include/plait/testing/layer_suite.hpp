@@ -72,6 +72,7 @@ class LayerSuite {
   SuiteReport run() {
     if (!shapes()) return report_;
     for (const Index batch : {Index{0}, Index{1}, Index{3}, options_.batch}) calls(batch);
+    if (report_.breaks(outside)) return report_;  // the rest has no gaps to protect the heap
     tiles();
     reuse();
     copies();
@@ -81,6 +82,7 @@ class LayerSuite {
   }
 
  private:
+  static constexpr const char* outside = "nothing is written outside";
   static constexpr Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
   static constexpr Scalar canary = Scalar(-8765.4375);
 
@@ -221,8 +223,8 @@ class LayerSuite {
     require(same_bits(y.contents(), recorded), "arguments are not changed",
             "y is, by backward" + at);
     require(same_bits(theta.flat(), theta_.flat()), "arguments are not changed", "theta is" + at);
-    require(y.gaps_intact(), "nothing is written outside", "between the rows of y" + at);
-    require(dx.gaps_intact(), "nothing is written outside", "between the rows of dx" + at);
+    require(y.gaps_intact(), outside, "between the rows of y" + at);
+    require(dx.gaps_intact(), outside, "between the rows of dx" + at);
   }
 
   bool padding_is_zero(const ParamBuffer<Scalar>& buffer) const {

@@ -10,6 +10,7 @@
 // never on the number of threads or their timing.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "plait/optim/clip.hpp"
 #include "plait/optim/optimizer.hpp"
 
 namespace plait {
@@ -31,14 +33,15 @@ namespace plait {
 struct TrainerOptions {
   OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
   Index tile_rows = 128;            // rows that run through the network at a time
-  Index lanes = 1;                  // partial gradients; at least the number of threads
-  Executor* executor = nullptr;     // whose threads run the lanes; null: the caller's alone
-  bool check_finite = true;         // refuse inputs with NaN or infinity
+  Index lanes = 0;                  // partial gradients; 0: 8 with an executor, else 1
+  Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
+  bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
 };
 
-// Trains `model`, which must outlive the trainer and must not be used by others during a step. Not
-// thread-safe. Allocates in the first step of each batch size that is larger than any before, never
-// otherwise.
+// Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
+// during a step. Its values may be exchanged between steps for others of the same parameters. Not
+// thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
+// each batch size that is larger than any before, never otherwise.
 template <class ModelType, class Rule>
 class Trainer {
  public:
@@ -49,8 +52,10 @@ class Trainer {
   Trainer(ModelType& model, std::vector<Head> heads, Rule rule, TrainerOptions options = {})
       : model_(&model),
         loss_(std::move(heads)),
-        optimizer_(model.values().shared_table(), std::move(rule), options.optimizer),
-        options_(std::move(options)),
+        optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
+        tile_rows_(options.tile_rows),
+        executor_(options.executor),
+        check_finite_(options.check_finite),
         task_losses_(static_cast<std::size_t>(loss_.num_tasks()), 0.0) {
     require_config(loss_.num_tasks() == model.num_tasks(), "Trainer", "heads",
                    text(loss_.num_tasks()), text(model.num_tasks(), ", one per task"));
@@ -59,20 +64,30 @@ class Trainer {
       require_config(width == model.towers().outputs(t), "Trainer", text("head ", t),
                      text(width, " logits"), text(model.towers().outputs(t), " as its tower"));
     }
-    require_config(options_.tile_rows >= 1, "Trainer", "tile_rows", text(options_.tile_rows),
-                   "at least 1");
-    require_config(options_.lanes >= 1, "Trainer", "lanes", text(options_.lanes), "at least 1");
-    lanes_.resize(static_cast<std::size_t>(options_.lanes), Lane(model.values().shared_table()));
+    require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
+    require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");
+    const Index lanes = options.lanes > 0 ? options.lanes : executor_ != nullptr ? 8 : 1;
+    lanes_.resize(static_cast<std::size_t>(lanes), Lane(model.values().shared_table()));
   }
+  Trainer(const Trainer&) = delete;
+  Trainer& operator=(const Trainer&) = delete;
+  Trainer(Trainer&&) = default;
+  Trainer& operator=(Trainer&&) = default;
 
   // One step on a batch; returns the total loss before it. x [B, S, D]; labels [B, 1, T]; mask
-  // [B, 1, T] and weights [B, 1, 1] may be empty (all valid, all 1). Matrices with one row per
-  // sample convert. Throws ShapeError or ValueError for data that does not fit; the model is then
-  // unchanged. An empty batch changes nothing and returns 0.
+  // [B, 1, T] and weights [B, 1, 1] may be absent (all valid, all 1). Matrices with one row per
+  // sample convert. A batch without a label that counts changes nothing and returns 0. Throws
+  // ShapeError or ValueError for data that does not fit, and for a gradient that is not finite
+  // (inputs may be finite and yet too large); the model and the optimizer are then as they were.
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
               View3<const Scalar> weights = {}) {
     const double loss = compute_gradient(x, {labels, mask, weights});
-    if (x.batch() > 0) optimizer_.step(model_->values(), gradient());
+    const bool counts =
+        std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
+    if (!counts) return loss;
+    if (check_finite_ && !std::isfinite(global_norm(gradient())))
+      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+    optimizer_.step(model_->values(), gradient());
     return loss;
   }
 
@@ -81,15 +96,14 @@ class Trainer {
   double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
     check(x, targets);
     loss_.normaliser(targets, normaliser_);
-    const Index tiles = (x.batch() + options_.tile_rows - 1) / options_.tile_rows;
-    const Index lanes = std::clamp(tiles, Index{1}, options_.lanes);
+    const Index tiles = (x.batch() + tile_rows_ - 1) / tile_rows_;
+    const Index lanes = std::clamp(tiles, Index{1}, static_cast<Index>(lanes_.size()));
     const auto run_lane = [&](Index i) {
-      lanes_[static_cast<std::size_t>(i)].run(*model_, loss_, x, targets, normaliser_,
-                                              options_.tile_rows, tiles * i / lanes,
-                                              tiles * (i + 1) / lanes);
+      lanes_[static_cast<std::size_t>(i)].run(*model_, loss_, x, targets, normaliser_, tile_rows_,
+                                              tiles * i / lanes, tiles * (i + 1) / lanes);
     };
-    if (options_.executor != nullptr) {
-      options_.executor->run(lanes, run_lane);
+    if (executor_ != nullptr) {
+      executor_->run(lanes, run_lane);
     } else {
       for (Index i = 0; i < lanes; ++i) run_lane(i);
     }
@@ -137,12 +151,13 @@ class Trainer {
   };
 
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+    require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
     const Shape expected = model_->in_shape();
     if (x.shape() != expected)
       throw ShapeError("Trainer", "x", text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
                        text("[batch, ", expected.slots, ", ", expected.dim, "]"));
     loss_.check(targets, x.batch());
-    if (!options_.check_finite) return;
+    if (!check_finite_) return;
     for (Index s = 0; s < x.slots(); ++s)
       if (!x.of_slot(s).allFinite())
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
@@ -163,7 +178,9 @@ class Trainer {
   ModelType* model_;
   MultiTaskLoss<Scalar> loss_;
   Optimizer<Scalar, Rule> optimizer_;
-  TrainerOptions options_;
+  Index tile_rows_;
+  Executor* executor_;
+  bool check_finite_;
   std::vector<Lane> lanes_;
   std::vector<double> normaliser_;
   std::vector<double> task_losses_;

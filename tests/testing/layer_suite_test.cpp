@@ -1,0 +1,215 @@
+// The layer suite passes a right layer and names the clause that a wrong one breaks.
+#include "plait/testing/layer_suite.hpp"
+
+#include <memory>
+#include <string>
+
+#include "plait/layers/linear.hpp"
+#include "support/allocations.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using plait::Index;
+using plait::ParamBuffer;
+using plait::ParamTable;
+using plait::ParamView;
+using plait::Scratch;
+using plait::Shape;
+using plait::View3;
+
+enum class Defect {
+  none,
+  no_slots,
+  adds_to_y,
+  forward_differs,
+  adds_to_dx,
+  overwrites_grad,
+  skips_grad_without_dx,
+  changes_x,
+  changes_dy,
+  changes_y,
+  writes_after_rows,
+  writes_before_dx,
+  destroys_workspace,
+  keeps_first_batch,
+  reduces_over_batch,
+  scales_by_batch,
+  fails_at_batch_one,
+  writes_padding,
+  gradient_at_batch_zero,
+  refers_to_itself,
+  allocates,
+};
+
+// y = x Wᵀ + b from 3 to 2 numbers with one defect.
+class Defective {
+ public:
+  using Scalar = double;
+  struct Workspace {
+    mutable double scale = 1;  // what the backward of the honest layer would not touch
+    Index batch = -1;
+  };
+
+  Defective(ParamTable& table, Defect defect)
+      : linear_(table, "linear", 3, 2), weight_(table.at("linear.bias").id), defect_(defect) {}
+  Defective(const Defective& other)
+      : linear_(other.linear_),
+        weight_(other.weight_),
+        defect_(other.defect_),
+        // The original's own member is gone when the copy is used: 0 there would be as wrong.
+        factor_(other.defect_ == Defect::refers_to_itself ? 0 : other.factor_) {}
+  Defective& operator=(const Defective&) = default;
+
+  Shape in_shape() const { return {is(Defect::no_slots) ? 0 : 1, 3}; }
+  Shape out_shape() const { return {1, 2}; }
+
+  void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
+             Scratch& scratch) const {
+    const double before = y.batch() > 0 ? y(0, 0, 0) : 0;
+    linear_.infer(theta, x, y, scratch);
+    for (Index b = 0; b < y.batch(); ++b) y.of_slot(0).row(b) *= factor_;
+    if (y.batch() == 0) return;
+    if (is(Defect::adds_to_y)) y(0, 0, 0) += before;
+    if (is(Defect::writes_after_rows)) y.row(0)[2] = 1;
+    if (is(Defect::reduces_over_batch)) y(0, 0, 0) -= y.of_slot(0).sum();
+    if (is(Defect::changes_x)) const_cast<double&>(x(0, 0, 0)) += 1;
+    if (is(Defect::fails_at_batch_one) && y.batch() == 1) y(0, 0, 0) = std::nan("");
+    if (is(Defect::allocates)) ::operator delete(::operator new(8));
+  }
+
+  void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
+               Workspace& workspace, Scratch& scratch) const {
+    infer(theta, x, y, scratch);
+    if (is(Defect::forward_differs) && y.batch() > 0) y(0, 0, 0) *= 1 + 1e-15;
+    if (is(Defect::destroys_workspace)) workspace.scale = 1;
+    if (workspace.batch < 0 || !is(Defect::keeps_first_batch)) workspace.batch = x.batch();
+  }
+
+  void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
+                View3<const double> dy, View3<double> dx, const Workspace& workspace,
+                ParamView<double> grad, Scratch& scratch) const {
+    const double before = dx && dx.batch() > 0 ? dx(0, 0, 0) : 0;
+    if (is(Defect::overwrites_grad)) grad.vector(weight_).setZero();
+    if (is(Defect::skips_grad_without_dx) && !dx) return;
+    linear_.backward(theta, x, y, dy, dx, {}, grad, scratch);
+    if (is(Defect::writes_padding)) grad.data(weight_)[weight_.size()] += 1;
+    if (is(Defect::gradient_at_batch_zero)) grad.vector(weight_)[0] += 1;
+    if (x.batch() == 0) return;
+    if (is(Defect::adds_to_dx) && dx) dx(0, 0, 0) += before;
+    if (is(Defect::changes_dy)) const_cast<double&>(dy(0, 0, 0)) += 1;
+    if (is(Defect::changes_y)) const_cast<double&>(y(0, 0, 0)) += 1;
+    if (is(Defect::writes_before_dx) && dx) dx.row(0)[-1] = 1;
+    if (is(Defect::destroys_workspace)) {
+      grad.vector(weight_)[0] += workspace.scale;
+      workspace.scale = 0;
+    }
+    if (is(Defect::keeps_first_batch))
+      grad.vector(weight_)[0] += static_cast<double>(workspace.batch - x.batch());
+    if (is(Defect::scales_by_batch)) grad.vector(weight_)[0] += 1 / static_cast<double>(x.batch());
+  }
+
+ private:
+  bool is(Defect defect) const { return defect_ == defect; }
+
+  plait::Linear<double> linear_;
+  plait::ParamId weight_;
+  Defect defect_;
+  double factor_ = 1;
+};
+static_assert(plait::Layer<Defective>);
+
+plait::testing::SuiteReport check(Defect defect) {
+  auto table = std::make_shared<ParamTable>();
+  const Defective layer(*table, defect);
+  ParamBuffer<double> theta(table);
+  plait::Random random(11);
+  initialise(theta, random);
+  plait::testing::SuiteOptions options;
+  options.count_allocations = allocations::count;
+  return plait::testing::check_layer(layer, theta, options);
+}
+
+}  // namespace
+
+TEST_CASE("suite: a right layer passes") {
+  const auto report = check(Defect::none);
+  CHECK(report.passed());
+  CHECK(report.text() == "passed");
+}
+
+TEST_CASE("suite: each defect breaks its clause") {
+  const std::pair<Defect, std::string> expected[]{
+      {Defect::no_slots, "shapes"},
+      {Defect::adds_to_y, "y is overwritten"},
+      {Defect::forward_differs, "forward equals infer"},
+      {Defect::adds_to_dx, "dx is overwritten"},
+      {Defect::overwrites_grad, "grad is accumulated"},
+      {Defect::skips_grad_without_dx, "dx may be empty"},
+      {Defect::changes_x, "arguments are not changed"},
+      {Defect::changes_dy, "arguments are not changed"},
+      {Defect::changes_y, "arguments are not changed"},
+      {Defect::writes_after_rows, "nothing is written outside"},
+      {Defect::writes_before_dx, "nothing is written outside"},
+      {Defect::destroys_workspace, "backward runs twice"},
+      {Defect::keeps_first_batch, "workspace serves any batch"},
+      {Defect::reduces_over_batch, "tiles of a batch give the whole"},
+      {Defect::scales_by_batch, "tiles of a batch give the whole"},
+      {Defect::fails_at_batch_one, "y is overwritten"},
+      {Defect::writes_padding, "padding stays zero"},
+      {Defect::gradient_at_batch_zero, "batch 0 has no gradient"},
+      {Defect::refers_to_itself, "copies are equal"},
+      {Defect::allocates, "no allocation once warm"},
+  };
+  for (const auto& [defect, clause] : expected) {
+    const auto report = check(defect);
+    INFO("defect " << static_cast<int>(defect) << ", " << report.text());
+    CHECK(!report.passed());
+    CHECK(report.breaks(clause));
+  }
+}
+
+TEST_CASE("suite: two threads in one member are found") {
+  // Calls add up in a shared member; an executor that overlaps them by turns makes that certain.
+  struct Counting : plait::Linear<double> {
+    using Linear = plait::Linear<double>;
+    explicit Counting(ParamTable& table) : Linear(table, "linear", 3, 2) {}
+    void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
+               Scratch& scratch) const {
+      Linear::infer(theta, x, y, scratch);
+      if (overlapped && y.batch() > 0) y(0, 0, 0) += 1;
+    }
+    void forward(ParamView<const double> theta, View3<const double> x, View3<double> y, Workspace&,
+                 Scratch& scratch) const {
+      infer(theta, x, y, scratch);
+    }
+    mutable bool overlapped = false;
+  };
+  struct Overlapping : plait::Executor {
+    explicit Overlapping(const Counting& counting) : layer(counting) {}
+    void run(Index count, plait::IndexTask task) override {
+      for (Index i = 0; i < count; ++i) {
+        layer.overlapped = i > 0;
+        task(i);
+      }
+      layer.overlapped = false;
+    }
+    const Counting& layer;
+  };
+  auto table = std::make_shared<ParamTable>();
+  const Counting layer(*table);
+  ParamBuffer<double> theta(table);
+  plait::Random random(12);
+  initialise(theta, random);
+  Overlapping executor(layer);
+  const auto report = plait::testing::check_layer(layer, theta, {.executor = &executor});
+  CHECK(report.breaks("concurrent calls are safe"));
+}
+
+TEST_CASE("suite: the report's text") {
+  const plait::testing::SuiteReport report{{{"a clause", "how it broke"}, {"another", "so"}}};
+  CHECK(!report.passed());
+  CHECK(report.breaks("another"));
+  CHECK(!report.breaks("third"));
+  CHECK(report.text() == "failed:\n  a clause: how it broke\n  another: so");
+}
