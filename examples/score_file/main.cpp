@@ -4,6 +4,7 @@
 #include <exception>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -56,14 +57,14 @@ void score(const Model& model, std::span<const plait::Head> heads, RowReader& re
   plait::ScoringContext context(model);
   std::vector<float> numbers;
   plait::Tensor<float> scores;
-  while (true) {
-    numbers.clear();
-    const Index rows = reader.read(batch, numbers);
-    if (rows == 0) return;
+  Index rows = reader.read(batch, numbers);
+  if (!heads.empty()) out << column_names(heads);
+  for (; rows > 0; rows = reader.read(batch, numbers)) {
     scores.resize(rows, 1, width);
     context.score({numbers.data(), rows, in.slots, in.dim}, scores);
     if (!logits) plait::predict<float>(heads, scores, scores);
     for (Index b = 0; b < rows; ++b) write_row(out, scores.view().row(b), width);
+    numbers.clear();
   }
 }
 
@@ -100,7 +101,6 @@ int run(int argc, char** argv) {
         const plait::Shape in = model.in_shape();
         RowReader reader(standard ? std::cin : file, standard ? "standard input" : options.rows,
                          in.slots * in.dim);
-        if (!loaded.heads.empty()) std::cout << column_names(loaded.heads);
         score(model, loaded.heads, reader, std::cout, options.logits);
       },
       loaded.model);

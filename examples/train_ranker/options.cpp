@@ -196,10 +196,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   options.models = chosen(names);
   options.stitch = stitch_start(stitch);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
+  if (files && app.count("--seeds") == 0) options.seeds.resize(1);
   if (files && (options.models.size() != 1 || options.seeds.size() != 1))
-    throw UsageError("--save and --checkpoint-dir: got " + std::to_string(options.models.size()) +
-                     " models and " + std::to_string(options.seeds.size()) +
-                     " seeds, expected one of each");
+    throw UsageError("--save and --checkpoint-dir: expected one model and one seed");
   for (const char* option : {"--resume", "--checkpoint-every"})
     if (options.checkpoint_dir.empty() && app.count(option) > 0)
       throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");

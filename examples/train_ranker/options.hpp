@@ -24,7 +24,7 @@ struct Options {
   Index threads = 1;
   std::string csv;  // empty: no file
 
-  // For one model and one seed.
+  // For one model and one seed (the first when none was chosen).
   std::string save;            // model file; empty: none
   std::string checkpoint_dir;  // empty: no checkpoints
   Index checkpoint_every = 100;
