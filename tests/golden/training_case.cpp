@@ -22,7 +22,7 @@ namespace {
 
 // Any of the rules as one type, so that a trainer is compiled once per architecture.
 struct AnyRule {
-  std::variant<plait::Sgd, plait::Adam, plait::AdamW, plait::Adagrad, plait::RmsProp> rule;
+  std::variant<plait::SGD, plait::Adam, plait::AdamW, plait::Adagrad, plait::RMSprop> rule;
   double learning_rate = 0;
   double weight_decay = 0;
 
@@ -51,7 +51,7 @@ AnyRule parse_rule(const Json& json) {
   const double rate = value("lr", 0.0);
   const double decay = value("weight_decay", 0.0);
   if (name == "sgd")
-    result.rule = plait::Sgd{.learning_rate = rate,
+    result.rule = plait::SGD{.learning_rate = rate,
                              .momentum = value("momentum", 0.0),
                              .weight_decay = decay,
                              .nesterov = value("nesterov", false)};
@@ -62,7 +62,7 @@ AnyRule parse_rule(const Json& json) {
   else if (name == "adagrad")
     result.rule = plait::Adagrad{.learning_rate = rate, .weight_decay = decay};
   else if (name == "rmsprop")
-    result.rule = plait::RmsProp{.learning_rate = rate, .weight_decay = decay};
+    result.rule = plait::RMSprop{.learning_rate = rate, .weight_decay = decay};
   else
     FAIL("no optimizer " << name);
   std::visit(
