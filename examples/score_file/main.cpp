@@ -62,7 +62,7 @@ void score(const Model& model, std::span<const plait::Head> heads, RowReader& re
   for (; rows > 0; rows = reader.read(batch, numbers)) {
     scores.resize(rows, 1, width);
     context.score({numbers.data(), rows, in.slots, in.dim}, scores);
-    if (!logits) plait::predict<float>(heads, scores, scores);
+    if (!logits) plait::predict(heads, scores.view(), scores.view());
     for (Index b = 0; b < rows; ++b) write_row(out, scores.view().row(b), width);
     numbers.clear();
   }
