@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what plait needs on Debian 12, Ubuntu 22.04 and later, and does nothing when it is there.
+# Installs what plait needs on Debian 12, Ubuntu 24.04 and later, and does nothing when it is there.
 #
 #   scripts/install_dependencies.sh [--bench] [--clang] [--torch]
 #

@@ -129,11 +129,8 @@ class AdaTT : public FusionStack<Expert_, GateBody_> {
  private:
   static UnitExperts units(const Config& config) {
     check_trunk("AdaTT", config.input_dim, config.num_tasks, config.levels.size());
-    require_config(config.shared_experts >= 0, "AdaTT", "shared_experts",
-                   text(config.shared_experts), "0 or more");
-    auto counts = one_or_each(config.task_experts, config.num_tasks, "AdaTT", "task_experts");
-    if (config.shared_experts > 0) counts.push_back(config.shared_experts);
-    return {counts, "AdaTT"};
+    return task_and_shared_units("AdaTT", config.num_tasks, config.task_experts,
+                                 config.shared_experts);
   }
 
   static std::vector<LevelRoute> routes(ParamTable& table, const std::string& name,

@@ -53,11 +53,8 @@ class PLE : public FusionStack<Expert_, GateBody_> {
  private:
   static UnitExperts units(const Config& config, const char* where) {
     check_trunk(where, config.input_dim, config.num_tasks, config.levels.size());
-    require_config(config.shared_experts >= 0, where, "shared_experts", text(config.shared_experts),
-                   "0 or more");
-    auto counts = one_or_each(config.task_experts, config.num_tasks, where, "task_experts");
-    if (config.shared_experts > 0) counts.push_back(config.shared_experts);
-    return {counts, where};
+    return task_and_shared_units(where, config.num_tasks, config.task_experts,
+                                 config.shared_experts);
   }
 
   static std::vector<LevelRoute> routes(const std::string& name, const Config& config,

@@ -3,6 +3,7 @@
 #pragma once
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plait/core/error.hpp"
@@ -75,6 +76,17 @@ class UnitExperts {
   std::vector<Index> first_;
   Index total_ = 0;
 };
+
+// The units of PLE and AdaTT: one per task, and one that is shared, numbered last, unless there are
+// no shared experts. Throws ConfigError.
+inline UnitExperts task_and_shared_units(const std::string& where, Index num_tasks,
+                                         const std::vector<Index>& task_experts,
+                                         Index shared_experts) {
+  require_config(shared_experts >= 0, where, "shared_experts", text(shared_experts), "0 or more");
+  auto counts = one_or_each(task_experts, num_tasks, where, "task_experts");
+  if (shared_experts > 0) counts.push_back(shared_experts);
+  return {std::move(counts), where};
+}
 
 // The gate of unit u at level l in AdaTT and PLE: {name}.gate_weights.{l}.{u}.0 is its linear layer
 // (the reference's Sequential(Linear, Softmax)); hidden layers, which the reference lacks, are
