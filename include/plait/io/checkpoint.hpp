@@ -75,7 +75,10 @@ inline constexpr std::string_view checkpoint_format = "plait.checkpoint.1";
 template <class T>
 std::string join(const T& texts) {
   std::string result;
-  for (const auto& entry : texts) result += (result.empty() ? "" : " ") + std::string(entry);
+  for (const auto& entry : texts) {
+    if (!result.empty()) result += ' ';
+    result += entry;
+  }
   return result;
 }
 

@@ -31,7 +31,7 @@ inline std::string file_name(const std::string& name, const StateDictOptions& op
 inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
   std::string result = "[";
   for (std::size_t i = 0; i < shape.size(); ++i)
-    result += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
+    result += text(i == 0 ? "" : ", ", shape[i]);
   return result + "]";
 }
 
