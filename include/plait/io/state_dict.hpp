@@ -30,8 +30,7 @@ inline std::string file_name(const std::string& name, const StateDictOptions& op
 
 inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
   std::string result = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i)
-    result += text(i == 0 ? "" : ", ", shape[i]);
+  for (std::size_t i = 0; i < shape.size(); ++i) result += text(i == 0 ? "" : ", ", shape[i]);
   return result + "]";
 }
 
