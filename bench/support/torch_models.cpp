@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "support/torch_tensor.hpp"
+
 namespace bench {
 
 namespace {
@@ -401,10 +403,6 @@ torch::jit::Module freeze(Ranker& ranker, const Tensor& x) {
   return torch::jit::optimize_for_inference(frozen);
 }
 
-Tensor tensor_on(const plait::Matrix<float>& matrix) {
-  return torch::from_blob(const_cast<float*>(matrix.data()), {matrix.rows(), matrix.cols()});
-}
-
 }  // namespace
 
 void prepare_torch(double peak) {
@@ -447,11 +445,7 @@ void TorchScorer::score() {
                                  : state_->frozen.forward({state_->x}).toTensor();
 }
 
-plait::Matrix<float> TorchScorer::logits() const {
-  const Tensor contiguous = state_->logits.contiguous();
-  return Eigen::Map<const plait::Matrix<float>>(contiguous.data_ptr<float>(), contiguous.size(0),
-                                                contiguous.size(1));
-}
+plait::Matrix<float> TorchScorer::logits() const { return matrix_of(state_->logits); }
 
 struct TorchTrainer::State {
   Ranker ranker;
