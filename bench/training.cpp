@@ -5,15 +5,14 @@
 //
 // Three binary tasks. The floor is the FMA peak; bytes are those of Adam, which reads the values,
 // the gradient and two moments and writes all but the gradient.
-#include <cmath>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
+#include "support/agree.hpp"
 #include "support/contest.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
@@ -40,13 +39,6 @@ struct PlaitTraining {
       model, std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)), plait::Adam{}};
 };
 
-// The first loss compares the forward passes, the second the gradients and the updates.
-void require_equal_losses(const std::string& what, double ours, double theirs) {
-  if (std::abs(ours - theirs) <= 1e-4 * std::abs(theirs)) return;
-  throw std::runtime_error(what + ": losses " + std::to_string(ours) + " and " +
-                           std::to_string(theirs));
-}
-
 template <class Trunk>
 Cell train(const Reference<Trunk>& reference, Index rows) {
   const auto batch = std::make_shared<Batch>(rows);
@@ -60,8 +52,10 @@ Cell train(const Reference<Trunk>& reference, Index rows) {
   if constexpr (has_torch) {
     const auto theirs = std::make_shared<TorchTrainer>(reference.architecture, ours->model.values(),
                                                        batch->x, batch->labels);
+    // The first loss compares the forward passes, the second the gradients and the updates.
     for (int step = 0; step < 2; ++step)
-      require_equal_losses(name_of(reference.architecture), ours->step(*batch), theirs->step());
+      require_agreement(std::string("loss of ") + name_of(reference.architecture),
+                        ours->step(*batch), theirs->step(), 1e-4);
     cell.calls.push_back([batch, theirs] { theirs->step(); });
   }
   return cell;

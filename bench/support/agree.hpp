@@ -27,4 +27,13 @@ inline void require_agreement(const std::string& what, const plait::Matrix<float
   throw std::runtime_error(text.str());
 }
 
+// The same for one number.
+inline void require_agreement(const std::string& what, double got, double expected,
+                              double tolerance) {
+  if (std::abs(got - expected) <= tolerance * std::abs(expected)) return;  // false for NaN
+  std::ostringstream text;
+  text << what << ": " << got << " and " << expected;
+  throw std::runtime_error(text.str());
+}
+
 }  // namespace bench

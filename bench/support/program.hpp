@@ -27,7 +27,7 @@ class MedianReporter : public benchmark::BenchmarkReporter {
   }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
-      if (run.aggregate_name != "median") continue;
+      if (run.repetitions > 1 && run.aggregate_name != "median") continue;
       const auto counter = [&](const char* name) { return run.counters.at(name).value; };
       std::printf("%-44s %12.2f %9.1f %6.2f %8.1f %10.2f\n", run.run_name.function_name.c_str(),
                   run.GetAdjustedRealTime(), counter("GFLOP/s"), counter("peak_share"),
@@ -76,6 +76,9 @@ inline void set_environment_of_peers(char** argv) {
 inline int run(int argc, char** argv, void (*add_contests)()) {
   try {
     set_environment_of_peers(argv);
+#ifndef NDEBUG
+    std::fprintf(stderr, "Assertions are on: no figure of this build means anything.\n");
+#endif
     benchmark::AddCustomContext("vectors", Eigen::SimdInstructionSetsInUse());
     benchmark::AddCustomContext("compiler", __VERSION__);
     benchmark::Initialize(&argc, argv);
