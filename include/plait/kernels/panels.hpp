@@ -40,9 +40,7 @@ class Panels {
   Index first(Index p) const {
     return (p * (packets_ / count_) + std::min(p, packets_ % count_)) * width<Scalar>;
   }
-  Index columns(Index p) const {
-    return std::min(columns_ - first(p), packets(p) * width<Scalar>);
-  }
+  Index columns(Index p) const { return std::min(columns_ - first(p), packets(p) * width<Scalar>); }
   // Numbers per k over all panels, padding included.
   Index padded() const { return packets_ * width<Scalar>; }
 

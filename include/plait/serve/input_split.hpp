@@ -51,8 +51,8 @@ class InputSplit {
       const Index outputs = linear.out_shape().dim;
       parts_.push_back({linear.weight(), linear.bias(), {}, {}, starts_size_});
       starts_size_ += outputs;
-      panels_size_ += packed_size<Scalar>(outputs, num_shared()) +
-                      packed_size<Scalar>(outputs, num_own());
+      panels_size_ +=
+          packed_size<Scalar>(outputs, num_shared()) + packed_size<Scalar>(outputs, num_own());
     });
     require_config(all_linear, "Scorer", "shared_inputs", "a layer that reads the input otherwise",
                    "layers that read it through linear layers");
@@ -99,8 +99,8 @@ class InputSplit {
       Matrix<Scalar> part(weight.rows, std::ssize(columns));
       for (Index j = 0; j < part.cols(); ++j)
         part.col(j) = values.view().matrix(weight).col(columns[static_cast<std::size_t>(j)]);
-      pack_weight<Scalar>({part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())},
-                          next);
+      pack_weight<Scalar>(
+          {part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())}, next);
       const PackedWeight<Scalar> packed{next, nullptr, part.rows(), part.cols(), nullptr};
       next += packed_size<Scalar>(part.rows(), part.cols());
       return packed;

@@ -58,8 +58,9 @@ class ScoringContext {
   // [B, 1, the other columns] the others, in their order in the input. Equal to score on whole rows
   // up to rounding. Throws ConfigError when the scorer was built without shared_inputs.
   void score(View3<const Scalar> shared, View3<const Scalar> rows, View3<Scalar> logits) {
-    require_config(split_ != nullptr, "ScoringContext", "shared", "a context without shared inputs",
-                   "one of a Scorer with shared_inputs");
+    if (split_ == nullptr)
+      throw ConfigError("ScoringContext", "shared", "a context without shared inputs",
+                        "one of a Scorer with shared_inputs");
     check("shared", shared, 1, {1, split_->num_shared()});
     check("rows", rows, rows.batch(), {1, split_->num_own()});
     check("logits", logits, rows.batch(), model_->out_shape());
