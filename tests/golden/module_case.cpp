@@ -1,8 +1,10 @@
 #include "golden/module_case.hpp"
 
+#include <algorithm>
 #include <type_traits>
 
 #include "golden/reference_config.hpp"
+#include "plait/kernels/packed_weights.hpp"
 #include "plait/layers/adatt.hpp"
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/layers/mmoe.hpp"
@@ -38,6 +40,18 @@ void check_layer(const L& layer, ParamTable table, const Case<typename L::Scalar
   check_output("y", got_y, y);
   check_gradient<Scalar>("dx", Case<Scalar>::numbers(got_dx), Case<Scalar>::numbers(dx));
   check_gradients(grad, expected_grad);
+
+  // Once more with packed weights: the very same numbers.
+  plait::PackedWeights<Scalar> mirror(theta.table(), plait::Packing::both);
+  mirror.pack(theta);
+  plait::Tensor<Scalar> packed_y(y.batch(), y.slots(), y.dim());
+  plait::Tensor<Scalar> packed_dx(x.batch(), x.slots(), x.dim());
+  auto packed_grad = empty;
+  layer.forward(mirror.view(theta), x, packed_y, workspace, scratch);
+  layer.backward(mirror.view(theta), x, packed_y, dy, packed_dx, workspace, packed_grad, scratch);
+  CHECK(std::ranges::equal(Case<Scalar>::numbers(packed_y), Case<Scalar>::numbers(got_y)));
+  CHECK(std::ranges::equal(Case<Scalar>::numbers(packed_dx), Case<Scalar>::numbers(got_dx)));
+  CHECK(std::ranges::equal(packed_grad.flat(), grad.flat()));
 }
 
 template <plait::Layer Trunk>

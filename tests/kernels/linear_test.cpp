@@ -1,9 +1,13 @@
-// Linear's three products against reference.hpp, at sizes on both sides of gemm.hpp's panels.
+// Linear's three products against reference.hpp and Eigen's products, at sizes on both sides of the
+// register tile and the panels, with weights plain and packed before.
 #include "plait/kernels/linear.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "kernels/operands.hpp"
+#include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reference.hpp"
 
 namespace {
@@ -90,6 +94,139 @@ TEMPLATE_TEST_CASE("linear_backward_params accumulates what its reference does",
                                                      matrix<Scalar>(expected.view()), nullptr);
     check_same(got, expected, rounding<Scalar>(batch));
   }
+}
+
+namespace {
+
+// A weight [O, I] with its bias, packed.
+template <class Scalar>
+struct Packed {
+  plait::ParamId weight;
+  plait::ParamBuffer<Scalar> values;
+  plait::PackedWeights<Scalar> mirror;
+
+  Packed(Index out, Index in, plait::Random& random) : Packed(table(out, in), random) {}
+  const plait::PackedWeight<Scalar>& packed() const { return *mirror.view(values).packed(weight); }
+  MatrixMap<const Scalar> plain() const { return values.view().matrix(weight); }
+
+ private:
+  static plait::ParamTable table(Index out, Index in) {
+    plait::ParamTable result;
+    result.add_vector("first", 3, plait::Init::constant(1));
+    result.add_weight("weight", out, in, plait::Init::uniform(1));
+    return result;
+  }
+  Packed(plait::ParamTable table, plait::Random& random)
+      : weight(table.at("weight").id),
+        values(std::make_shared<const plait::ParamTable>(std::move(table))),
+        mirror(values.table(), plait::Packing::both) {
+    initialise(values, random);
+    mirror.pack(values);
+  }
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("packed weights give the same bits as plain ones", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(5);
+  for (const auto [batch, in, out] : all_sizes) {
+    INFO("batch " << batch << ", " << in << " to " << out);
+    const Packed<Scalar> weight(out, in, random);
+    const auto bias = normal_numbers<Scalar>(out, random);
+    auto x = input<Scalar>(batch, {1, in}, random);
+    auto plain = output<Scalar>(batch, {1, out});
+    auto packed = output<Scalar>(batch, {1, out});
+    for (const auto f :
+         {plait::Activation::identity, plait::Activation::relu, plait::Activation::silu}) {
+      plait::linear<Scalar>(x.view(), weight.plain(), bias.data(), plain.view(), f);
+      plait::linear<Scalar>(x.view(), weight.packed(), bias.data(), packed.view(), f);
+      CHECK(packed.contents() == plain.contents());
+      CHECK(packed.gaps_intact());
+    }
+    auto dy = input<Scalar>(batch, {1, out}, random);
+    auto plain_dx = output<Scalar>(batch, {1, in});
+    auto packed_dx = output<Scalar>(batch, {1, in});
+    plait::linear_backward_input<Scalar>(dy.view(), weight.plain(), plain_dx.view());
+    plait::linear_backward_input<Scalar>(dy.view(), weight.packed(), packed_dx.view());
+    CHECK(packed_dx.contents() == plain_dx.contents());
+    CHECK(packed_dx.gaps_intact());
+  }
+}
+
+TEMPLATE_TEST_CASE("a row's result depends on that row alone, to the last bit", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(6);
+  for (const Index out : {1, 9, 48, 70, 256}) {
+    const Packed<Scalar> weight(out, 300, random);
+    auto x = input<Scalar>(23, {1, 300}, random);
+    auto whole = output<Scalar>(23, {1, out});
+    plait::linear<Scalar>(x.view(), weight.packed(), nullptr, whole.view());
+    for (const Index rows : {1, 2, 3, 5, 7, 8, 11}) {
+      INFO(rows << " rows at a time to " << out);
+      auto parts = output<Scalar>(23, {1, out});
+      for (Index first = 0; first < 23; first += rows) {
+        const Index count = std::min(rows, 23 - first);
+        plait::linear<Scalar>(x.view().rows(first, count), weight.packed(), nullptr,
+                              parts.view().rows(first, count));
+      }
+      CHECK(parts.contents() == whole.contents());
+    }
+  }
+}
+
+TEMPLATE_TEST_CASE("products equal Eigen's at the sizes of real levels", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(7);
+  const Packed<Scalar> weight(256, 256, random);
+  auto x = input<Scalar>(128, {1, 256}, random);
+  auto y = output<Scalar>(128, {1, 256});
+  plait::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view());
+  const plait::Matrix<Scalar> expected = x.view().of_slot(0) * weight.plain().transpose();
+  CHECK((y.view().of_slot(0) - expected).norm() <= rounding<Scalar>(256) * expected.norm());
+
+  auto dx = output<Scalar>(128, {1, 256});
+  plait::linear_backward_input<Scalar>(x.view(), weight.packed(), dx.view());
+  const plait::Matrix<Scalar> expected_dx = x.view().of_slot(0) * weight.plain();
+  CHECK((dx.view().of_slot(0) - expected_dx).norm() <= rounding<Scalar>(256) * expected_dx.norm());
+
+  plait::Matrix<Scalar> dweight = plait::Matrix<Scalar>::Zero(256, 256);
+  plait::linear_backward_params<Scalar>(
+      x.view(), y.view(), MatrixMap<Scalar>(dweight.data(), 256, 256, Eigen::OuterStride<>(256)),
+      nullptr);
+  const plait::Matrix<Scalar> expected_dw = y.view().of_slot(0).transpose() * x.view().of_slot(0);
+  CHECK((dweight - expected_dw).norm() <= rounding<Scalar>(256) * expected_dw.norm());
+}
+
+TEMPLATE_TEST_CASE("a packed weight's start takes the bias's place", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(8);
+  const Packed<Scalar> weight(70, 40, random);
+  auto x = input<Scalar>(9, {1, 40}, random);
+  const auto start = normal_numbers<Scalar>(70, random);
+  const std::vector<Scalar> bias(70, std::numeric_limits<Scalar>::quiet_NaN());
+  auto got = output<Scalar>(9, {1, 70});
+  auto expected = output<Scalar>(9, {1, 70});
+  auto started = weight.packed();
+  started.start = start.data();
+  plait::linear<Scalar>(x.view(), started, bias.data(), got.view());
+  plait::linear<Scalar>(x.view(), weight.packed(), start.data(), expected.view());
+  CHECK(got.contents() == expected.contents());
+}
+
+TEMPLATE_TEST_CASE("linear with ReLU keeps NaN", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(9);
+  const Packed<Scalar> weight(33, 8, random);
+  auto x = input<Scalar>(9, {1, 8}, random);
+  x.view()(4, 0, 3) = std::numeric_limits<Scalar>::quiet_NaN();
+  auto y = output<Scalar>(9, {1, 33});
+  plait::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view(), plait::Activation::relu);
+  for (Index b = 0; b < 9; ++b)
+    for (Index o = 0; o < 33; ++o) {
+      CHECK(std::isnan(y.view()(b, 0, o)) == (b == 4));
+      if (b != 4) CHECK(y.view()(b, 0, o) >= 0);
+    }
 }
 
 TEST_CASE("linear of an infinite or NaN input is not finite") {

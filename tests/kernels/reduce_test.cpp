@@ -65,3 +65,20 @@ TEMPLATE_TEST_CASE("sum_slots and add_batch_sums equal their reference", "", flo
       CHECK(plait::testing::distance<Scalar>(sums, expected_sums) <= rounding<Scalar>(batch));
     }
 }
+
+TEMPLATE_TEST_CASE("all_finite finds one bad number anywhere", "", float, double) {
+  using Scalar = TestType;
+  using Limits = std::numeric_limits<Scalar>;
+  plait::Random random(3);
+  auto x = input<Scalar>(3, {2, 37}, random);
+  x.view()(1, 1, 5) = Limits::max();
+  x.view()(1, 1, 6) = Limits::denorm_min();
+  CHECK(plait::all_finite<Scalar>(x.view()));
+  for (const Scalar bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN()})
+    for (const Index d : {0, 15, 36}) {
+      auto spoiled = x;
+      spoiled.view()(2, 1, d) = bad;
+      CHECK_FALSE(plait::all_finite<Scalar>(spoiled.view()));
+    }
+  CHECK(plait::all_finite<Scalar>(output<Scalar>(0, {2, 5}).view()));
+}

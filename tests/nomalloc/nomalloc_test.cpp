@@ -1,7 +1,7 @@
 // Nothing allocates after the first call, at production sizes: counted by a replaced operator new
 // and by Eigen's own hook.
 #include "plait/optim/adam.hpp"
-#include "plait/serve/scoring_context.hpp"
+#include "plait/serve/scorer.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -54,6 +54,14 @@ TEST_CASE("training and scoring allocate nothing after the first call") {
     ScoringContext context(model);
     Matrix<float> logits(batch, production.num_tasks);
     CHECK(count_allocations([&] { context.score(x, logits); }) == 0);
+    const Scorer scorer(model, {.shared_inputs = {0, 1, 2}});
+    auto packed = scorer.context();
+    const Matrix<float> request = x.topLeftCorner(1, 3);
+    const Matrix<float> rows = x.rightCols(x.cols() - 3);
+    CHECK(count_allocations([&] {
+            packed.score(x, logits);
+            packed.score(request, rows, logits);
+          }) == 0);
     const auto one = View3<const float>(x).rows(0, 1);
     CHECK(count_allocations([&] { context.score(one, View3<float>(logits).rows(0, 1)); }) == 0);
   });

@@ -86,6 +86,20 @@ bool is_identity(const L& layer) {
   }
 }
 
+// Calls f with every linear layer through which a layer reads its input; false when it reads it in
+// any other way too, or does not tell. What scoring needs to compute the share of some input
+// columns once for many rows. Optional for a user's own layer, as a member template.
+template <class L, class F>
+bool visit_input_linears(const L& layer, const F& f) {
+  if constexpr (requires {
+                  { layer.visit_input_linears(f) } -> std::same_as<bool>;
+                }) {
+    return layer.visit_input_linears(f);
+  } else {
+    return false;
+  }
+}
+
 // Runs a layer as infer (Record false; workspace may be null) or forward (Record true). The one
 // place where a layer made of layers chooses, so that its two entry points share one body.
 template <bool Record, Layer L>

@@ -50,6 +50,7 @@ struct ParamEntry {
   std::vector<Index> shape;  // [n] or [rows, cols], row-major
   ParamId id;
   Init init;
+  bool is_weight = false;  // multiplies: y = x Wᵀ
 };
 
 // The schema. Filled while layers are constructed, constant afterwards. A layer whose constructor
@@ -67,6 +68,12 @@ class ParamTable {
   }
   ParamId add_matrix(const std::string& name, Index rows, Index cols, Init init) {
     return add(name, {rows, cols}, rows, cols, init);
+  }
+  // A matrix that multiplies, y = x Wᵀ: PackedWeights keeps it ready for the product kernels.
+  ParamId add_weight(const std::string& name, Index rows, Index cols, Init init) {
+    const ParamId id = add_matrix(name, rows, cols, init);
+    entries_.back().is_weight = true;
+    return id;
   }
 
   const std::vector<ParamEntry>& entries() const { return entries_; }
@@ -106,7 +113,7 @@ class ParamTable {
     const ParamId id{static_cast<Index>(entries_.size()), buffer_size_, rows, cols};
     buffer_size_ += (id.size() + alignment - 1) / alignment * alignment;
     by_name_.emplace(name, entries_.size());
-    entries_.push_back({name, std::move(shape), id, init});
+    entries_.push_back({name, std::move(shape), id, init, false});
     return id;
   }
 
@@ -137,14 +144,39 @@ inline void require_schema(const char* where, const char* argument,
                    "the one it was built for, of " + describe(*expected));
 }
 
-// Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients.
+// A weight W [O, I] packed for the product kernels (kernels/packed_weights.hpp).
+template <class Scalar>
+struct PackedWeight {
+  const Scalar* forward = nullptr;   // panels of Wᵀ, for x Wᵀ; null: not packed
+  const Scalar* backward = nullptr;  // panels of W, for dy W; null: not packed
+  Index outputs = 0;                 // O
+  Index inputs = 0;                  // I
+  const Scalar* start = nullptr;     // [O]: where the sums of x Wᵀ start, in the bias's place
+};
+
+// Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients. Values
+// may come with a mirror of packed weights.
 template <class T>
 class ParamView {
  public:
+  using Packed = PackedWeight<std::remove_const_t<T>>;
+
   ParamView() = default;
   explicit ParamView(T* data) : data_(data) {}
   operator ParamView<const T>() const requires(!std::is_const_v<T>) {
     return ParamView<const T>(data_);
+  }
+
+  // The same values with a mirror, one entry per tensor of the table.
+  ParamView with_packed(const Packed* mirror) const {
+    ParamView result(*this);
+    result.packed_ = mirror;
+    return result;
+  }
+  // The packed weight, or null when there is none.
+  const Packed* packed(ParamId id) const {
+    if (packed_ == nullptr || packed_[id.index].forward == nullptr) return nullptr;
+    return packed_ + id.index;
   }
 
   T* data(ParamId id) const { return data_ + id.offset; }
@@ -155,6 +187,7 @@ class ParamView {
 
  private:
   T* data_ = nullptr;
+  const Packed* packed_ = nullptr;
 };
 
 // One aligned block of numbers over a table, zeros at first. A value; copies share only the table.

@@ -57,6 +57,12 @@ class Scratch {
     return total;
   }
 
+  // The same with the numbers of one slot together, as Tensor::slot_major.
+  template <class Scalar>
+  View3<Scalar> take_slot_major(Index batch, Index slots, Index dim) {
+    return {take<Scalar>(batch, slots, dim).data(), batch, slots, dim, dim, batch * dim};
+  }
+
  private:
   std::byte* take_bytes(std::size_t bytes) {
     // Whole cache lines, at least one: a view of zero elements still has an address.

@@ -33,6 +33,14 @@ class Tensor {
   // Views of the block, valid until the tensor is resized or destroyed.
   View3<Scalar> view() { return {storage_.data(), batch_, slots_, dim_}; }
   View3<const Scalar> view() const { return {storage_.data(), batch_, slots_, dim_}; }
+  // The same block with the numbers of one slot together, [slot, batch, dim] in memory: how states
+  // between layers lie, which are read and written slot by slot.
+  View3<Scalar> slot_major() {
+    return {storage_.data(), batch_, slots_, dim_, dim_, batch_ * dim_};
+  }
+  View3<const Scalar> slot_major() const {
+    return {storage_.data(), batch_, slots_, dim_, dim_, batch_ * dim_};
+  }
   operator View3<Scalar>() { return view(); }
   operator View3<const Scalar>() const { return view(); }
 

@@ -6,9 +6,11 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <numbers>
+#include <type_traits>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/packet.hpp"
 
 namespace plait {
 
@@ -57,6 +59,45 @@ void map_in_place(View3<Scalar> a, const F& f) {
     }
 }
 
+// a = a < 0 ? slope * a : a, packet by packet.
+template <class Scalar>
+void scale_negative(std::type_identity_t<Scalar> slope, View3<Scalar> a) {
+  namespace ei = Eigen::internal;
+  const auto zero = simd::broadcast(Scalar(0));
+  const auto factor = simd::broadcast(slope);
+  for (Index s = 0; s < a.slots(); ++s)
+    for (Index b = 0; b < a.batch(); ++b) {
+      Scalar* row = a.row(b, s);
+      simd::for_each_packet<Scalar>(a.dim(), [&](Index d, const auto& load, const auto& store) {
+        const auto v = load(row + d);
+        const auto below = slope == 0 ? zero : ei::pmul(factor, v);  // 0 also for -infinity
+        store(row + d, ei::pselect(ei::pcmp_lt(v, zero), below, v));
+      });
+    }
+}
+
+// Its reverse: da = y > 0 ? dy : slope * dy, packet by packet.
+template <class Scalar>
+void scale_where_negative(std::type_identity_t<Scalar> slope, ConstView3<Scalar> saved,
+                          ConstView3<Scalar> dy, View3<Scalar> da) {
+  namespace ei = Eigen::internal;
+  PLAIT_ASSERT(saved.batch() == da.batch() && saved.shape() == da.shape());
+  PLAIT_ASSERT(dy.batch() == da.batch() && dy.shape() == da.shape());
+  const auto zero = simd::broadcast(Scalar(0));
+  const auto one = simd::broadcast(Scalar(1));
+  const auto factor = simd::broadcast(slope);
+  for (Index s = 0; s < da.slots(); ++s)
+    for (Index b = 0; b < da.batch(); ++b) {
+      const Scalar* y = saved.row(b, s);
+      const Scalar* in = dy.row(b, s);
+      Scalar* out = da.row(b, s);
+      simd::for_each_packet<Scalar>(da.dim(), [&](Index d, const auto& load, const auto& store) {
+        const auto derivative = ei::pselect(ei::pcmp_lt(zero, load(y + d)), one, factor);
+        store(out + d, ei::pmul(load(in + d), derivative));
+      });
+    }
+}
+
 // da = dy * derivative(saved), everywhere.
 template <class Scalar, class F>
 void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar> da,
@@ -82,10 +123,9 @@ void activate(Activation kind, View3<Scalar> a) {
     case Activation::identity:
       return;
     case Activation::relu:
-      return detail::map_in_place(a, [](Scalar v) { return v < 0 ? Scalar(0) : v; });
+      return detail::scale_negative(Scalar(0), a);
     case Activation::leaky_relu:
-      return detail::map_in_place(
-          a, [](Scalar v) { return v < 0 ? Scalar(leaky_relu_slope) * v : v; });
+      return detail::scale_negative(Scalar(leaky_relu_slope), a);
     case Activation::gelu:
       return detail::map_in_place(
           a, [](Scalar v) { return v / 2 * (1 + erf(v / std::numbers::sqrt2_v<Scalar>)); });
@@ -113,10 +153,9 @@ void activate_backward(Activation kind, ConstView3<Scalar> saved, ConstView3<Sca
     case Activation::identity:
       return detail::map_backward(saved, dy, da, [](Scalar) { return Scalar(1); });
     case Activation::relu:
-      return detail::map_backward(saved, dy, da, [](Scalar y) { return Scalar(y > 0); });
+      return detail::scale_where_negative(Scalar(0), saved, dy, da);
     case Activation::leaky_relu:
-      return detail::map_backward(
-          saved, dy, da, [](Scalar y) { return y > 0 ? Scalar(1) : Scalar(leaky_relu_slope); });
+      return detail::scale_where_negative(Scalar(leaky_relu_slope), saved, dy, da);
     case Activation::gelu:
       return detail::map_backward(saved, dy, da, [](Scalar a) {
         const Scalar density =

@@ -1,37 +1,166 @@
-// Matrix products for linear layers, accumulated in panels.
+// Matrix products c [M, N] = start + a [M, K] b [K, N] in registers.
 //
-// Eigen packs panels of both operands; beyond EIGEN_STACK_ALLOCATION_LIMIT (128 KiB) it packs into
-// heap memory. Cutting every product into panels whose packed copies fit on the stack keeps all
-// products allocation-free at any size.
+// A tile of rows x packets accumulators walks once through K: every number of c is
+// start + a_0 b_0 + a_1 b_1 + ..., added in this order whatever the sizes, the tile or the way b
+// comes (packed before, or panel by panel here). A row of c therefore depends on its own row of a
+// alone, to the last bit: scoring a batch, a part of it, or one row gives the same numbers.
+//
+// b is read as panels (panels.hpp); a is read number by number, either row-major or transposed.
+// Nothing is allocated; panels that are packed here lie on the stack (48 KiB at most for floats).
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 
 #include "plait/core/config.hpp"
+#include "plait/kernels/packet.hpp"
+#include "plait/kernels/panels.hpp"
 
-namespace plait {
+namespace plait::simd {
 
-// c += a b for any Eigen expressions with direct access: a [M, K], b [K, N], c [M, N].
-// c does not overlap a or b.
-template <class A, class B, class C>
-void add_product(const A& a, const B& b, C&& c) {
-  using Scalar = typename A::Scalar;
-  constexpr Index depth_panel = 256;
-  constexpr Index stack_limit =
-      EIGEN_STACK_ALLOCATION_LIMIT == 0 ? (Index{1} << 17) : Index{EIGEN_STACK_ALLOCATION_LIMIT};
-  constexpr Index side_panel =
-      std::max(Index{8}, stack_limit / (depth_panel * static_cast<Index>(sizeof(Scalar))));
-  PLAIT_ASSERT(a.cols() == b.rows() && a.rows() == c.rows() && b.cols() == c.cols());
-  for (Index j = 0; j < b.cols(); j += side_panel) {
-    const Index n = std::min(side_panel, b.cols() - j);
-    for (Index k = 0; k < a.cols(); k += depth_panel) {
-      const Index depth = std::min(depth_panel, a.cols() - k);
-      for (Index i = 0; i < a.rows(); i += side_panel) {
-        const Index m = std::min(side_panel, a.rows() - i);
-        c.block(i, j, m, n).noalias() += a.block(i, k, m, depth) * b.block(k, j, depth, n);
+// What is done to a number of c before it is stored.
+enum class Finish { none, relu };
+
+// Where the sums start: at zero (null), at one row for all rows (stride 0), or at a matrix, which
+// may be c itself.
+template <class Scalar>
+struct Start {
+  const Scalar* row = nullptr;
+  Index stride = 0;
+};
+
+// The left-hand operand: number (m, k) at data[m * stride + k], or, transposed, at
+// data[k * stride + m].
+template <class Scalar, bool Transposed>
+struct Left {
+  const Scalar* data;
+  Index stride;
+
+  const Scalar& operator()(Index m, Index k) const {
+    if constexpr (Transposed) {
+      return data[k * stride + m];
+    } else {
+      return data[m * stride + k];
+    }
+  }
+  Left from(Index m, Index k) const { return {&(*this)(m, k), stride}; }
+};
+
+// v < 0 ? 0 : v. NaN stays NaN: of two numbers that do not compare, pmax returns the first on x86
+// and NaN on ARM.
+template <class Scalar>
+Packet<Scalar> relu(const Packet<Scalar>& v) {
+  return Eigen::internal::pmax(v, broadcast(Scalar(0)));
+}
+
+// One tile: c [Rows, columns], the last of Packets packets perhaps in part.
+template <int Rows, int Packets, class Scalar, bool Transposed>
+void multiply_tile(Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
+                   Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
+  constexpr Index w = width<Scalar>;
+  const Index last = columns - (Packets - 1) * w;  // numbers of c in the last packet
+  Packet<Scalar> sum[Rows][Packets];
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) {
+      const Scalar* from = start.row + m * start.stride + v * w;
+      sum[m][v] = start.row == nullptr           ? broadcast(Scalar(0))
+                  : v + 1 < Packets || last == w ? load(from)
+                                                 : load_part(from, last);
+    }
+  for (Index k = 0; k < depth; ++k, panel += Packets * w) {
+    Packet<Scalar> b[Packets];
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) b[v] = load(panel + v * w);
+#pragma GCC unroll 8
+    for (int m = 0; m < Rows; ++m) {
+      const Packet<Scalar> number = broadcast(a(m, k));
+#pragma GCC unroll 3
+      for (int v = 0; v < Packets; ++v) sum[m][v] = Eigen::internal::pmadd(number, b[v], sum[m][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) {
+      const Packet<Scalar> result = finish == Finish::relu ? relu<Scalar>(sum[m][v]) : sum[m][v];
+      Scalar* to = c + m * c_stride + v * w;
+      if (v + 1 < Packets || last == w) {
+        store(to, result);
+      } else {
+        store_part(to, result, last);
       }
+    }
+}
+
+// One panel of c for all rows.
+template <int Packets, class Scalar, bool Transposed>
+void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
+                    Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
+  Index m = 0;
+  const auto tiles = [&]<int Rows>() {
+    for (; m + Rows <= rows; m += Rows) {
+      const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + m * start.stride,
+                               start.stride};
+      multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, from, finish, c + m * c_stride,
+                                   c_stride, columns);
+    }
+  };
+  if constexpr (tile_rows == 8) tiles.template operator()<8>();
+  tiles.template operator()<4>();
+  tiles.template operator()<2>();
+  tiles.template operator()<1>();
+}
+
+template <class Scalar, bool Transposed>
+void multiply_panel(int packets, Index rows, Index depth, Left<Scalar, Transposed> a,
+                    const Scalar* panel, Start<Scalar> start, Finish finish, Scalar* c,
+                    Index c_stride, Index columns) {
+  switch (packets) {
+    case 1:
+      return multiply_panel<1>(rows, depth, a, panel, start, finish, c, c_stride, columns);
+    case 2:
+      return multiply_panel<2>(rows, depth, a, panel, start, finish, c, c_stride, columns);
+    default:
+      if constexpr (tile_packets == 3)
+        return multiply_panel<3>(rows, depth, a, panel, start, finish, c, c_stride, columns);
+  }
+}
+
+// The product with b packed before, whole: panel p begins at panels + first(p) * depth.
+template <class Scalar>
+void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false> a,
+                     const Scalar* panels, Start<Scalar> start, Finish finish, Scalar* c,
+                     Index c_stride) {
+  const Panels<Scalar> layout(columns);
+  for (Index p = 0; p < layout.count(); ++p) {
+    const Index n = layout.first(p);
+    const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + n, start.stride};
+    multiply_panel(layout.packets(p), rows, depth, a, panels + n * depth, from, finish, c + n,
+                   c_stride, layout.columns(p));
+  }
+}
+
+// The product with b packed on the way, panel by panel: pack(k, column, depth, columns, packets,
+// panel) fills one.
+template <class Scalar, bool Transposed, class Pack>
+void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a, const Pack& pack,
+              Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
+  alignas(buffer_alignment) Scalar panel[panel_depth * tile_packets * width<Scalar>];
+  const Panels<Scalar> layout(columns);
+  for (Index p = 0; p < layout.count(); ++p) {
+    const Index n = layout.first(p);
+    for (Index k = 0; k < depth; k += panel_depth) {
+      const Index count = std::min(panel_depth, depth - k);
+      pack(k, n, count, layout.columns(p), layout.packets(p), panel);
+      const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
+                                 : start.row == nullptr
+                                     ? Start<Scalar>{}
+                                     : Start<Scalar>{start.row + n, start.stride};
+      multiply_panel(layout.packets(p), rows, count, a.from(0, k), panel, from,
+                     k + count == depth ? finish : Finish::none, c + n, c_stride,
+                     layout.columns(p));
     }
   }
 }
 
-}  // namespace plait
+}  // namespace plait::simd

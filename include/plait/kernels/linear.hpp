@@ -1,42 +1,101 @@
-// Linear: y = x Wᵀ + b, the layout of torch.nn.Linear, so that state dicts load without
-// transposing.
+// Linear: y = f(x Wᵀ + b), W in the layout of torch.nn.Linear, so that state dicts load without
+// transposing. The weight comes plain, and is then packed on the way, or packed before; the result
+// is the same to the last bit.
 #pragma once
 #include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/params.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/activation.hpp"
 #include "plait/kernels/gemm.hpp"
 #include "plait/kernels/reduce.hpp"
 
 namespace plait {
 
+namespace detail {
+
+inline simd::Finish finish_of(Activation f) {
+  return f == Activation::relu ? simd::Finish::relu : simd::Finish::none;
+}
+// The activations that the product does not apply itself.
+template <class Scalar>
+void finish_linear(Activation f, View3<Scalar> y) {
+  if (f != Activation::relu) activate(f, y);
+}
+
+}  // namespace detail
+
 // x [B, I], weight [O, I], bias [O] or null, y [B, O] overwritten.
 template <class Scalar>
 void linear(ConstView3<Scalar> x, MatrixMap<const Scalar> weight,
-            const std::type_identity_t<Scalar>* bias, View3<Scalar> y) {
-  auto out = y.of_slot(0);
-  if (bias != nullptr) {
-    out.rowwise() = VectorMap<const Scalar>(bias, y.dim());
-  } else {
-    out.setZero();
-  }
-  add_product(x.of_slot(0), weight.transpose(), out);
+            const std::type_identity_t<Scalar>* bias, View3<Scalar> y,
+            Activation f = Activation::identity) {
+  PLAIT_ASSERT(x.batch() == y.batch() && x.dim() == weight.cols() && y.dim() == weight.rows());
+  const auto pack = [&weight](Index k, Index column, Index depth, Index columns, int packets,
+                              Scalar* panel) {
+    simd::pack_transposed(weight.data() + column * weight.outerStride() + k, weight.outerStride(),
+                          depth, columns, packets, panel);
+  };
+  simd::multiply(y.batch(), y.dim(), x.dim(), simd::Left<Scalar, false>{x.data(), x.batch_stride()},
+                 pack, simd::Start<Scalar>{bias, 0}, detail::finish_of(f), y.data(),
+                 y.batch_stride());
+  detail::finish_linear(f, y);
+}
+
+// The same with a packed weight; its `start`, where there is one, takes the bias's place.
+template <class Scalar>
+void linear(ConstView3<Scalar> x, const PackedWeight<Scalar>& weight,
+            const std::type_identity_t<Scalar>* bias, View3<Scalar> y,
+            Activation f = Activation::identity) {
+  PLAIT_ASSERT(x.batch() == y.batch() && x.dim() == weight.inputs && y.dim() == weight.outputs);
+  simd::multiply_packed(y.batch(), y.dim(), weight.inputs,
+                        simd::Left<Scalar, false>{x.data(), x.batch_stride()}, weight.forward,
+                        simd::Start<Scalar>{weight.start == nullptr ? bias : weight.start, 0},
+                        detail::finish_of(f), y.data(), y.batch_stride());
+  detail::finish_linear(f, y);
 }
 
 // Reverses y = x Wᵀ: dx = dy W. dx [B, I] overwritten.
 template <class Scalar>
 void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight,
                            View3<Scalar> dx) {
-  auto out = dx.of_slot(0);
-  out.setZero();
-  add_product(dy.of_slot(0), weight, out);
+  PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.cols() && dy.dim() == weight.rows());
+  const auto pack = [&weight](Index k, Index column, Index depth, Index columns, int packets,
+                              Scalar* panel) {
+    simd::pack_rows(weight.data() + k * weight.outerStride() + column, weight.outerStride(), depth,
+                    columns, packets, panel);
+  };
+  simd::multiply(dx.batch(), dx.dim(), dy.dim(),
+                 simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, pack,
+                 simd::Start<Scalar>{}, simd::Finish::none, dx.data(), dx.batch_stride());
+}
+
+// The same with a weight that is packed for it.
+template <class Scalar>
+void linear_backward_input(ConstView3<Scalar> dy, const PackedWeight<Scalar>& weight,
+                           View3<Scalar> dx) {
+  PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.inputs &&
+               dy.dim() == weight.outputs && weight.backward != nullptr);
+  simd::multiply_packed(dx.batch(), dx.dim(), dy.dim(),
+                        simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, weight.backward,
+                        simd::Start<Scalar>{}, simd::Finish::none, dx.data(), dx.batch_stride());
 }
 
 // Reverses y = x Wᵀ + b: dW += dyᵀ x and, unless dbias is null, db += sum over the batch of dy.
 template <class Scalar>
 void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy, MatrixMap<Scalar> dweight,
                             std::type_identity_t<Scalar>* dbias) {
-  add_product(dy.of_slot(0).transpose(), x.of_slot(0), dweight);
+  PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols() && dy.dim() == dweight.rows());
+  const auto pack = [&x](Index k, Index column, Index depth, Index columns, int packets,
+                         Scalar* panel) {
+    simd::pack_rows(x.data() + k * x.batch_stride() + column, x.batch_stride(), depth, columns,
+                    packets, panel);
+  };
+  simd::multiply(dweight.rows(), dweight.cols(), x.batch(),
+                 simd::Left<Scalar, true>{dy.data(), dy.batch_stride()}, pack,
+                 simd::Start<Scalar>{dweight.data(), dweight.outerStride()}, simd::Finish::none,
+                 dweight.data(), dweight.outerStride());
   if (dbias != nullptr) add_batch_sums(dy, dbias);
 }
 

@@ -1,93 +1,228 @@
-// Mixing: one unit's output as a weighted sum of the experts that it selects,
+// Mixing: every unit's output as a weighted sum of the experts that it selects,
 //
-//   y_b = Σ_j (g_bj + s_j) E_b,selection(j),
+//   y_bu = Σ_j w_buj E_b,expert(u,j),
 //
-// with gate weights g (one per sample and selected expert) and static weights s (one per selected
-// expert, zero outside a range): MMoE, CGC and PLE have only g, cross-stitch and shared bottom only
-// s, AdaTT both (its native-expert weights). math.md P4 and P5.
+// a small product per sample (torch.bmm). The weights of all units lie side by side, one column for
+// each selected expert. What they are, a gate's softmax, static weights or the sum of both, is the
+// caller's business. math.md P4 and P5.
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <span>
-#include <type_traits>
+#include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/packet.hpp"
+#include "plait/kernels/reduce.hpp"
 
 namespace plait {
 
-// Static weights for positions first ... first + count - 1 of a selection; null means ones.
-template <class Scalar>
-struct StaticWeights {
-  Index first = 0;
-  Index count = 0;
-  const Scalar* values = nullptr;
+// Which experts each unit selects, and the columns of their weights: a table, both ways.
+class Selections {
+ public:
+  // Where an expert's output goes: a column of weights and the unit that it belongs to.
+  struct Use {
+    Index unit;
+    Index column;
+  };
 
-  bool covers(Index j) const { return first <= j && j < first + count; }
-  Scalar at(Index j) const { return values == nullptr ? Scalar(1) : values[j - first]; }
+  Selections() = default;
+  // For each unit the experts that it selects, all in [0, experts).
+  Selections(const std::vector<std::vector<Index>>& units, Index experts) {
+    for (const auto& selected : units) {
+      experts_.insert(experts_.end(), selected.begin(), selected.end());
+      unit_ends_.push_back(static_cast<Index>(experts_.size()));
+    }
+    for (Index u = 0; u < this->units();) {
+      Index end = u + 1;
+      while (end < this->units() && end - u < 4 &&
+             units[static_cast<std::size_t>(end)] == units[static_cast<std::size_t>(u)])
+        ++end;
+      groups_.push_back(end - u);
+      for (++u; u < end; ++u) groups_.push_back(0);
+    }
+    for (Index e = 0; e < experts; ++e) {
+      for (Index u = 0; u < this->units(); ++u)
+        for (Index c = first(u); c < first(u) + count(u); ++c)
+          if (expert(c) == e) uses_.push_back({u, c});
+      use_ends_.push_back(static_cast<Index>(uses_.size()));
+    }
+  }
+
+  Index units() const { return static_cast<Index>(unit_ends_.size()) - 1; }
+  Index experts() const { return static_cast<Index>(use_ends_.size()) - 1; }
+  Index columns() const { return static_cast<Index>(experts_.size()); }
+  // Of unit u: its first column and their number.
+  Index first(Index u) const { return unit_ends_[static_cast<std::size_t>(u)]; }
+  Index count(Index u) const { return first(u + 1) - first(u); }
+  // Units from u on, at most 4, that select the same experts; mixed together.
+  Index group(Index u) const { return groups_[static_cast<std::size_t>(u)]; }
+  // The expert that a column weighs.
+  Index expert(Index column) const { return experts_[static_cast<std::size_t>(column)]; }
+  // The columns that weigh expert e.
+  std::span<const Use> uses(Index e) const {
+    const auto begin = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e)]);
+    const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
+    return std::span(uses_).subspan(begin, end - begin);
+  }
+
+ private:
+  std::vector<Index> experts_;       // by column
+  std::vector<Index> unit_ends_{0};  // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
+  std::vector<Index> groups_;        // by unit; 0 inside a group
+  std::vector<Use> uses_;            // by expert
+  std::vector<Index> use_ends_{0};   // expert e has uses_ use_ends_[e] ... use_ends_[e + 1] - 1
 };
 
 namespace detail {
 
-// (g_bj + s_j) for one sample; gate_row is null without a gate.
-template <class Scalar>
-Scalar mixing_weight(const Scalar* gate_row, const StaticWeights<Scalar>& statics, Index j) {
-  const Scalar gated = gate_row == nullptr ? Scalar(0) : gate_row[j];
-  return statics.covers(j) ? gated + statics.at(j) : gated;
+// y[d ... d + Packets * width) of `Units` units that select the same experts, summed in registers:
+// each expert is read once. `rest` numbers of the last packet are there.
+template <int Units, int Packets, class Scalar>
+void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selections, Index unit,
+               const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
+  constexpr Index w = simd::width<Scalar>;
+  const Index selected = selections.count(unit);
+  const Index first = selections.first(unit);
+  const bool whole = rest == w;
+  simd::Packet<Scalar> sum[Units][Packets];
+#pragma GCC unroll 4
+  for (int u = 0; u < Units; ++u)
+#pragma GCC unroll 16
+    for (int v = 0; v < Packets; ++v) sum[u][v] = simd::broadcast(Scalar(0));
+  for (Index j = 0; j < selected; ++j) {
+    const Scalar* expert = experts.row(b, selections.expert(first + j)) + d;
+    simd::Packet<Scalar> output[Packets];
+#pragma GCC unroll 16
+    for (int v = 0; v < Packets; ++v)
+      output[v] = v + 1 < Packets || whole ? simd::load(expert + v * w)
+                                           : simd::load_part(expert + v * w, rest);
+#pragma GCC unroll 4
+    for (int u = 0; u < Units; ++u) {
+      const auto weight = simd::broadcast(weights[first + u * selected + j]);
+#pragma GCC unroll 16
+      for (int v = 0; v < Packets; ++v)
+        sum[u][v] = Eigen::internal::pmadd(weight, output[v], sum[u][v]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int u = 0; u < Units; ++u)
+#pragma GCC unroll 16
+    for (int v = 0; v < Packets; ++v) {
+      Scalar* to = y.row(b, unit + u) + d + v * w;
+      if (v + 1 < Packets || whole) {
+        simd::store(to, sum[u][v]);
+      } else {
+        simd::store_part(to, sum[u][v], rest);
+      }
+    }
+}
+
+// One sample of a group of units.
+template <int Units, class Scalar>
+void mix_group(View3<const Scalar> experts, Index b, const Selections& selections, Index unit,
+               const Scalar* weights, View3<Scalar> y) {
+  constexpr Index w = simd::width<Scalar>;
+  // As many sums as leave registers for the experts.
+  constexpr int packets = (simd::registers >= 32 ? 16 : 8) / (Units == 3 ? 4 : Units);
+  Index d = 0;
+  for (; d + packets * w <= y.dim(); d += packets * w)
+    mix_chunk<Units, packets>(experts, b, selections, unit, weights, d, y, w);
+  for (; d < y.dim(); d += w)
+    mix_chunk<Units, 1>(experts, b, selections, unit, weights, d, y, std::min(w, y.dim() - d));
+}
+
+// One expert's gradient and those of `Uses` of its weights, in one pass over the expert. Adds to
+// dexpert unless it is the first group of uses.
+template <int Uses, class Scalar>
+void mix_backward_uses(const Scalar* expert, std::span<const Selections::Use> uses,
+                       const Scalar* weights, View3<const Scalar> dy, Index b, bool first,
+                       Scalar* dexpert, Scalar* dweights) {
+  simd::Packet<Scalar> weight[Uses];
+  simd::Packet<Scalar> product[Uses];
+  const Scalar* upstream[Uses];
+  for (int i = 0; i < Uses; ++i) {
+    const auto& use = uses[static_cast<std::size_t>(i)];
+    weight[i] = simd::broadcast(weights[use.column]);
+    product[i] = simd::broadcast(Scalar(0));
+    upstream[i] = dy.row(b, use.unit);
+  }
+  simd::for_each_packet<Scalar>(dy.dim(), [&](Index d, const auto& load, const auto& store) {
+    const auto output = load(expert + d);
+    auto gradient = first ? simd::broadcast(Scalar(0)) : load(dexpert + d);
+#pragma GCC unroll 4
+    for (int i = 0; i < Uses; ++i) {
+      const auto part = load(upstream[i] + d);
+      gradient = Eigen::internal::pmadd(weight[i], part, gradient);
+      product[i] = Eigen::internal::pmadd(part, output, product[i]);
+    }
+    store(dexpert + d, gradient);
+  });
+  for (int i = 0; i < Uses; ++i)
+    dweights[uses[static_cast<std::size_t>(i)].column] = Eigen::internal::predux(product[i]);
 }
 
 }  // namespace detail
 
-// experts [B, E, H], selection [n] of expert indices, gate [B, 1, n] or empty, y [B, 1, H]
-// overwritten.
+// experts [B, E, H], weights [B, 1, columns], y [B, units, H] overwritten.
 template <class Scalar>
-void mix(ConstView3<Scalar> experts, std::span<const Index> selection, ConstView3<Scalar> gate,
-         const StaticWeights<Scalar>& statics, View3<Scalar> y) {
-  const auto n = static_cast<Index>(selection.size());
-  PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim() && y.slots() == 1);
-  PLAIT_ASSERT(!gate || (gate.batch() == y.batch() && gate.dim() == n));
-  PLAIT_ASSERT(statics.first >= 0 && statics.first + statics.count <= n);
-  const Index first = gate ? 0 : statics.first;
-  const Index last = gate ? n : statics.first + statics.count;
+void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Scalar> weights,
+         View3<Scalar> y) {
+  PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim());
+  PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
+  PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
   for (Index b = 0; b < y.batch(); ++b) {
-    const Scalar* gate_row = gate ? gate.row(b) : nullptr;
-    VectorMap<Scalar> out(y.row(b), y.dim());
-    out.setZero();
-    for (Index j = first; j < last; ++j) {
-      const Index expert = selection[static_cast<std::size_t>(j)];
-      out += detail::mixing_weight(gate_row, statics, j) *
-             VectorMap<const Scalar>(experts.row(b, expert), y.dim());
+    if (b + 1 < y.batch())
+      for (Index e = 0; e < experts.slots(); ++e) {
+        const Scalar* next = experts.row(b + 1, e);
+        for (Index d = 0; d < y.dim(); d += Index{64} / Index{sizeof(Scalar)})
+          Eigen::internal::prefetch(next + d);
+      }
+    for (Index u = 0; u < y.slots(); u += selections.group(u)) {
+      switch (selections.group(u)) {
+        case 1:
+          detail::mix_group<1>(experts, b, selections, u, weights.row(b), y);
+          break;
+        case 2:
+          detail::mix_group<2>(experts, b, selections, u, weights.row(b), y);
+          break;
+        case 3:
+          detail::mix_group<3>(experts, b, selections, u, weights.row(b), y);
+          break;
+        default:
+          detail::mix_group<4>(experts, b, selections, u, weights.row(b), y);
+      }
     }
   }
 }
 
-// Reverses mix. With r_bj = <dy_b, E_b,selection(j)>:
-//   dE_b,selection(j) += (g_bj + s_j) dy_b;   dg_bj = r_bj (overwritten);   ds_j += Σ_b r_bj.
-// dgate is empty without a gate; dstatics points at ds of the covered range, or is null when s is
-// constant.
+// Reverses mix for one expert e: dE_be = Σ_uses w_buj dy_bu and, for its columns alone,
+// dw_buj = <dy_bu, E_be>. Both are overwritten. expert and dexpert [B, 1, H], weights and dweights
+// [B, 1, columns], dy [B, units, H].
 template <class Scalar>
-void mix_backward(ConstView3<Scalar> experts, std::span<const Index> selection,
-                  ConstView3<Scalar> gate, const StaticWeights<Scalar>& statics,
-                  ConstView3<Scalar> dy, View3<Scalar> dexperts, View3<Scalar> dgate,
-                  std::type_identity_t<Scalar>* dstatics) {
-  const auto n = static_cast<Index>(selection.size());
-  PLAIT_ASSERT(experts.batch() == dy.batch() && experts.dim() == dy.dim() && dy.slots() == 1);
-  PLAIT_ASSERT(dexperts.batch() == dy.batch() && dexperts.shape() == experts.shape());
-  PLAIT_ASSERT(!gate || (gate.batch() == dy.batch() && gate.dim() == n && dgate.dim() == n));
-  PLAIT_ASSERT(statics.first >= 0 && statics.first + statics.count <= n);
-  const Index first = gate ? 0 : statics.first;
-  const Index last = gate ? n : statics.first + statics.count;
+void mix_backward(ConstView3<Scalar> expert, const Selections& selections, Index e,
+                  ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexpert,
+                  View3<Scalar> dweights) {
+  PLAIT_ASSERT(expert.batch() == dy.batch() && expert.dim() == dy.dim());
+  PLAIT_ASSERT(dexpert.batch() == dy.batch() && dexpert.shape() == expert.shape());
+  PLAIT_ASSERT(weights.batch() == dy.batch() && weights.dim() == selections.columns());
+  PLAIT_ASSERT(dweights.batch() == dy.batch() && dweights.dim() == selections.columns());
+  PLAIT_ASSERT(dy.slots() == selections.units() && 0 <= e && e < selections.experts());
+  if (selections.uses(e).empty()) return set_zero(dexpert);
   for (Index b = 0; b < dy.batch(); ++b) {
-    const Scalar* gate_row = gate ? gate.row(b) : nullptr;
-    const VectorMap<const Scalar> upstream(dy.row(b), dy.dim());
-    for (Index j = first; j < last; ++j) {
-      const Index expert = selection[static_cast<std::size_t>(j)];
-      VectorMap<Scalar>(dexperts.row(b, expert), dy.dim()) +=
-          detail::mixing_weight(gate_row, statics, j) * upstream;
-      const bool learned_static = dstatics != nullptr && statics.covers(j);
-      if (!gate && !learned_static) continue;
-      const Scalar r = upstream.dot(VectorMap<const Scalar>(experts.row(b, expert), dy.dim()));
-      if (gate) dgate(b, 0, j) = r;
-      if (learned_static) dstatics[j - statics.first] += r;
-    }
+    auto uses = selections.uses(e);
+    bool first = true;
+    const auto take = [&]<int Uses>() {
+      detail::mix_backward_uses<Uses>(expert.row(b), uses, weights.row(b), dy, b, first,
+                                      dexpert.row(b), dweights.row(b));
+      uses = uses.subspan(Uses);
+      first = false;
+    };
+    while (uses.size() >= 4) take.template operator()<4>();
+    if (uses.size() == 3) take.template operator()<3>();
+    if (uses.size() == 2) take.template operator()<2>();
+    if (uses.size() == 1) take.template operator()<1>();
   }
 }
 

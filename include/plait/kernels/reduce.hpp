@@ -42,6 +42,17 @@ void sum_slots(ConstView3<Scalar> src, View3<Scalar> dst) {
   for (Index s = 0; s < src.slots(); ++s) dst.of_slot(0) += src.of_slot(s);
 }
 
+// No NaN and no infinity: only their products with 0 are not 0, so that a sum tells.
+template <class Scalar>
+bool all_finite(View3<const Scalar> x) {
+  for (Index s = 0; s < x.slots(); ++s)
+    for (Index b = 0; b < x.batch(); ++b) {
+      const VectorMap<const Scalar> row(x.row(b, s), x.dim());
+      if (!((row.array() * Scalar(0)).sum() == 0)) return false;
+    }
+  return true;
+}
+
 // out[d] += sum over the batch of x[b, 0, d].
 template <class Scalar>
 void add_batch_sums(ConstView3<Scalar> x, Scalar* out) {

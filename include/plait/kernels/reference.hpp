@@ -3,7 +3,6 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <span>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
@@ -101,47 +100,34 @@ void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scala
       }
 }
 
-// Every selected expert's weight, written out: gate plus static.
 template <class Scalar>
-Scalar mixing_weight(ConstView3<Scalar> gate, const StaticWeights<Scalar>& statics, Index b,
-                     Index j) {
-  Scalar weight = 0;
-  if (gate) weight += gate(b, 0, j);
-  if (j >= statics.first && j < statics.first + statics.count)
-    weight += statics.values == nullptr ? Scalar(1) : statics.values[j - statics.first];
-  return weight;
-}
-
-template <class Scalar>
-void mix(ConstView3<Scalar> experts, std::span<const Index> selection, ConstView3<Scalar> gate,
-         const StaticWeights<Scalar>& statics, View3<Scalar> y) {
+void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Scalar> weights,
+         View3<Scalar> y) {
   for (Index b = 0; b < y.batch(); ++b)
-    for (Index d = 0; d < y.dim(); ++d) {
-      y(b, 0, d) = 0;
-      for (std::size_t j = 0; j < selection.size(); ++j)
-        y(b, 0, d) += reference::mixing_weight<Scalar>(gate, statics, b, static_cast<Index>(j)) *
-                      experts(b, selection[j], d);
-    }
+    for (Index u = 0; u < y.slots(); ++u)
+      for (Index d = 0; d < y.dim(); ++d) {
+        y(b, u, d) = 0;
+        for (Index c = selections.first(u); c < selections.first(u) + selections.count(u); ++c)
+          y(b, u, d) += weights(b, 0, c) * experts(b, selections.expert(c), d);
+      }
 }
 
 template <class Scalar>
-void mix_backward(ConstView3<Scalar> experts, std::span<const Index> selection,
-                  ConstView3<Scalar> gate, const StaticWeights<Scalar>& statics,
-                  ConstView3<Scalar> dy, View3<Scalar> dexperts, View3<Scalar> dgate,
-                  std::type_identity_t<Scalar>* dstatics) {
-  for (Index b = 0; b < dy.batch(); ++b)
-    for (std::size_t i = 0; i < selection.size(); ++i) {
-      const auto j = static_cast<Index>(i);
-      Scalar r = 0;
-      for (Index d = 0; d < dy.dim(); ++d) {
-        r += dy(b, 0, d) * experts(b, selection[i], d);
-        dexperts(b, selection[i], d) +=
-            reference::mixing_weight<Scalar>(gate, statics, b, j) * dy(b, 0, d);
+void mix_backward(ConstView3<Scalar> expert, const Selections& selections, Index e,
+                  ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexpert,
+                  View3<Scalar> dweights) {
+  for (Index b = 0; b < dy.batch(); ++b) {
+    for (Index d = 0; d < dy.dim(); ++d) dexpert(b, 0, d) = 0;
+    for (Index u = 0; u < dy.slots(); ++u)
+      for (Index c = selections.first(u); c < selections.first(u) + selections.count(u); ++c) {
+        if (selections.expert(c) != e) continue;
+        dweights(b, 0, c) = 0;
+        for (Index d = 0; d < dy.dim(); ++d) {
+          dexpert(b, 0, d) += weights(b, 0, c) * dy(b, u, d);
+          dweights(b, 0, c) += expert(b, 0, d) * dy(b, u, d);
+        }
       }
-      if (gate) dgate(b, 0, j) = r;
-      if (dstatics != nullptr && j >= statics.first && j < statics.first + statics.count)
-        dstatics[j - statics.first] += r;
-    }
+  }
 }
 
 template <class Scalar>

@@ -2,22 +2,46 @@
 // a.
 #pragma once
 #include <Eigen/Core>
+#include <limits>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/packet.hpp"
 
 namespace plait {
 
 // p = softmax(p / τ), in place, per sample and slot. A row with a NaN becomes NaN.
 template <class Scalar>
 void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
+  namespace ei = Eigen::internal;
+  constexpr Index w = simd::width<Scalar>;
+  constexpr Scalar lowest = std::numeric_limits<Scalar>::lowest();
+  const auto divisor = simd::broadcast(temperature);
   for (Index s = 0; s < p.slots(); ++s)
     for (Index b = 0; b < p.batch(); ++b) {
-      VectorMap<Scalar> row(p.row(b, s), p.dim());
-      const Scalar top = row.maxCoeff();
-      row.array() = ((row.array() - top) / temperature).exp();
-      row /= row.sum();
+      Scalar* row = p.row(b, s);
+      const Index whole = p.dim() / w * w;
+      const Index rest = p.dim() - whole;
+      // Beyond the row: so low that their exponentials vanish beside the largest, which is 1.
+      auto tail = simd::load_part(row + whole, rest, lowest);
+      auto top = tail;
+      for (Index d = 0; d < whole; d += w) top = ei::pmax(top, simd::load(row + d));
+      top = simd::broadcast(ei::predux_max(top));
+      const auto exponential = [&](const simd::Packet<Scalar>& a) {
+        return ei::pexp(ei::pdiv(ei::psub(a, top), divisor));
+      };
+      auto sum = simd::broadcast(Scalar(0));
+      for (Index d = 0; d < whole; d += w) {
+        const auto e = exponential(simd::load(row + d));
+        simd::store(row + d, e);
+        sum = ei::padd(sum, e);
+      }
+      tail = exponential(tail);
+      if (rest > 0) sum = ei::padd(sum, tail);
+      sum = simd::broadcast(ei::predux(sum));
+      for (Index d = 0; d < whole; d += w) simd::store(row + d, ei::pdiv(simd::load(row + d), sum));
+      simd::store_part(row + whole, ei::pdiv(tail, sum), rest);
     }
 }
 
@@ -25,15 +49,24 @@ void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
 template <class Scalar>
 void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scalar> p,
                       ConstView3<Scalar> dp, View3<Scalar> da) {
+  namespace ei = Eigen::internal;
   PLAIT_ASSERT(p.batch() == da.batch() && p.shape() == da.shape());
   PLAIT_ASSERT(dp.batch() == da.batch() && dp.shape() == da.shape());
+  const auto divisor = simd::broadcast(temperature);
   for (Index s = 0; s < p.slots(); ++s)
     for (Index b = 0; b < p.batch(); ++b) {
-      const VectorMap<const Scalar> weights(p.row(b, s), p.dim());
-      const VectorMap<const Scalar> upstream(dp.row(b, s), p.dim());
-      VectorMap<Scalar> out(da.row(b, s), p.dim());
-      const Scalar mean = weights.dot(upstream);
-      out.array() = weights.array() * (upstream.array() - mean) / temperature;
+      const Scalar* weights = p.row(b, s);
+      const Scalar* upstream = dp.row(b, s);
+      Scalar* out = da.row(b, s);
+      auto sum = simd::broadcast(Scalar(0));
+      simd::for_each_packet<Scalar>(p.dim(), [&](Index d, const auto& load, const auto&) {
+        sum = ei::pmadd(load(weights + d), load(upstream + d), sum);
+      });
+      const auto mean = simd::broadcast(ei::predux(sum));
+      simd::for_each_packet<Scalar>(p.dim(), [&](Index d, const auto& load, const auto& store) {
+        const auto slope = ei::psub(load(upstream + d), mean);
+        store(out + d, ei::pdiv(ei::pmul(load(weights + d), slope), divisor));
+      });
     }
 }
 

@@ -61,10 +61,15 @@ class AsymmetricSharing {
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return bank_.out_shape(); }
 
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return bank_.visit_input_linears(f);
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const auto networks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    const auto networks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     bank_.infer(theta, x, networks, scratch);
     fuse<false>(theta, networks, y, nullptr, scratch);
   }
@@ -72,15 +77,15 @@ class AsymmetricSharing {
                Workspace& workspace, Scratch& scratch) const {
     workspace.networks.resize(x.batch(), bank_.size(), width());
     workspace.concatenated.resize(sources_.size());
-    bank_.forward(theta, x, workspace.networks, workspace.bank, scratch);
-    fuse<true>(theta, workspace.networks, y, &workspace, scratch);
+    bank_.forward(theta, x, workspace.networks.slot_major(), workspace.bank, scratch);
+    fuse<true>(theta, workspace.networks.slot_major(), y, &workspace, scratch);
   }
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
                 ParamView<Scalar> grad, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const auto dnetworks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    const auto dnetworks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     set_zero(dnetworks);
     for (std::size_t t = 0; t < sources_.size(); ++t) {
       const Scratch::Frame task_frame(scratch);
@@ -106,7 +111,8 @@ class AsymmetricSharing {
         for (const Index s : sources_[t]) add_scaled(scale(t), upstream, dnetworks.slot(s));
       }
     }
-    bank_.backward(theta, x, workspace.networks, dnetworks, dx, workspace.bank, grad, scratch);
+    bank_.backward(theta, x, workspace.networks.slot_major(), dnetworks, dx, workspace.bank, grad,
+                   scratch);
   }
 
  private:

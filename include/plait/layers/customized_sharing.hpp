@@ -37,18 +37,23 @@ class CustomizedSharing {
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return {num_tasks_, 2 * width()}; }
 
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return bank_.visit_input_linears(f);
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const auto networks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    const auto networks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     bank_.infer(theta, x, networks, scratch);
     concatenate(networks, y);
   }
   void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
                Workspace& workspace, Scratch& scratch) const {
     workspace.networks.resize(x.batch(), bank_.size(), width());
-    bank_.forward(theta, x, workspace.networks, workspace.bank, scratch);
-    concatenate(workspace.networks, y);
+    bank_.forward(theta, x, workspace.networks.slot_major(), workspace.bank, scratch);
+    concatenate(workspace.networks.slot_major(), y);
   }
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
@@ -56,10 +61,11 @@ class CustomizedSharing {
                 ParamView<Scalar> grad, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     // y_t = [networks_t; networks_T]
-    const auto dnetworks = scratch.take<Scalar>(x.batch(), bank_.size(), width());
+    const auto dnetworks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     copy(dy.columns(0, width()), dnetworks.slot_range(0, num_tasks_));
     sum_slots(dy.columns(width(), width()), dnetworks.slot(num_tasks_));
-    bank_.backward(theta, x, workspace.networks, dnetworks, dx, workspace.bank, grad, scratch);
+    bank_.backward(theta, x, workspace.networks.slot_major(), dnetworks, dx, workspace.bank, grad,
+                   scratch);
   }
 
  private:

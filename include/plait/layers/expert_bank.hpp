@@ -5,6 +5,7 @@
 // The slot that an expert reads is what tells architectures apart: all read slot 0 (MMoE), each its
 // own (cross-stitch), or its owner's (PLE, AdaTT).
 #pragma once
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,16 +37,27 @@ class ExpertBank {
       : in_(in) {
     require_config(!routes.empty(), "ExpertBank", "experts", "0 experts", "at least one");
     experts_.reserve(routes.size());
+    std::vector<bool> read(static_cast<std::size_t>(in.slots), false);
     for (const auto& route : routes) {
       PLAIT_ASSERT(0 <= route.slot && route.slot < in.slots);
       experts_.emplace_back(table, route.name, in.dim, config);
       slots_.push_back(route.slot);
+      reads_first_.push_back(!read[static_cast<std::size_t>(route.slot)]);
+      read[static_cast<std::size_t>(route.slot)] = true;
     }
+    for (Index s = 0; s < in.slots; ++s)
+      if (!read[static_cast<std::size_t>(s)]) unread_slots_.push_back(s);
   }
 
   Shape in_shape() const { return in_; }
   Shape out_shape() const { return {size(), experts_.front().out_shape().dim}; }
   Index size() const { return static_cast<Index>(experts_.size()); }
+
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return std::ranges::all_of(experts_,
+                               [&](const Expert& e) { return plait::visit_input_linears(e, f); });
+  }
 
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
@@ -63,21 +75,37 @@ class ExpertBank {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
                 ParamView<Scalar> grad, Scratch& scratch) const {
+    backward_each(
+        theta, x, y, [dy](Index e) { return dy.slot(e); }, dx, workspace, grad, scratch);
+  }
+  // The same with dy expert by expert: dy_of(e) gives expert e's when it is needed, and may reuse
+  // its memory afterwards, so that a gradient goes from its maker to its reader in cache.
+  template <class DyOf>
+  void backward_each(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+                     const DyOf& dy_of, View3<Scalar> dx, const Workspace& workspace,
+                     ParamView<Scalar> grad, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    if (dx) set_zero(dx);
+    for (const Index s : unread_slots_)
+      if (dx) set_zero(dx.slot(s));
     const View3<Scalar> share = dx ? scratch.take<Scalar>(x.batch(), 1, in_.dim) : View3<Scalar>();
     for (std::size_t e = 0; e < experts_.size(); ++e) {
       const auto slot = static_cast<Index>(e);
-      experts_[e].backward(theta, x.slot(slots_[e]), y.slot(slot), dy.slot(slot), share,
+      const View3<const Scalar> dy = dy_of(slot);
+      const View3<Scalar> dslot = dx ? dx.slot(slots_[e]) : View3<Scalar>();
+      // The first expert that reads a slot writes its gradient, the others add theirs.
+      const bool writes = reads_first_[e];
+      experts_[e].backward(theta, x.slot(slots_[e]), y.slot(slot), dy, writes ? dslot : share,
                            workspace.experts[e], grad, scratch);
-      if (dx) add(share, dx.slot(slots_[e]));
+      if (dx && !writes) add(share, dslot);
     }
   }
 
  private:
   Shape in_;
   std::vector<Expert> experts_;
-  std::vector<Index> slots_;
+  std::vector<Index> slots_;         // by expert, as is
+  std::vector<bool> reads_first_;    // whether no expert before it reads the same slot
+  std::vector<Index> unread_slots_;  // whose gradient is zero
 };
 
 }  // namespace plait

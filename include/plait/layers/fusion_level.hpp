@@ -10,8 +10,8 @@
 // Shared bottom, cross-stitch, MMoE, multi-level MMoE, CGC, PLE, AdaTT-sp and AdaTT differ only in
 // the LevelRoute. The backward is math.md's P1, P3, P4 and P5 once.
 #pragma once
+#include <algorithm>
 #include <optional>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -60,7 +60,7 @@ class FusionLevel {
     typename ExpertBank<Expert>::Workspace bank;
     std::vector<typename Gate<GateBody>::Workspace> gates;
     Tensor<Scalar> experts;       // E [B, E, H]
-    Tensor<Scalar> gate_weights;  // g of all units side by side [B, 1, Σ_u n_u]
+    Tensor<Scalar> gate_weights;  // g of all units side by side [B, 1, Σ_u n_u], 0 without a gate
   };
 
   // `state` is the shape of x, `input` that of the model's input.
@@ -68,22 +68,36 @@ class FusionLevel {
               const typename Expert::Config& expert, const GateConfig<GateBody>& gate)
       : bank_(table, route.experts, state, expert), gates_read_input_(route.gates_read_input) {
     const Index gate_input_dim = gates_read_input_ ? input.dim : state.dim;
+    std::vector<std::vector<Index>> selected;
     for (const auto& unit : route.units) {
-      Unit built{unit.experts, unit.statics, -1, 0, 0};
-      if (unit.gate) {
-        const auto n = static_cast<Index>(unit.experts.size());
-        built.gate = static_cast<Index>(gates_.size());
-        built.gate_slot = unit.gate->slot;
-        built.gate_column = gate_columns_;
-        gates_.emplace_back(table, unit.gate->body, unit.gate->linear, gate_input_dim, n, gate);
-        gate_columns_ += n;
+      selected.push_back(unit.experts);
+      units_.push_back({unit.statics, -1, 0});
+      has_statics_ = has_statics_ || unit.statics.has_value();
+      if (!unit.gate) {
+        PLAIT_ASSERT(unit.statics);  // what else would weigh its experts
+        continue;
       }
-      units_.push_back(std::move(built));
+      units_.back().gate = static_cast<Index>(gates_.size());
+      units_.back().gate_slot = unit.gate->slot;
+      gates_.emplace_back(table, unit.gate->body, unit.gate->linear, gate_input_dim,
+                          static_cast<Index>(unit.experts.size()), gate);
     }
+    selections_ = Selections(selected, bank_.size());
   }
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return {static_cast<Index>(units_.size()), bank_.out_shape().dim}; }
+
+  // Of the level's experts and gates, and of those gates alone that read the model's input.
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return bank_.visit_input_linears(f) && visit_gate_linears(f);
+  }
+  template <class F>
+  bool visit_gate_linears(const F& f) const {
+    return std::ranges::all_of(gates_, [&](const auto& g) { return g.visit_input_linears(f); });
+  }
+  bool gates_read_input() const { return gates_read_input_; }
 
   // As the Layer concept's, with the model's `input` beside the level's state x. backward
   // overwrites dx and adds the gates' share to dinput when they read the input; either may be
@@ -91,58 +105,63 @@ class FusionLevel {
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
              View3<Scalar> y, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const auto experts = scratch.take<Scalar>(x.batch(), bank_.size(), y.dim());
-    const auto gate_weights = scratch.take<Scalar>(x.batch(), 1, gate_columns_);
+    const auto experts = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), y.dim());
+    const auto gate_weights = scratch.take<Scalar>(x.batch(), 1, selections_.columns());
     fuse<false>(theta, x, input, y, experts, gate_weights, nullptr, scratch);
   }
   void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                View3<Scalar> y, Workspace& workspace, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
     workspace.experts.resize(x.batch(), bank_.size(), y.dim());
-    workspace.gate_weights.resize(x.batch(), 1, gate_columns_);
+    workspace.gate_weights.resize(x.batch(), 1, selections_.columns());
     workspace.gates.resize(gates_.size());
-    fuse<true>(theta, x, input, y, workspace.experts, workspace.gate_weights, &workspace, scratch);
+    fuse<true>(theta, x, input, y, workspace.experts.slot_major(), workspace.gate_weights,
+               &workspace, scratch);
   }
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                 View3<const Scalar> dy, View3<Scalar> dx, View3<Scalar> dinput,
                 const Workspace& workspace, ParamView<Scalar> grad, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const View3<const Scalar> experts = workspace.experts;
+    const View3<const Scalar> experts = workspace.experts.slot_major();
     const View3<const Scalar> gate_weights = workspace.gate_weights;
-    const auto dexperts = scratch.take<Scalar>(x.batch(), experts.slots(), experts.dim());
-    const auto dgate_weights = scratch.take<Scalar>(x.batch(), 1, gate_columns_);
+    const auto dexpert = scratch.take<Scalar>(x.batch(), 1, experts.dim());
+    const auto dweights = scratch.take<Scalar>(x.batch(), 1, selections_.columns());
 
-    // y_u = Σ_j (g_u,j + s_u,j) E_j
-    set_zero(dexperts);
-    for (std::size_t u = 0; u < units_.size(); ++u)
-      mix_backward(experts, units_[u].experts, gate_of(units_[u], gate_weights),
-                   statics_of(units_[u], theta), dy.slot(static_cast<Index>(u)), dexperts,
-                   gate_of(units_[u], dgate_weights), dstatics_of(units_[u], grad));
-
-    // E_e = expert_e(x[slot(e)])
-    bank_.backward(theta, x, experts, dexperts, dx, workspace.bank, grad, scratch);
+    // y_u = Σ_j (g_u,j + s_u,j) E_j, and E_e = expert_e(x[slot(e)])
+    const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
+    const auto dexpert_of = [&](Index e) -> View3<const Scalar> {
+      mix_backward<Scalar>(experts.slot(e), selections_, e, weights, dy, dexpert, dweights);
+      return dexpert;
+    };
+    bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!route || !route->weights) continue;
+      add_batch_sums<Scalar>(statics_of(*route, columns_of(u, View3<const Scalar>(dweights))),
+                             grad.data(*route->weights) + route->row * route->weights->cols);
+    }
 
     // g_u = softmax(gate_u(x[gate slot(u)]))
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const View3<Scalar> dgate_input = gates_read_input_ ? dinput : dx;
     const auto share =
         dgate_input ? scratch.take<Scalar>(x.batch(), 1, gate_input.dim()) : View3<Scalar>();
-    for (const auto& unit : units_) {
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const Unit& unit = units_[u];
       if (!unit.has_gate()) continue;
       const auto g = static_cast<std::size_t>(unit.gate);
-      gates_[g].backward(theta, gate_input.slot(unit.gate_slot), gate_of(unit, gate_weights),
-                         gate_of(unit, dgate_weights), share, workspace.gates[g], grad, scratch);
+      gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
+                         columns_of(u, dweights), share, workspace.gates[g], grad, scratch);
       if (share) add(share, dgate_input.slot(unit.gate_slot));
     }
   }
 
  private:
   struct Unit {
-    std::vector<Index> experts;
     std::optional<StaticRoute> statics;
     Index gate = -1;  // index into gates_, or -1
     Index gate_slot = 0;
-    Index gate_column = 0;  // first column in the workspace's gate_weights
     bool has_gate() const { return gate >= 0; }
   };
 
@@ -154,39 +173,58 @@ class FusionLevel {
     run<Record>(bank_, theta, x, experts, Record ? &workspace->bank : nullptr, scratch);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
-      const View3<Scalar> weights = gate_of(unit, gate_weights);
-      if (unit.has_gate()) {
-        const auto g = static_cast<std::size_t>(unit.gate);
-        run<Record>(gates_[g], theta, gate_input.slot(unit.gate_slot), weights,
-                    Record ? &workspace->gates[g] : nullptr, scratch);
+      if (!unit.has_gate()) {
+        if (!gates_.empty()) set_zero(columns_of(u, gate_weights));
+        continue;
       }
-      mix(experts, unit.experts, weights, statics_of(unit, theta), y.slot(static_cast<Index>(u)));
+      const auto g = static_cast<std::size_t>(unit.gate);
+      run<Record>(gates_[g], theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
+                  Record ? &workspace->gates[g] : nullptr, scratch);
     }
+    mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }
 
-  // The unit's columns of all gates' weights; empty without a gate.
+  // g + s for every unit: the gates' own numbers when no unit has static weights, one row for all
+  // samples when none has a gate, else from scratch.
+  View3<const Scalar> mixing_weights(ParamView<const Scalar> theta,
+                                     View3<const Scalar> gate_weights, Scratch& scratch) const {
+    if (!has_statics_) return gate_weights;
+    const auto statics = scratch.take<Scalar>(1, 1, selections_.columns());
+    set_zero(statics);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!route) continue;
+      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
+      if (route->weights) {
+        row = VectorMap<const Scalar>(
+            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
+      } else {
+        row.setOnes();
+      }
+    }
+    if (gates_.empty()) return {statics.data(), gate_weights.batch(), 1, statics.dim(), 0, 0};
+    const auto weights = scratch.take<Scalar>(gate_weights.batch(), 1, statics.dim());
+    weights.of_slot(0) =
+        gate_weights.of_slot(0).rowwise() + VectorMap<const Scalar>(statics.data(), statics.dim());
+    return weights;
+  }
+
+  // The unit's columns of all units' weights, and those of them that have static weights.
   template <class T>
-  static View3<T> gate_of(const Unit& unit, View3<T> all) {
-    if (!unit.has_gate()) return {};
-    return all.columns(unit.gate_column, static_cast<Index>(unit.experts.size()));
+  View3<T> columns_of(std::size_t u, View3<T> all) const {
+    const auto unit = static_cast<Index>(u);
+    return all.columns(selections_.first(unit), selections_.count(unit));
   }
-  static StaticWeights<Scalar> statics_of(const Unit& unit, ParamView<const Scalar> theta) {
-    if (!unit.statics) return {};
-    const StaticRoute& route = *unit.statics;
-    const Scalar* values =
-        route.weights ? theta.data(*route.weights) + route.row * route.weights->cols : nullptr;
-    return {route.first, route.count, values};
-  }
-  static Scalar* dstatics_of(const Unit& unit, ParamView<Scalar> grad) {
-    if (!unit.statics || !unit.statics->weights) return nullptr;
-    const ParamId id = *unit.statics->weights;
-    return grad.data(id) + unit.statics->row * id.cols;
+  template <class T>
+  static View3<T> statics_of(const StaticRoute& route, View3<T> of_unit) {
+    return of_unit.columns(route.first, route.count);
   }
 
   ExpertBank<Expert> bank_;
   std::vector<Gate<GateBody>> gates_;
   std::vector<Unit> units_;
-  Index gate_columns_ = 0;
+  Selections selections_;  // of all units, gated or not
+  bool has_statics_ = false;
   bool gates_read_input_;
 };
 

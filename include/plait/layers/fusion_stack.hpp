@@ -28,14 +28,23 @@ class FusionStack {
   Shape in_shape() const { return levels_.front().in_shape(); }
   Shape out_shape() const { return levels_.back().out_shape(); }
 
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    bool all = levels_.front().visit_input_linears(f);
+    for (std::size_t l = 1; l < levels_.size(); ++l)
+      if (levels_[l].gates_read_input()) all = levels_[l].visit_gate_linears(f) && all;
+    return all;
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     View3<const Scalar> state = x;
     for (std::size_t l = 0; l < levels_.size(); ++l) {
       const Shape shape = levels_[l].out_shape();
-      const View3<Scalar> next =
-          l + 1 == levels_.size() ? y : scratch.take<Scalar>(x.batch(), shape.slots, shape.dim);
+      const View3<Scalar> next = l + 1 == levels_.size() ? y
+                                                         : scratch.take_slot_major<Scalar>(
+                                                               x.batch(), shape.slots, shape.dim);
       levels_[l].infer(theta, state, x, next, scratch);
       state = next;
     }
@@ -51,7 +60,7 @@ class FusionStack {
       if (l + 1 < levels_.size()) {
         const Shape shape = levels_[l].out_shape();
         workspace.states[l].resize(x.batch(), shape.slots, shape.dim);
-        next = workspace.states[l];
+        next = workspace.states[l].slot_major();
       }
       levels_[l].forward(theta, state, x, next, workspace.levels[l], scratch);
       state = next;
@@ -70,9 +79,9 @@ class FusionStack {
     }
     View3<const Scalar> dstate = dy;
     for (std::size_t l = levels_.size(); l-- > 0;) {
-      const View3<const Scalar> state = l == 0 ? x : workspace.states[l - 1].view();
+      const View3<const Scalar> state = l == 0 ? x : workspace.states[l - 1].slot_major();
       const View3<Scalar> below =
-          l == 0 ? dx : scratch.take<Scalar>(x.batch(), state.slots(), state.dim());
+          l == 0 ? dx : scratch.take_slot_major<Scalar>(x.batch(), state.slots(), state.dim());
       levels_[l].backward(theta, state, x, dstate, below, dinput, workspace.levels[l], grad,
                           scratch);
       dstate = below;

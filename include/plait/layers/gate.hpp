@@ -52,6 +52,12 @@ class Gate {
   Shape in_shape() const { return body_.in_shape(); }
   Shape out_shape() const { return linear_.out_shape(); }
 
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return is_identity(body_) ? linear_.visit_input_linears(f)
+                              : plait::visit_input_linears(body_, f);
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     weigh<false>(theta, x, y, nullptr, scratch);

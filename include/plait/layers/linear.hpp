@@ -3,6 +3,7 @@
 // Parameters: {name}.weight [O, I], {name}.bias [O], both starting at U(-1/√I, 1/√I) as in PyTorch.
 #pragma once
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -31,16 +32,37 @@ class Linear {
     require_config(input_dim >= 1, "Linear", name + " input_dim", text(input_dim), "at least 1");
     require_config(output_dim >= 1, "Linear", name + " output_dim", text(output_dim), "at least 1");
     const Init init = Init::uniform(1.0 / std::sqrt(static_cast<double>(input_dim)));
-    weight_ = table.add_matrix(join_name(name, "weight"), output_dim, input_dim, init);
+    weight_ = table.add_weight(join_name(name, "weight"), output_dim, input_dim, init);
     if (bias) bias_ = table.add_vector(join_name(name, "bias"), output_dim, init);
   }
 
   Shape in_shape() const { return {1, input_dim_}; }
   Shape out_shape() const { return {1, output_dim_}; }
 
+  ParamId weight() const { return weight_; }
+  // Empty without a bias.
+  std::optional<ParamId> bias() const { return has_bias_ ? std::optional(bias_) : std::nullopt; }
+
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    f(*this);
+    return true;
+  }
+
+  // y = f(x Wᵀ + b).
+  void apply(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+             Activation f) const {
+    const Scalar* bias = has_bias_ ? theta.data(bias_) : nullptr;
+    if (const auto* packed = theta.packed(weight_)) {
+      linear(x, *packed, bias, y, f);
+    } else {
+      linear(x, theta.matrix(weight_), bias, y, f);
+    }
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch&) const {
-    linear(x, theta.matrix(weight_), has_bias_ ? theta.data(bias_) : nullptr, y);
+    apply(theta, x, y, Activation::identity);
   }
   void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace&,
                Scratch& scratch) const {
@@ -50,7 +72,13 @@ class Linear {
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
                 Scratch&) const {
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr);
-    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx);
+    if (!dx) return;
+    const auto* packed = theta.packed(weight_);
+    if (packed != nullptr && packed->backward != nullptr) {
+      linear_backward_input(dy, *packed, dx);
+    } else {
+      linear_backward_input(dy, theta.matrix(weight_), dx);
+    }
   }
 
  private:

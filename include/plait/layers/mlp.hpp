@@ -58,6 +58,11 @@ class MLP {
   Shape out_shape() const { return layers_.empty() ? in_shape() : layers_.back().out_shape(); }
   bool is_identity() const { return layers_.empty(); }
 
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return !is_identity() && layers_.front().visit_input_linears(f);
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     run_layers<false>(theta, x, y, nullptr, scratch);
@@ -116,14 +121,14 @@ class MLP {
           output = scratch.take<Scalar>(x.batch(), 1, width);
         }
       }
-      layers_[k].infer(theta, input, output, scratch);
-      if constexpr (Record) {
-        if (keeps_inputs()) {
-          workspace->inputs[k].resize(x.batch(), 1, width);
-          copy(output, workspace->inputs[k].view());
-        }
+      if (Record && keeps_inputs()) {
+        workspace->inputs[k].resize(x.batch(), 1, width);
+        layers_[k].apply(theta, input, workspace->inputs[k], Activation::identity);
+        copy(workspace->inputs[k].view(), output);
+        activate(activation_, output);
+      } else {
+        layers_[k].apply(theta, input, output, activation_);
       }
-      activate(activation_, output);
       input = output;
     }
   }

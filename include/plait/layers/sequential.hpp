@@ -29,6 +29,10 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
 
   Shape in_shape() const { return std::get<0>(layers_).in_shape(); }
   Shape out_shape() const { return std::get<count - 1>(layers_).out_shape(); }
+  template <class F>
+  bool visit_input_linears(const F& f) const {
+    return plait::visit_input_linears(layer<0>(), f);
+  }
   template <std::size_t I>
   const auto& layer() const {
     return std::get<I>(layers_);
@@ -72,9 +76,9 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
       View3<Scalar> state;
       if constexpr (Record) {
         workspace->states[I].resize(x.batch(), shape.slots, shape.dim);
-        state = workspace->states[I];
+        state = workspace->states[I].slot_major();
       } else {
-        state = scratch.take<Scalar>(x.batch(), shape.slots, shape.dim);
+        state = scratch.take_slot_major<Scalar>(x.batch(), shape.slots, shape.dim);
       }
       run<Record>(layer<I>(), theta, x, state, Record ? &std::get<I>(workspace->layers) : nullptr,
                   scratch);
@@ -90,8 +94,8 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
     if constexpr (I == 0) {
       layer<0>().backward(theta, x, y, dy, dx, std::get<0>(workspace.layers), grad, scratch);
     } else {
-      const View3<const Scalar> state = workspace.states[I - 1];
-      const auto dstate = scratch.take<Scalar>(x.batch(), state.slots(), state.dim());
+      const View3<const Scalar> state = workspace.states[I - 1].slot_major();
+      const auto dstate = scratch.take_slot_major<Scalar>(x.batch(), state.slots(), state.dim());
       layer<I>().backward(theta, state, y, dy, dstate, std::get<I>(workspace.layers), grad,
                           scratch);
       back_from<I - 1>(theta, x, state, dstate, dx, workspace, grad, scratch);

@@ -1,37 +1,42 @@
 // ScoringContext: what one thread needs to score a shared model without allocating.
 //
 // A batch is scored in row tiles, so the context's memory does not depend on the batch, and is
-// allocated on construction. Any number of contexts may score one model from as many threads, as
-// long as nobody changes the model's values meanwhile; one context serves one thread at a time. A
-// context moves and is not copied: construct one per thread.
+// allocated on construction. A row's logits depend on that row alone, to the last bit: not on the
+// rows beside it, the batch or the tiles. Any number of contexts may score one model from as many
+// threads; one context serves one thread at a time. A context moves and is not copied: construct
+// one per thread.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <memory>
+#include <vector>
 
+#include "plait/core/buffer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/params.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/kernels/packed_weights.hpp"
+#include "plait/serve/input_split.hpp"
 
 namespace plait {
+
+template <class ModelType>
+class Scorer;
 
 template <class ModelType>
 class ScoringContext {
  public:
   using Scalar = typename ModelType::Scalar;
 
-  // The model must outlive the context. Scores one tile of zeros, which plans all memory. Throws
-  // ConfigError for tile_rows below 1.
+  // Scores a model as it is at each call, for instance between steps of training; nobody may change
+  // its values meanwhile. Its weights are packed anew for every tile: for serving, take
+  // Scorer::context, which computes the same numbers from weights packed once. The model must
+  // outlive the context. Scores one tile of zeros, which plans all memory. Throws ConfigError for
+  // tile_rows below 1.
   explicit ScoringContext(const ModelType& model, Index tile_rows = 64)
-      : model_(&model), table_(model.values().shared_table()), tile_rows_(tile_rows) {
-    require_config(tile_rows >= 1, "ScoringContext", "tile_rows", text(tile_rows), "at least 1");
-    const Shape in = model.in_shape();
-    const Shape out = model.out_shape();
-    const Tensor<Scalar> x(tile_rows, in.slots, in.dim);
-    Tensor<Scalar> logits(tile_rows, out.slots, out.dim);
-    score(x, logits);
-  }
+      : ScoringContext(model, nullptr, nullptr, tile_rows) {}
 
   explicit ScoringContext(const ModelType&&, Index = 0) = delete;  // it would not outlive the call
   ScoringContext(const ScoringContext&) = delete;
@@ -39,21 +44,66 @@ class ScoringContext {
   ScoringContext(ScoringContext&&) = default;
   ScoringContext& operator=(ScoringContext&&) = default;
 
-  // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes on the
-  // same tiles. A row with NaN or infinity spoils its own logits only. Throws ShapeError, and then
-  // leaves logits as they were. Never allocates otherwise, takes no lock.
+  // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes. A row
+  // with NaN or infinity spoils its own logits only. Throws ShapeError, and then leaves logits as
+  // they were. Never allocates otherwise, takes no lock.
   void score(View3<const Scalar> x, View3<Scalar> logits) {
-    require_schema("ScoringContext", "model", model_->values().shared_table(), table_);
     check("x", x, x.batch(), model_->in_shape());
     check("logits", logits, x.batch(), model_->out_shape());
-    for (Index first = 0; first < x.batch(); first += tile_rows_) {
-      const Index rows = std::min(tile_rows_, x.batch() - first);
-      model_->network().infer(model_->values(), x.rows(first, rows), logits.rows(first, rows),
-                              scratch_);
-    }
+    run(packed_ == nullptr ? values() : packed_->view(values()), x, logits);
+  }
+
+  // The same for the rows of one request: `shared` [1, 1, shared columns] holds the columns that
+  // are equal for all of them, in the order of ScorerOptions::shared_inputs, `rows`
+  // [B, 1, the other columns] the others, in their order in the input. Equal to score on whole rows
+  // up to rounding. Throws ConfigError when the scorer was built without shared_inputs.
+  void score(View3<const Scalar> shared, View3<const Scalar> rows, View3<Scalar> logits) {
+    if (split_ == nullptr)
+      throw ConfigError("ScoringContext", "shared", "a context without shared inputs",
+                        "one of a Scorer with shared_inputs");
+    check("shared", shared, 1, {1, split_->num_shared()});
+    check("rows", rows, rows.batch(), {1, split_->num_own()});
+    check("logits", logits, rows.batch(), model_->out_shape());
+    split_->start(values(), shared, starts_.data());
+    run(values().with_packed(mirror_.data()), rows, logits);
   }
 
  private:
+  friend class Scorer<ModelType>;
+
+  ScoringContext(const ModelType& model, const PackedWeights<Scalar>* packed,
+                 const InputSplit<Scalar>* split, Index tile_rows)
+      : model_(&model),
+        table_(model.values().shared_table()),
+        packed_(packed),
+        split_(split),
+        tile_rows_(tile_rows) {
+    require_config(tile_rows >= 1, "ScoringContext", "tile_rows", text(tile_rows), "at least 1");
+    if (split_ != nullptr) {
+      starts_.resize(static_cast<std::size_t>(split_->starts_size()));
+      mirror_.assign(packed_->weights().begin(), packed_->weights().end());
+      split_->redirect(mirror_, starts_.data());
+    }
+    const Shape in = model.in_shape();
+    const Shape out = model.out_shape();
+    const Tensor<Scalar> x(tile_rows, in.slots, in.dim);
+    Tensor<Scalar> logits(tile_rows, out.slots, out.dim);
+    score(x, logits);
+  }
+
+  // The model's values, as long as they are of the parameters that the network was built for.
+  ParamView<const Scalar> values() const {
+    require_schema("ScoringContext", "model", model_->values().shared_table(), table_);
+    return model_->values();
+  }
+
+  void run(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> logits) {
+    for (Index first = 0; first < x.batch(); first += tile_rows_) {
+      const Index rows = std::min(tile_rows_, x.batch() - first);
+      model_->network().infer(theta, x.rows(first, rows), logits.rows(first, rows), scratch_);
+    }
+  }
+
   static void check(const char* argument, View3<const Scalar> view, Index batch, Shape expected) {
     if (view.batch() == batch && view.shape() == expected) return;
     throw ShapeError("ScoringContext", argument,
@@ -63,6 +113,10 @@ class ScoringContext {
 
   const ModelType* model_;
   std::shared_ptr<const ParamTable> table_;
+  const PackedWeights<Scalar>* packed_;       // null: the values as they are
+  const InputSplit<Scalar>* split_;           // null: no columns are shared
+  std::vector<PackedWeight<Scalar>> mirror_;  // packed_, with the split's parts in place
+  AlignedVector<Scalar> starts_;              // of one request
   Index tile_rows_;
   Scratch scratch_;
 };

@@ -19,6 +19,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
+#include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/testing/data.hpp"
 #include "plait/testing/gapped.hpp"
@@ -79,6 +80,7 @@ class LayerSuite {
     tiles();
     reuse();
     copies();
+    packed();
     broadcast();
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
@@ -285,6 +287,28 @@ class LayerSuite {
     original.reset();
     Result got = run_once(copy, data.x, data.dy);
     require_same(got, expected, "copies are equal", "in a copy");
+  }
+
+  // Weights packed before give the bits of plain ones.
+  void packed() {
+    PackedWeights<Scalar> mirror(theta_.table(), Packing::both);
+    mirror.pack(theta_);
+    const ParamView<const Scalar> theta = mirror.view(theta_);
+    const std::string clause = "packed weights give the same bits";
+    for (const Index batch : {Index{1}, options_.batch}) {
+      Batch data = draw(batch);
+      Result expected = run_once(layer_, data.x, data.dy);
+      Result got = empty_result(batch);
+      Workspace workspace;
+      Scratch scratch;
+      layer_.infer(theta, data.x, got.y, scratch);
+      require(same_bits(flat(got.y), flat(expected.y)), clause,
+              text("y of infer at batch ", batch));
+      layer_.forward(theta, data.x, got.y, workspace, scratch);
+      layer_.backward(theta, data.x, got.y.view(), data.dy, got.dx, workspace, got.grad.view(),
+                      scratch);
+      require_same(got, expected, clause, text("at batch ", batch));
+    }
   }
 
   void allocations() {

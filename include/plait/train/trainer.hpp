@@ -24,15 +24,16 @@
 #include "plait/core/params.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/kernels/packed_weights.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/losses/multi_task_loss.hpp"
-#include "plait/optim/clip.hpp"
 #include "plait/optim/optimizer.hpp"
 
 namespace plait {
 
 struct TrainerOptions {
   OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
-  Index tile_rows = 128;            // rows that run through the network at a time
+  Index tile_rows = 64;             // rows that run through the network at a time
   Index lanes = 0;                  // partial gradients; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
@@ -53,6 +54,7 @@ class Trainer {
       : model_(&model),
         loss_(std::move(heads)),
         optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
+        packed_(model.table(), Packing::both),
         tile_rows_(options.tile_rows),
         executor_(options.executor),
         check_finite_(options.check_finite),
@@ -77,15 +79,18 @@ class Trainer {
   // One step on a batch; returns the total loss before it. x [B, S, D]; labels [B, 1, T]; mask
   // [B, 1, T] and weights [B, 1, 1] may be absent (all valid, all 1). Matrices with one row per
   // sample convert. A batch without a label that counts changes nothing and returns 0. Throws
-  // ShapeError or ValueError for data that does not fit, and for a gradient that is not finite
-  // (inputs may be finite and yet too large); the model and the optimizer are then as they were.
+  // ShapeError or ValueError for data that does not fit, and for a gradient whose squared norm is
+  // not finite (inputs may be finite and yet too large); the model and the optimizer are then as
+  // they were.
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
               View3<const Scalar> weights = {}) {
     const double loss = compute_gradient(x, {labels, mask, weights});
     const bool counts =
         std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
     if (!counts) return loss;
-    if (check_finite_ && !std::isfinite(global_norm(gradient())))
+    const auto grad = gradient().flat();
+    if (check_finite_ &&
+        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
       throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
     optimizer_.step(model_->values(), gradient());
     return loss;
@@ -98,9 +103,12 @@ class Trainer {
     loss_.normaliser(targets, normaliser_);
     const Index tiles = (x.batch() + tile_rows_ - 1) / tile_rows_;
     const Index lanes = std::clamp(tiles, Index{1}, static_cast<Index>(lanes_.size()));
+    packed_.pack(model_->values());
+    const auto theta = packed_.view(model_->values());
     const auto run_lane = [&](Index i) {
-      lanes_[static_cast<std::size_t>(i)].run(*model_, loss_, x, targets, normaliser_, tile_rows_,
-                                              tiles * i / lanes, tiles * (i + 1) / lanes);
+      lanes_[static_cast<std::size_t>(i)].run(model_->network(), theta, loss_, x, targets,
+                                              normaliser_, tile_rows_, tiles * i / lanes,
+                                              tiles * (i + 1) / lanes);
     };
     if (executor_ != nullptr) {
       executor_->run(lanes, run_lane);
@@ -131,7 +139,8 @@ class Trainer {
 
     explicit Lane(std::shared_ptr<const ParamTable> table) : gradient(std::move(table)) {}
 
-    void run(const ModelType& model, const MultiTaskLoss<Scalar>& loss, View3<const Scalar> x,
+    void run(const typename ModelType::Network& network, ParamView<const Scalar> theta,
+             const MultiTaskLoss<Scalar>& loss, View3<const Scalar> x,
              const Targets<Scalar>& targets, std::span<const double> normaliser, Index tile_rows,
              Index first_tile, Index last_tile) {
       gradient.set_zero();
@@ -142,10 +151,9 @@ class Trainer {
         const View3<const Scalar> input = x.rows(first, rows);
         logits.resize(rows, 1, loss.width());
         dlogits.resize(rows, 1, loss.width());
-        model.network().forward(model.values(), input, logits, workspace, scratch);
+        network.forward(theta, input, logits, workspace, scratch);
         loss.evaluate(logits, targets.rows(first, rows), normaliser, dlogits, task_losses);
-        model.network().backward(model.values(), input, logits, dlogits, {}, workspace, gradient,
-                                 scratch);
+        network.backward(theta, input, logits, dlogits, {}, workspace, gradient, scratch);
       }
     }
   };
@@ -159,7 +167,7 @@ class Trainer {
     loss_.check(targets, x.batch());
     if (!check_finite_) return;
     for (Index s = 0; s < x.slots(); ++s)
-      if (!x.of_slot(s).allFinite())
+      if (!all_finite(x.slot(s)))
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
   }
 
@@ -178,6 +186,7 @@ class Trainer {
   ModelType* model_;
   MultiTaskLoss<Scalar> loss_;
   Optimizer<Scalar, Rule> optimizer_;
+  PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
   Index tile_rows_;
   Executor* executor_;
   bool check_finite_;

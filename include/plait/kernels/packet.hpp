@@ -1,0 +1,94 @@
+// Packet: the machine's vector of numbers, through the packet math that Eigen's own kernels use:
+// one source for SSE2, AVX2, AVX-512 and NEON, chosen by the compiler's flags (scalars elsewhere).
+#pragma once
+#include <Eigen/Core>
+
+#include "plait/core/config.hpp"
+
+namespace plait::simd {
+
+template <class Scalar>
+using Packet = typename Eigen::internal::packet_traits<Scalar>::type;
+
+// Numbers in a packet.
+template <class Scalar>
+inline constexpr Index width = Eigen::internal::unpacket_traits<Packet<Scalar>>::size;
+
+// Vector registers that the machine has.
+inline constexpr int registers = EIGEN_ARCH_DEFAULT_NUMBER_OF_REGISTERS;
+
+#ifdef EIGEN_VECTORIZE_FMA
+inline constexpr bool has_fma = true;
+#else
+inline constexpr bool has_fma = false;
+#endif
+
+namespace detail {
+
+// The mask of the first `count` lanes.
+template <class Mask>
+Mask first_lanes(Index count) {
+  return static_cast<Mask>((1U << count) - 1U);
+}
+
+}  // namespace detail
+
+template <class Scalar>
+Packet<Scalar> load(const Scalar* from) {
+  return Eigen::internal::ploadu<Packet<Scalar>>(from);
+}
+template <class Scalar>
+void store(Scalar* to, const Packet<Scalar>& p) {
+  Eigen::internal::pstoreu(to, p);
+}
+template <class Scalar>
+Packet<Scalar> broadcast(Scalar value) {
+  return Eigen::internal::pset1<Packet<Scalar>>(value);
+}
+
+// The first `count` numbers, 0 <= count <= width, and `other` behind them. Reads and writes nothing
+// beyond them.
+template <class Scalar>
+Packet<Scalar> load_part(const Scalar* from, Index count, Scalar other = 0) {
+#ifdef EIGEN_VECTORIZE_AVX512
+  if constexpr (width<Scalar> == 16)
+    return _mm512_mask_loadu_ps(broadcast(other), detail::first_lanes<__mmask16>(count), from);
+  else if constexpr (width<Scalar> == 8)
+    return _mm512_mask_loadu_pd(broadcast(other), detail::first_lanes<__mmask8>(count), from);
+#endif
+  alignas(buffer_alignment) Scalar numbers[width<Scalar>];
+  store(numbers, broadcast(other));
+  for (Index i = 0; i < count; ++i) numbers[i] = from[i];
+  return load(numbers);
+}
+template <class Scalar>
+void store_part(Scalar* to, const Packet<Scalar>& p, Index count) {
+#ifdef EIGEN_VECTORIZE_AVX512
+  if constexpr (width<Scalar> == 16)
+    return _mm512_mask_storeu_ps(to, detail::first_lanes<__mmask16>(count), p);
+  else if constexpr (width<Scalar> == 8)
+    return _mm512_mask_storeu_pd(to, detail::first_lanes<__mmask8>(count), p);
+#endif
+  alignas(buffer_alignment) Scalar numbers[width<Scalar>];
+  store(numbers, p);
+  for (Index i = 0; i < count; ++i) to[i] = numbers[i];
+}
+
+// f(i, load, store) over [0, n) packet by packet, the last one in part: f(first number, loader,
+// storer), where loader reads a packet from a pointer to the first number and storer writes one.
+template <class Scalar, class F>
+void for_each_packet(Index n, const F& f) {
+  constexpr Index w = width<Scalar>;
+  Index i = 0;
+  for (; i + w <= n; i += w)
+    f(
+        i, [](const Scalar* from) { return load(from); },
+        [](Scalar* to, const Packet<Scalar>& p) { store(to, p); });
+  const Index rest = n - i;
+  if (rest > 0)
+    f(
+        i, [rest](const Scalar* from) { return load_part(from, rest); },
+        [rest](Scalar* to, const Packet<Scalar>& p) { store_part(to, p, rest); });
+}
+
+}  // namespace plait::simd

@@ -1,0 +1,59 @@
+// Scorer: a model ready to serve, immutable, its weights packed once for the product kernels.
+//
+//   const plait::Scorer scorer(std::move(model));          // shared by all threads
+//   auto context = scorer.context();                       // one per thread
+//   context.score(x, logits);                              // no allocation, no lock
+//
+// With `shared_inputs`, a request that scores many candidates of one user passes the user's columns
+// once: context.score(user, candidates, logits).
+#pragma once
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "plait/kernels/packed_weights.hpp"
+#include "plait/serve/input_split.hpp"
+#include "plait/serve/scoring_context.hpp"
+
+namespace plait {
+
+struct ScorerOptions {
+  std::vector<Index> shared_inputs = {};  // input columns that are equal for all rows of a request
+};
+
+template <class ModelType>
+class Scorer {
+ public:
+  using Scalar = typename ModelType::Scalar;
+  using Context = ScoringContext<ModelType>;
+
+  // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
+  // split from the rest (see InputSplit).
+  explicit Scorer(ModelType model, ScorerOptions options = {})
+      : model_(std::move(model)), packed_(model_.table(), Packing::forward) {
+    packed_.pack(model_.values());
+    if (!options.shared_inputs.empty())
+      split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs));
+  }
+
+  // Contexts point into the scorer, which therefore stays where it is: hold it by std::unique_ptr
+  // or std::shared_ptr to hand it around.
+  Scorer(const Scorer&) = delete;
+  Scorer& operator=(const Scorer&) = delete;
+
+  const ModelType& model() const { return model_; }
+
+  // What one thread needs to score; the scorer must outlive it. Any number of contexts may score at
+  // the same time. Throws ConfigError for tile_rows below 1.
+  Context context(Index tile_rows = 64) const& {
+    return Context(model_, &packed_, split_ ? &*split_ : nullptr, tile_rows);
+  }
+  Context context(Index = 64) const&& = delete;  // the scorer would not outlive the call
+
+ private:
+  ModelType model_;
+  PackedWeights<Scalar> packed_;
+  std::optional<InputSplit<Scalar>> split_;
+};
+
+}  // namespace plait
