@@ -12,7 +12,8 @@ double train_and_score(plait::View3<const float> x, plait::View3<const float> la
                                           {.hidden = {plait::MLPConfig{64}}}, /*seed=*/1);
   plait::Trainer trainer(model, std::vector<plait::Head>(3), plait::Adam{});
   const double loss = trainer.step(x, labels);
-  plait::ScoringContext context(model);
+  const plait::Scorer scorer(model);
+  auto context = scorer.context();
   context.score(x, logits);
   return loss;
 }

@@ -14,12 +14,12 @@
 
 #include "plait/core/parallel.hpp"
 #include "plait/optim/adam.hpp"
+#include "plait/serve/scorer.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/contest.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
 #include "support/program.hpp"
-#include "support/scoring.hpp"
 
 namespace {
 
@@ -59,12 +59,12 @@ Cell train(const Reference<Trunk>& reference, Index rows) {
 
 template <class Model>
 struct Service {
-  Service(Model m, Index batch, Index threads)
-      : model(std::move(m)),
+  Service(Model model, Index batch, Index threads)
+      : scorer(std::move(model)),
         pool(threads),
         x(random_matrix(batch, sizes::input)),
         logits(batch, sizes::tasks) {
-    for (Index i = 0; i < threads; ++i) contexts.emplace_back(model);
+    for (Index i = 0; i < threads; ++i) contexts.push_back(scorer.context());
   }
   void score() {
     const Index threads = pool.size();
@@ -76,9 +76,9 @@ struct Service {
     });
   }
 
-  const Model model;
+  const plait::Scorer<Model> scorer;
   plait::ThreadPool pool;
-  std::vector<Scoring<Model>> contexts;
+  std::vector<typename plait::Scorer<Model>::Context> contexts;
   const plait::Matrix<float> x;
   plait::Matrix<float> logits;
 };

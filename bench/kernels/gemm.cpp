@@ -5,13 +5,17 @@
 //   input_gradient    dx [B, I] = dy W
 //   weight_gradient   dW [O, I] = dyᵀ x
 //
-// `plait` is what layers call; `eigen` the same as one Eigen expression.
+// `plait` reads a weight that is packed already, as layers do; `unpacked` packs it on the way, and
+// `eigen` is the product as one expression.
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/contests.hpp"
 #include "plait/kernels/linear.hpp"
+#include "plait/kernels/packed_weights.hpp"
 #include "support/agree.hpp"
 #include "support/blas.hpp"
 #include "support/contest.hpp"
@@ -27,82 +31,91 @@ struct Shape {
   Index rows, inputs, outputs;
 };
 
-// out [m, n] = a b for all contestants; a and b are transposes or not of what is stored.
-struct Product {
-  std::string name;
-  bool transpose_a, transpose_b;
-  void (*plait)(const Matrix& a, const Matrix& b, Matrix& out);
-  void (*eigen)(const Matrix& a, const Matrix& b, Matrix& out);
-};
-
-plait::MatrixMap<const float> map(const Matrix& matrix) {
-  return {matrix.data(), matrix.rows(), matrix.cols(), Eigen::OuterStride<>(matrix.cols())};
+template <class M>
+auto map(M& matrix) {
+  using Scalar = std::remove_reference_t<decltype(*matrix.data())>;
+  return plait::MatrixMap<Scalar>(matrix.data(), matrix.rows(), matrix.cols(),
+                                  Eigen::OuterStride<>(matrix.cols()));
 }
 
-const Product forward = {
-    "forward", false, true,
-    [](const Matrix& x, const Matrix& weight, Matrix& y) {
-      plait::linear<float>(x, map(weight), nullptr, y);
-    },
-    [](const Matrix& x, const Matrix& weight, Matrix& y) { y.noalias() = x * weight.transpose(); }};
+// The layer's numbers, and its weight packed.
+struct Layer {
+  explicit Layer(Shape s)
+      : x(random_matrix(s.rows, s.inputs, 1)),
+        weight(random_matrix(s.outputs, s.inputs, 2)),
+        dy(random_matrix(s.rows, s.outputs, 3)),
+        packed(table(s), plait::Packing::both) {
+    packed.pack(plait::ParamView<const float>(weight.data()));
+  }
+  static plait::ParamTable table(Shape s) {
+    plait::ParamTable result;
+    result.add_weight("weight", s.outputs, s.inputs, plait::Init::constant(0));
+    return result;
+  }
+  const plait::PackedWeight<float>& packed_weight() const { return packed.weights().front(); }
 
-const Product input_gradient = {
-    "input_gradient", false, false,
-    [](const Matrix& dy, const Matrix& weight, Matrix& dx) {
-      plait::linear_backward_input<float>(dy, map(weight), dx);
-    },
-    [](const Matrix& dy, const Matrix& weight, Matrix& dx) { dx.noalias() = dy * weight; }};
-
-const Product weight_gradient = {
-    "weight_gradient", true, false,
-    [](const Matrix& dy, const Matrix& x, Matrix& dweight) {
-      dweight.setZero();
-      plait::linear_backward_params<float>(
-          x, dy,
-          {dweight.data(), dweight.rows(), dweight.cols(), Eigen::OuterStride<>(dweight.cols())},
-          nullptr);
-    },
-    [](const Matrix& dy, const Matrix& x, Matrix& dweight) {
-      dweight.noalias() = dy.transpose() * x;
-    }};
-
-struct Numbers {
-  Matrix a, b, out;
+  const Matrix x, weight, dy;
+  plait::PackedWeights<float> packed;
+  Matrix out;
 };
 
-// The stored operands of each product, and its result.
-Numbers numbers_of(const Product& product, Shape s) {
-  const Matrix x = random_matrix(s.rows, s.inputs, 1);
-  const Matrix weight = random_matrix(s.outputs, s.inputs, 2);
-  const Matrix dy = random_matrix(s.rows, s.outputs, 3);
-  if (&product == &forward) return {x, weight, Matrix(s.rows, s.outputs)};
-  if (&product == &input_gradient) return {dy, weight, Matrix(s.rows, s.inputs)};
-  return {dy, x, Matrix(s.outputs, s.inputs)};
-}
-
-Cell multiply(const Product& product, Shape shape) {
-  const auto n = std::make_shared<Numbers>(numbers_of(product, shape));
-  const Index depth = product.transpose_a ? n->a.rows() : n->a.cols();
-  const auto size = static_cast<double>(n->a.size() + n->b.size() + n->out.size());
-  Cell cell;
-  cell.demand = {.flops = 2.0 * static_cast<double>(shape.rows * shape.inputs * shape.outputs),
-                 .bytes = sizeof(float) * size,
-                 .working_set = sizeof(float) * size};
-  cell.calls.push_back([n, f = product.plait] { f(n->a, n->b, n->out); });
-  cell.calls.push_back([n, f = product.eigen] { f(n->a, n->b, n->out); });
+// Calls that compute out = a b, a and b being transposes or not of what is stored, by every peer.
+void add_peers(Cell& cell, const std::shared_ptr<Layer>& n, const Matrix& a, bool transpose_a,
+               const Matrix& b, bool transpose_b) {
+  const Index depth = transpose_a ? a.rows() : a.cols();
   for (const Blas& blas : blas_peers())
-    cell.calls.push_back(
-        [n, depth, f = blas.product, ta = product.transpose_a, tb = product.transpose_b] {
-          f(n->out.rows(), n->out.cols(), depth, {n->a.data(), n->a.cols(), ta},
-            {n->b.data(), n->b.cols(), tb}, n->out.data());
-        });
+    cell.calls.push_back([=, &a, &b, product = blas.product] {
+      product(n->out.rows(), n->out.cols(), depth, {a.data(), a.cols(), transpose_a},
+              {b.data(), b.cols(), transpose_b}, n->out.data());
+    });
+}
 
+Cell forward(const std::shared_ptr<Layer>& n) {
+  n->out.resize(n->x.rows(), n->weight.rows());
+  Cell cell;
+  cell.calls = {[n] { plait::linear<float>(n->x, n->packed_weight(), nullptr, n->out); },
+                [n] { plait::linear<float>(n->x, map(n->weight), nullptr, n->out); },
+                [n] { n->out.noalias() = n->x * n->weight.transpose(); }};
+  add_peers(cell, n, n->x, false, n->weight, true);
+  return cell;
+}
+
+Cell input_gradient(const std::shared_ptr<Layer>& n) {
+  n->out.resize(n->x.rows(), n->x.cols());
+  Cell cell;
+  cell.calls = {[n] { plait::linear_backward_input<float>(n->dy, n->packed_weight(), n->out); },
+                [n] { plait::linear_backward_input<float>(n->dy, map(n->weight), n->out); },
+                [n] { n->out.noalias() = n->dy * n->weight; }};
+  add_peers(cell, n, n->dy, false, n->weight, false);
+  return cell;
+}
+
+Cell weight_gradient(const std::shared_ptr<Layer>& n) {
+  n->out.resize(n->weight.rows(), n->weight.cols());
+  Cell cell;
+  cell.calls = {[n] {
+                  n->out.setZero();
+                  plait::linear_backward_params<float>(n->x, n->dy, map(n->out), nullptr);
+                },
+                [n] { n->out.noalias() = n->dy.transpose() * n->x; }};
+  add_peers(cell, n, n->dy, true, n->x, false);
+  return cell;
+}
+
+Cell multiply(const std::string& name, Cell (*product)(const std::shared_ptr<Layer>&), Shape s) {
+  const auto n = std::make_shared<Layer>(s);
+  Cell cell = product(n);
+  const double bytes = sizeof(float) * static_cast<double>(s.rows * s.inputs + s.rows * s.outputs +
+                                                           s.inputs * s.outputs);
+  cell.demand = {.flops = 2.0 * static_cast<double>(s.rows * s.inputs * s.outputs),
+                 .bytes = bytes,
+                 .working_set = bytes};
   Matrix expected;
   for (const auto& call : cell.calls) {
     n->out.setConstant(-1);
     call();
     if (expected.size() == 0) expected = n->out;
-    require_agreement("gemm " + product.name, n->out, expected, 1e-5);
+    require_agreement("gemm/" + name, n->out, expected, 1e-5);
   }
   return cell;
 }
@@ -110,16 +123,20 @@ Cell multiply(const Product& product, Shape shape) {
 }  // namespace
 
 void add_gemm_contests() {
-  std::vector<std::string> contestants = {"plait", "eigen"};
-  for (const Blas& blas : blas_peers()) contestants.push_back(blas.name);
-  for (const Product* product : {&forward, &input_gradient, &weight_gradient})
+  const auto add = [](const std::string& name, std::vector<std::string> contestants,
+                      Cell (*product)(const std::shared_ptr<Layer>&)) {
+    for (const Blas& blas : blas_peers()) contestants.push_back(blas.name);
     for (const Index rows : {1, 4, 16, 64, 256, 1024})
       for (const Index outputs : {sizes::second, sizes::first, sizes::experts * sizes::first}) {
         const Shape shape = {rows, sizes::input, outputs};
-        add_contest("gemm/" + product->name + "/" + std::to_string(rows) + "x" +
+        add_contest("gemm/" + name + "/" + std::to_string(rows) + "x" +
                         std::to_string(sizes::input) + "x" + std::to_string(outputs),
-                    contestants, [product, shape] { return multiply(*product, shape); });
+                    contestants, [=] { return multiply(name, product, shape); });
       }
+  };
+  add("forward", {"plait", "unpacked", "eigen"}, forward);
+  add("input_gradient", {"plait", "unpacked", "eigen"}, input_gradient);
+  add("weight_gradient", {"plait", "eigen"}, weight_gradient);
 }
 
 }  // namespace bench

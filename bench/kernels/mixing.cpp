@@ -3,9 +3,11 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/contests.hpp"
+#include "plait/core/tensor.hpp"
 #include "plait/kernels/mix.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/kernels/softmax.hpp"
@@ -25,7 +27,15 @@ struct Shape {
   Index tasks, experts, width;
 };
 
-// Matrices [B, ...] seen as [B, slots, dim].
+// Every unit selects all experts.
+plait::Selections select_all(Shape shape) {
+  std::vector<Index> all(static_cast<std::size_t>(shape.experts));
+  std::iota(all.begin(), all.end(), Index{0});
+  return {std::vector<std::vector<Index>>(static_cast<std::size_t>(shape.tasks), all),
+          shape.experts};
+}
+
+// Matrices [B, slots dim] seen as [B, slots, dim].
 plait::View3<const float> slots(const Matrix& matrix, Index count) {
   return {matrix.data(), matrix.rows(), count, matrix.cols() / count};
 }
@@ -33,47 +43,51 @@ plait::View3<float> slots(Matrix& matrix, Index count) {
   return {matrix.data(), matrix.rows(), count, matrix.cols() / count};
 }
 
-// What plait computes; the gates' logits lie side by side.
+// [B, slots, dim] laid out slot by slot, as levels keep the outputs of experts.
+plait::Tensor<float> slot_major(const Matrix& matrix, Index count) {
+  plait::Tensor<float> result(matrix.rows(), count, matrix.cols() / count);
+  plait::copy<float>(slots(matrix, count), result.slot_major());
+  return result;
+}
+Matrix sample_major(plait::View3<const float> view) {
+  Matrix result(view.batch(), view.slots() * view.dim());
+  plait::copy<float>(view, slots(result, view.slots()));
+  return result;
+}
+
+// What plait computes: the gates' logits lie side by side.
 struct Mixing {
   Mixing(Shape s, Index batch)
       : shape(s),
+        selections(select_all(s)),
         logits(random_matrix(batch, s.tasks * s.experts, 1)),
         experts(random_matrix(batch, s.experts * s.width, 2)),
         dy(random_matrix(batch, s.tasks * s.width, 3)),
-        selection(static_cast<std::size_t>(s.experts)),
+        outputs(slot_major(experts, s.experts)),
+        doutputs(outputs),
         weights(logits),
-        y(dy),
         dlogits(logits),
-        dexperts(experts) {
-    std::iota(selection.begin(), selection.end(), Index{0});
-  }
+        y(dy) {}
 
   void forward() {
     weights = logits;
     plait::softmax<float>(1, slots(weights, shape.tasks));
-    for (Index t = 0; t < shape.tasks; ++t)
-      plait::mix<float>(slots(experts, shape.experts), selection, gate(weights, t), {},
-                        slots(y, shape.tasks).slot(t));
+    plait::mix<float>(outputs.slot_major(), selections, weights, slots(y, shape.tasks));
   }
   void backward() {
-    dexperts.setZero();
-    for (Index t = 0; t < shape.tasks; ++t)
-      plait::mix_backward<float>(slots(experts, shape.experts), selection, gate(weights, t), {},
-                                 slots(dy, shape.tasks).slot(t), slots(dexperts, shape.experts),
-                                 gate(dlogits, t), nullptr);
+    for (Index e = 0; e < shape.experts; ++e)
+      plait::mix_backward<float>(std::as_const(outputs).slot_major().slot(e), selections, e,
+                                 weights, slots(dy, shape.tasks), doutputs.slot_major().slot(e),
+                                 dlogits);
     plait::softmax_backward<float>(1, slots(weights, shape.tasks), slots(dlogits, shape.tasks),
                                    slots(dlogits, shape.tasks));
   }
 
-  // One task's columns of all gates.
-  plait::View3<float> gate(Matrix& all, Index task) const {
-    return plait::View3<float>(all).columns(task * shape.experts, shape.experts);
-  }
-
   Shape shape;
+  plait::Selections selections;
   const Matrix logits, experts, dy;
-  std::vector<Index> selection;
-  Matrix weights, y, dlogits, dexperts;
+  plait::Tensor<float> outputs, doutputs;  // [B, E, D]: experts, and their gradient
+  Matrix weights, dlogits, y;
 };
 
 double bytes(std::initializer_list<const Matrix*> matrices) {
@@ -106,7 +120,7 @@ Cell mix_both(Shape shape, Index batch) {
   const auto ours = std::make_shared<Mixing>(shape, batch);
   const double moved =
       bytes({&ours->logits, &ours->experts, &ours->y}) +
-      bytes({&ours->weights, &ours->experts, &ours->dy, &ours->dlogits, &ours->dexperts});
+      bytes({&ours->weights, &ours->experts, &ours->dy, &ours->dlogits, &ours->experts});
   Cell cell;
   cell.demand = {
       .flops = 6 * static_cast<double>(batch * shape.tasks * shape.experts * shape.width),
@@ -122,35 +136,34 @@ Cell mix_both(Shape shape, Index batch) {
     theirs.call();
     require_agreement("mixing", ours->y, theirs.result(0), 1e-5);
     require_agreement("mixing, gradient of the logits", ours->dlogits, theirs.result(1), 1e-5);
-    require_agreement("mixing, gradient of the experts", ours->dexperts, theirs.result(2), 1e-5);
+    require_agreement("mixing, gradient of the experts", sample_major(ours->doutputs.slot_major()),
+                      theirs.result(2), 1e-5);
     cell.calls.push_back([ours, theirs] { theirs.call(); });
   }
   return cell;
 }
 
 struct Stitch {
-  Stitch(Index t, Index width, Index batch)
-      : tasks(t),
-        weights(random_matrix(tasks, tasks, 1)),
-        experts(random_matrix(batch, tasks * width, 2)),
-        selection(static_cast<std::size_t>(tasks)),
-        y(experts) {
-    std::iota(selection.begin(), selection.end(), Index{0});
-  }
+  Stitch(Shape s, Index batch)
+      : selections(select_all(s)),
+        weights(random_matrix(s.tasks, s.experts, 1)),
+        experts(random_matrix(batch, s.experts * s.width, 2)),
+        outputs(slot_major(experts, s.experts)),
+        y(experts) {}
   void forward() {
-    for (Index t = 0; t < tasks; ++t)
-      plait::mix<float>(slots(experts, tasks), selection, {}, {0, tasks, weights.row(t).data()},
-                        slots(y, tasks).slot(t));
+    // The same weights for every row.
+    const plait::View3<const float> of_rows(weights.data(), y.rows(), 1, weights.size(), 0, 0);
+    plait::mix<float>(outputs.slot_major(), selections, of_rows, slots(y, weights.rows()));
   }
 
-  Index tasks;
+  plait::Selections selections;
   const Matrix weights, experts;
-  std::vector<Index> selection;
+  plait::Tensor<float> outputs;
   Matrix y;
 };
 
 Cell stitch(Index tasks, Index width, Index batch) {
-  const auto ours = std::make_shared<Stitch>(tasks, width, batch);
+  const auto ours = std::make_shared<Stitch>(Shape{tasks, tasks, width}, batch);
   const double moved = bytes({&ours->experts, &ours->y});
   Cell cell;
   cell.demand = {.flops = 2 * static_cast<double>(batch * tasks * tasks * width),

@@ -50,48 +50,50 @@ void for_each_reference(const Visit& visit) {
   constexpr Index units = tasks + 1;                            // with the shared one
   constexpr Index seen_experts = own_experts + shared_experts;  // by a task of CGC and PLE
 
-  visit(Reference<SharedBottom<float>>{shared_bottom,
-                                       {.input_dim = input, .num_tasks = tasks, .expert = flat},
-                                       Work().experts(1, input, widths, false).towers(second)});
-  visit(Reference<SingleTask<float>>{single_task,
-                                     {.input_dim = input, .num_tasks = tasks, .expert = flat},
-                                     Work().experts(tasks, input, widths, false).towers(second)});
+  visit(Reference<SharedBottom<float>>{
+      shared_bottom,
+      {.input_dim = input, .num_tasks = tasks, .expert = flat},
+      Work().experts(1, input, widths, Reads::input).towers(second)});
+  visit(Reference<SingleTask<float>>{
+      single_task,
+      {.input_dim = input, .num_tasks = tasks, .expert = flat},
+      Work().experts(tasks, input, widths, Reads::input).towers(second)});
   // A projection passes no gradient back to the other task: its input gradient has half the width.
   visit(Reference<AsymmetricSharing<float>>{
       asymmetric,
       {.input_dim = input, .num_tasks = tasks, .expert = flat, .sources = chain_of_tasks()},
       Work()
-          .experts(tasks, input, widths, false)
-          .linear(tasks - 1, second, second, true)
-          .linear(tasks - 1, second, second, false)
+          .experts(tasks, input, widths, Reads::input)
+          .linear(tasks - 1, second, second, Reads::state)
+          .linear(tasks - 1, second, second, Reads::detached)
           .towers(second)});
   visit(Reference<CustomizedSharing<float>>{
       customized,
       {.input_dim = input, .num_tasks = tasks, .expert = flat},
-      Work().experts(units, input, widths, false).towers(2 * second)});
+      Work().experts(units, input, widths, Reads::input).towers(2 * second)});
   visit(Reference<CrossStitch<float>>{cross_stitch,
                                       {.input_dim = input, .num_tasks = tasks, .levels = levels},
                                       Work()
-                                          .experts(tasks, input, {first}, false)
+                                          .experts(tasks, input, {first}, Reads::input)
                                           .mixing(tasks * tasks, first)
-                                          .experts(tasks, first, {second}, true)
+                                          .experts(tasks, first, {second}, Reads::state)
                                           .mixing(tasks * tasks, second)
                                           .towers(second)});
   visit(Reference<MMoE<float>>{
       mmoe,
       {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .expert = flat},
       Work()
-          .experts(experts, input, widths, false)
-          .gates(tasks * experts, input, second, false)
+          .experts(experts, input, widths, Reads::input)
+          .gates(tasks * experts, input, second, Reads::input)
           .towers(second)});
   visit(Reference<MLMMoE<float>>{
       ml_mmoe,
       {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .levels = levels},
       Work()
-          .experts(experts, input, {first}, false)
-          .gates(experts * experts, input, first, false)
-          .experts(experts, first, {second}, true)
-          .gates(tasks * experts, input, second, false)
+          .experts(experts, input, {first}, Reads::input)
+          .gates(experts * experts, input, first, Reads::input)
+          .experts(experts, first, {second}, Reads::state)
+          .gates(tasks * experts, input, second, Reads::input)
           .towers(second)});
   visit(Reference<CGC<float>>{cgc,
                               {.input_dim = input,
@@ -100,8 +102,8 @@ void for_each_reference(const Visit& visit) {
                                .task_experts = {own_experts},
                                .shared_experts = shared_experts},
                               Work()
-                                  .experts(experts, input, widths, false)
-                                  .gates(tasks * seen_experts, input, second, false)
+                                  .experts(experts, input, widths, Reads::input)
+                                  .gates(tasks * seen_experts, input, second, Reads::input)
                                   .towers(second)});
   visit(Reference<PLE<float>>{ple,
                               {.input_dim = input,
@@ -110,19 +112,19 @@ void for_each_reference(const Visit& visit) {
                                .task_experts = {own_experts},
                                .shared_experts = shared_experts},
                               Work()
-                                  .experts(experts, input, {first}, false)
-                                  .gates(tasks * seen_experts + experts, input, first, false)
-                                  .experts(experts, first, {second}, true)
-                                  .gates(tasks * seen_experts, first, second, true)
+                                  .experts(experts, input, {first}, Reads::input)
+                                  .gates(tasks * seen_experts + experts, input, first, Reads::input)
+                                  .experts(experts, first, {second}, Reads::state)
+                                  .gates(tasks * seen_experts, first, second, Reads::state)
                                   .towers(second)});
   visit(Reference<AdaTTSp<float>>{
       adatt_sp,
       {.input_dim = input, .num_tasks = tasks, .levels = levels, .task_experts = experts_per_task},
       Work()
-          .experts(experts, input, {first}, false)
-          .gates(tasks * experts, input, first, false)
-          .experts(experts, first, {second}, true)
-          .gates(tasks * experts, first, second, true)
+          .experts(experts, input, {first}, Reads::input)
+          .gates(tasks * experts, input, first, Reads::input)
+          .experts(experts, first, {second}, Reads::state)
+          .gates(tasks * experts, first, second, Reads::state)
           .towers(second)});
   visit(Reference<AdaTT<float>>{adatt,
                                 {.input_dim = input,
@@ -131,10 +133,10 @@ void for_each_reference(const Visit& visit) {
                                  .task_experts = {own_experts},
                                  .shared_experts = shared_experts},
                                 Work()
-                                    .experts(experts, input, {first}, false)
-                                    .gates(units * experts, input, first, false)
-                                    .experts(experts, first, {second}, true)
-                                    .gates(tasks * experts, first, second, true)
+                                    .experts(experts, input, {first}, Reads::input)
+                                    .gates(units * experts, input, first, Reads::input)
+                                    .experts(experts, first, {second}, Reads::state)
+                                    .gates(tasks * experts, first, second, Reads::state)
                                     .towers(second)});
 }
 

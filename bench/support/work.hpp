@@ -20,21 +20,29 @@
 
 namespace bench {
 
+// What a linear layer reads: only a state's gradient is needed.
+enum class Reads {
+  input,     // the model's input
+  state,     // what other layers computed
+  detached,  // the same behind a stop-gradient
+};
+
 class Work {
  public:
   // A linear layer from `in` to `out` that runs `count` times per row.
-  Work& linear(Index count, Index in, Index out, bool input_gradient) {
+  Work& linear(Index count, Index in, Index out, Reads what) {
     weights_ += count * in * out;
-    training_ += count * in * out * (input_gradient ? 3 : 2);
+    if (what == Reads::input) input_weights_ += count * in * out;
+    training_ += count * in * out * (what == Reads::state ? 3 : 2);
     return *this;
   }
 
   // Experts of one level, each with these layers.
-  Work& experts(Index count, Index in, const std::vector<Index>& layers, bool input_gradient) {
+  Work& experts(Index count, Index in, const std::vector<Index>& layers, Reads what) {
     for (const Index out : layers) {
-      linear(count, in, out, input_gradient);
+      linear(count, in, out, what);
       in = out;
-      input_gradient = true;
+      what = Reads::state;
     }
     return *this;
   }
@@ -47,25 +55,24 @@ class Work {
   }
 
   // Gates with `outputs` weights in all, and the mixing of what they weigh.
-  Work& gates(Index outputs, Index in, Index width, bool input_gradient) {
-    return linear(1, in, outputs, input_gradient).mixing(outputs, width);
+  Work& gates(Index outputs, Index in, Index width, Reads what) {
+    return linear(1, in, outputs, what).mixing(outputs, width);
   }
 
   // Every task's tower, with one logit.
-  Work& towers(Index in) { return experts(sizes::tasks, in, {sizes::tower, 1}, true); }
+  Work& towers(Index in) { return experts(sizes::tasks, in, {sizes::tower, 1}, Reads::state); }
 
-  // Multiply-adds per row.
+  // Multiply-adds per row: of inference, of them those that read the model's input, and of
+  // training.
   double inference() const { return static_cast<double>(weights_ + mixing_); }
+  double reading_input() const { return static_cast<double>(input_weights_); }
   double training() const { return static_cast<double>(training_); }
 
   // Throws unless the linear layers counted hold as many weights as those of the table.
   void check(const plait::ParamTable& table) const {
     Index weights = 0;
-    for (const auto& entry : table.entries()) {
-      const bool linear =
-          entry.name.ends_with(".weight") && entry.name.find("stitchs") == std::string::npos;
-      if (linear) weights += entry.id.size();
-    }
+    for (const auto& entry : table.entries())
+      if (entry.is_weight) weights += entry.id.size();
     if (weights == weights_) return;
     throw std::logic_error("counted " + std::to_string(weights_) + " weights of " +
                            std::to_string(weights));
@@ -73,6 +80,7 @@ class Work {
 
  private:
   Index weights_ = 0;
+  Index input_weights_ = 0;
   Index mixing_ = 0;
   Index training_ = 0;
 };
