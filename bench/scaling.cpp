@@ -96,7 +96,7 @@ Cell serve(const Reference<Trunk>& reference, Index batch) {
 }
 
 void add_contests() {
-  settings().now = seconds_now;
+  settings().wall_clock = true;
   std::vector<std::string> contestants;
   for (const Index threads : thread_counts) contestants.push_back(std::to_string(threads));
   for_each_reference([&](const auto& reference) {

@@ -115,7 +115,7 @@ void add_contests() {
   stay_on_one_core();
   std::vector<std::string> contestants = {"plait"};
   if constexpr (has_torch) {
-    prepare_torch(measure_peak<float>());
+    benchmark::AddCustomContext("torch", prepare_torch(measure_peak<float>()));
     contestants.insert(contestants.end(), {"eager", "frozen"});
   }
   for_each_reference([&](const auto& reference) {

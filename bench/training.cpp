@@ -65,7 +65,7 @@ void add_contests() {
   stay_on_one_core();
   std::vector<std::string> contestants = {"plait"};
   if constexpr (has_torch) {
-    prepare_torch(measure_peak<float>());
+    benchmark::AddCustomContext("torch", prepare_torch(measure_peak<float>()));
     contestants.push_back("torch");
   }
   for_each_reference([&](const auto& reference) {

@@ -6,7 +6,8 @@
 int main(int argc, char** argv) {
   return bench::run(argc, argv, [] {
     bench::stay_on_one_core();
-    if constexpr (bench::has_torch) bench::prepare_torch(bench::measure_peak<float>());
+    if constexpr (bench::has_torch)
+      benchmark::AddCustomContext("torch", bench::prepare_torch(bench::measure_peak<float>()));
     bench::add_gemm_contests();
     bench::add_mixing_contests();
     bench::add_activation_contests();

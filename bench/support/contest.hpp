@@ -47,7 +47,7 @@ inline double processor_seconds() {
 
 struct Settings {
   int rounds = 9;
-  double (*now)() = processor_seconds;
+  bool wall_clock = false;       // for programs with threads
   double sample_seconds = 0.02;  // that a contestant is timed for in a round, at least one call
 };
 
@@ -79,6 +79,7 @@ class Contest {
     state.counters["peak_share"] = flops / sample.floors.peak;
     state.counters["GB/s"] = bytes / 1e9;
     state.counters["bandwidth_share"] = bytes / sample.floors.bandwidth;
+    state.counters["cores"] = sample.cores;
   }
 
  private:
@@ -88,6 +89,7 @@ class Contest {
   };
   struct Sample {
     double seconds;  // per call
+    double cores;    // that it was given: less than its threads when others run on them
     Floors floors;
   };
 
@@ -103,11 +105,11 @@ class Contest {
     Floors before = measure_floors();
     for (int round = 0; round < settings().rounds; ++round)
       for (std::size_t place = 0; place < selected_.size(); ++place) {
-        const double seconds = time(cell.calls[selected_[place]], counts[place]);
+        Sample sample = time(cell.calls[selected_[place]], counts[place]);
         const Floors after = measure_floors();
-        samples_[place].push_back(
-            {seconds,
-             {std::max(before.peak, after.peak), std::max(before.bandwidth, after.bandwidth)}});
+        sample.floors = {std::max(before.peak, after.peak),
+                         std::max(before.bandwidth, after.bandwidth)};
+        samples_[place].push_back(sample);
         before = after;
       }
   }
@@ -117,14 +119,17 @@ class Contest {
     return static_cast<int>(std::clamp(settings().sample_seconds / seconds, 1.0, 1e6));
   }
 
-  // Seconds per call. Unless one call fills a sample by itself, the caches are first given back the
-  // state that the contestant leaves them in.
-  static double time(const std::function<void()>& call, int count) {
+  // Unless one call fills a sample by itself, the caches are first given back the state that the
+  // contestant leaves them in.
+  static Sample time(const std::function<void()>& call, int count) {
     if (count > 1)
       for (int i = 0; i < 1 + count / 10; ++i) call();
-    const double start = settings().now();
+    const double wall_start = seconds_now();
+    const double processor_start = processor_seconds();
     for (int i = 0; i < count; ++i) call();
-    return (settings().now() - start) / count;
+    const double processor = processor_seconds() - processor_start;
+    const double wall = seconds_now() - wall_start;
+    return {(settings().wall_clock ? wall : processor) / count, processor / wall, {}};
   }
 
   std::function<Cell()> build_;

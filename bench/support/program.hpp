@@ -2,12 +2,14 @@
 // the medians.
 #pragma once
 #include <benchmark/benchmark.h>
+#include <malloc.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,17 +23,18 @@ namespace bench {
 class MedianReporter : public benchmark::BenchmarkReporter {
  public:
   bool ReportContext(const Context&) override {
-    std::printf("%-44s %12s %9s %6s %8s %10s\n", "median of rounds", "us", "GFLOP/s", "peak",
-                "GB/s", "bandwidth");
+    std::printf("%-44s %12s %9s %6s %8s %10s %6s\n", "median of rounds", "us", "GFLOP/s", "peak",
+                "GB/s", "bandwidth", "cores");
     return true;
   }
   void ReportRuns(const std::vector<Run>& runs) override {
     for (const Run& run : runs) {
       if (run.repetitions > 1 && run.aggregate_name != "median") continue;
       const auto counter = [&](const char* name) { return run.counters.at(name).value; };
-      std::printf("%-44s %12.2f %9.1f %6.2f %8.1f %10.2f\n", run.run_name.function_name.c_str(),
-                  run.GetAdjustedRealTime(), counter("GFLOP/s"), counter("peak_share"),
-                  counter("GB/s"), counter("bandwidth_share"));
+      std::printf("%-44s %12.2f %9.1f %6.2f %8.1f %10.2f %6.2f\n",
+                  run.run_name.function_name.c_str(), run.GetAdjustedRealTime(), counter("GFLOP/s"),
+                  counter("peak_share"), counter("GB/s"), counter("bandwidth_share"),
+                  counter("cores"));
       std::fflush(stdout);
     }
   }
@@ -70,6 +73,9 @@ inline void set_environment_of_peers(char** argv) {
 //
 //   --rounds=N       times that every contestant is timed
 //   --sample_ms=N    milliseconds of each time
+//   --keep_memory    freed memory stays with the process: LibTorch allocates every intermediate,
+//   and
+//                    by default glibc gives large ones back to the system and gets them again
 //
 // and Google Benchmark's own options. Returns the exit status: 1 after a message when a contest
 // cannot be held, as when two contestants do not agree.
@@ -90,6 +96,9 @@ inline int run(int argc, char** argv, void (*add_contests)()) {
         settings().rounds = static_cast<int>(value());
       } else if (argument.starts_with("--sample_ms=")) {
         settings().sample_seconds = value() / 1e3;
+      } else if (argument == "--keep_memory") {
+        mallopt(M_MMAP_MAX, 0);
+        mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
       } else {
         argv[rest++] = argv[i];
       }

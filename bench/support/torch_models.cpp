@@ -405,7 +405,7 @@ torch::jit::Module freeze(Ranker& ranker, const Tensor& x) {
 
 }  // namespace
 
-void prepare_torch(double peak) {
+std::string prepare_torch(double peak) {
   torch::set_num_threads(1);
   const torch::InferenceMode inference;
   const Index size = 512;
@@ -421,6 +421,7 @@ void prepare_torch(double peak) {
     throw std::runtime_error(
         "LibTorch's matrix product is not fast here: scripts/install_dependencies.sh --torch "
         "installs an optimised BLAS");
+  return TORCH_VERSION;
 }
 
 struct TorchScorer::State {

@@ -3,7 +3,7 @@
 // No header of LibTorch is included here: they take most of a minute to compile, once.
 #pragma once
 #include <memory>
-#include <vector>
+#include <string>
 
 #include "plait/core/params.hpp"
 #include "plait/core/view.hpp"
@@ -17,10 +17,10 @@ inline constexpr bool has_torch = true;
 inline constexpr bool has_torch = false;
 #endif
 
-// LibTorch runs on the calling thread alone from here on. Throws unless its matrix product reaches
-// a good part of this peak (floating-point operations per second): over the
+// LibTorch runs on the calling thread alone from here on. Returns its version. Throws unless its
+// matrix product reaches a good part of this peak (floating-point operations per second): over the
 // reference BLAS it is twenty times slower than over OpenBLAS, and no peer.
-void prepare_torch(double peak);
+std::string prepare_torch(double peak);
 
 // Scores x, which is read where it lies and must outlive the scorer.
 class TorchScorer {
