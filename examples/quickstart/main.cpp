@@ -20,7 +20,8 @@ int main() {
     if (step % 50 == 0) std::printf("step %3d  loss %.4f\n", step, loss);
   }
 
-  plait::ScoringContext context(model);  // one per thread; does not allocate or lock from here on
+  const plait::Scorer scorer(model);  // its own copy, weights packed; shared by all threads
+  auto context = scorer.context();    // one per thread; does not allocate or lock from here on
   plait::Matrix<float> logits(2048, 2);
   context.score(x, logits);
   for (int b = 0; b < 3; ++b)

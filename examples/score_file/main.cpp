@@ -12,7 +12,7 @@
 
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
-#include "plait/serve/scoring_context.hpp"
+#include "plait/serve/scorer.hpp"
 #include "rows.hpp"
 
 namespace scoring {
@@ -54,7 +54,8 @@ void score(const Model& model, std::span<const plait::Head> heads, RowReader& re
   constexpr Index batch = 512;
   const plait::Shape in = model.in_shape();
   const Index width = model.out_shape().dim;
-  plait::ScoringContext context(model);
+  const plait::Scorer scorer(model);
+  auto context = scorer.context();
   std::vector<float> numbers;
   plait::Tensor<float> scores;
   Index rows = reader.read(batch, numbers);

@@ -106,7 +106,9 @@ struct Packed {
   plait::PackedWeights<Scalar> mirror;
 
   Packed(Index out, Index in, plait::Random& random) : Packed(table(out, in), random) {}
-  const plait::PackedWeight<Scalar>& packed() const { return *mirror.view(values).packed(weight); }
+  const plait::PackedWeight<Scalar>& packed() const {
+    return *mirror.view(values).packed_forward(weight, weight.rows);
+  }
   MatrixMap<const Scalar> plain() const { return values.view().matrix(weight); }
 
  private:

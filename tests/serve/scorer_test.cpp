@@ -126,19 +126,16 @@ TEST_CASE("columns that cannot be shared are refused") {
   CHECK_THROWS_WITH(build({0, 1, 2, 3, 4}),
                     "plait::Scorer: shared_inputs: got 5 of 5 columns, expected some, but not all");
 
-  const auto slots = models::make<PLE<double>>({.input_dim = 5,
-                                                .num_tasks = 3,
-                                                .levels = sizes.levels(),
-                                                .separate_inputs = true},
-                                               sizes);
+  const auto slots = models::make<PLE<double>>(
+      {.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .separate_inputs = true}, sizes);
   CHECK_THROWS_AS(Scorer(slots, {.shared_inputs = {1}}), ConfigError);
   const auto opaque = models::make<SharedBottom<double, Opaque<double>>>(
       {.input_dim = 5, .num_tasks = 3, .expert = {4}}, sizes);
   CHECK_THROWS_WITH(Scorer(opaque, {.shared_inputs = {1}}),
                     "plait::Scorer: shared_inputs: got a layer that reads the input otherwise, "
                     "expected layers that read it through linear layers");
-  const auto identity = models::make<SharedBottom<double>>(
-      {.input_dim = 5, .num_tasks = 3, .expert = {}}, sizes);
+  const auto identity =
+      models::make<SharedBottom<double>>({.input_dim = 5, .num_tasks = 3, .expert = {}}, sizes);
   CHECK_THROWS_AS(Scorer(identity, {.shared_inputs = {1}}), ConfigError);
 }
 

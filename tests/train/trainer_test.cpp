@@ -92,12 +92,12 @@ TEST_CASE("the gradient is that of the loss") {
 }
 
 TEST_CASE("steps are bitwise equal for every number of threads") {
-  const Batch batch = make_batch(300);
+  const Batch batch = make_batch(300);  // 19 tiles in 4 lanes
   const auto train = [&](Executor* executor) {
     auto model = small_model();
     Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 1e-2},
                     {.tile_rows = 16, .lanes = 4, .executor = executor});
-    for (int i = 0; i < 10; ++i) trainer.step(batch.x, batch.labels, batch.mask);
+    for (int i = 0; i < 50; ++i) trainer.step(batch.x, batch.labels, batch.mask);
     return model.values();
   };
   const auto alone = train(nullptr);
@@ -229,17 +229,25 @@ TEST_CASE("a model of other parameters under a trainer is refused, equal ones ar
 
 TEST_CASE("an executor gets lanes to run") {
   struct Counting final : Executor {
-    Index lanes = 0;
+    std::vector<Index> counts;
     void run(Index count, IndexTask task) override {
-      lanes = count;
+      counts.push_back(count);
       for (Index i = 0; i < count; ++i) task(i);
     }
   } executor;
   auto model = small_model();
   Trainer trainer(model, data::binary_heads(3), Adam{}, {.tile_rows = 4, .executor = &executor});
-  const Batch batch = make_batch(64);
-  trainer.step(batch.x, batch.labels);
-  CHECK(executor.lanes == 8);
+  // Weights are packed, lanes run and are summed, tensors move: 8 lanes at most, of 4 tiles or
+  // more.
+  for (const auto& [batch_size, lanes] : {std::pair<Index, Index>{4, 1}, {40, 2}, {1024, 8}}) {
+    executor.counts.clear();
+    const Batch batch = make_batch(batch_size);
+    trainer.step(batch.x, batch.labels);
+    INFO("batch " << batch_size);
+    CHECK(executor.counts[1] == lanes);
+    CHECK(executor.counts.size() == (lanes > 1 ? 4U : 3U));
+    CHECK(executor.counts.back() == std::ssize(model.table().entries()));
+  }
 }
 
 static_assert(!std::is_copy_constructible_v<Trainer<Model<Trunk>, Adam>>);

@@ -1,5 +1,4 @@
 // Parallel: explicit threads. The library starts none; code that can use several takes an Executor.
-// (Eigen does in programs compiled with OpenMP, unless they define EIGEN_DONT_PARALLELIZE.)
 #pragma once
 #include <condition_variable>
 #include <exception>
@@ -37,6 +36,12 @@ class Executor {
   virtual ~Executor() = default;
   virtual void run(Index count, IndexTask task) = 0;
 };
+
+// The tasks on an executor, or one after the other on the caller's thread without one.
+inline void run_tasks(Executor* executor, Index count, IndexTask task) {
+  if (executor != nullptr) return executor->run(count, task);
+  for (Index i = 0; i < count; ++i) task(i);
+}
 
 // A fixed team of threads: size - 1 workers and the caller. Workers sleep between runs. One run at
 // a time: calls of run from several threads wait for each other; a task must not call run on its

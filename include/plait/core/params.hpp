@@ -76,6 +76,15 @@ class ParamTable {
     return id;
   }
 
+  // Weights that always multiply the same input, with their biases (all or none): PackedWeights
+  // keeps them as one, so that their products are one.
+  struct Joint {
+    std::vector<ParamId> weights;
+    std::vector<ParamId> biases;
+  };
+  void join(Joint joint) { joints_.push_back(std::move(joint)); }
+  const std::vector<Joint>& joints() const { return joints_; }
+
   const std::vector<ParamEntry>& entries() const { return entries_; }
 
   // Throws ConfigError when there is no such name.
@@ -119,6 +128,7 @@ class ParamTable {
 
   Index max_tensors_;
   std::vector<ParamEntry> entries_;
+  std::vector<Joint> joints_;
   std::unordered_map<std::string, std::size_t> by_name_;
   Index buffer_size_ = 0;
 };
@@ -149,7 +159,7 @@ template <class Scalar>
 struct PackedWeight {
   const Scalar* forward = nullptr;   // panels of Wᵀ, for x Wᵀ; null: not packed
   const Scalar* backward = nullptr;  // panels of W, for dy W; null: not packed
-  Index outputs = 0;                 // O
+  Index outputs = 0;                 // O; of all weights together where they are packed as one
   Index inputs = 0;                  // I
   const Scalar* start = nullptr;     // [O]: where the sums of x Wᵀ start, in the bias's place
 };
@@ -173,9 +183,14 @@ class ParamView {
     result.packed_ = mirror;
     return result;
   }
-  // The packed weight, or null when there is none.
-  const Packed* packed(ParamId id) const {
-    if (packed_ == nullptr || packed_[id.index].forward == nullptr) return nullptr;
+  // The weight packed for x Wᵀ with its `outputs`, or for dy W; null when it is not.
+  const Packed* packed_forward(ParamId id, Index outputs) const {
+    if (packed_ == nullptr) return nullptr;
+    const Packed& weight = packed_[id.index];
+    return weight.forward != nullptr && weight.outputs == outputs ? &weight : nullptr;
+  }
+  const Packed* packed_backward(ParamId id) const {
+    if (packed_ == nullptr || packed_[id.index].backward == nullptr) return nullptr;
     return packed_ + id.index;
   }
 

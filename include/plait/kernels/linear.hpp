@@ -75,8 +75,7 @@ void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight
 template <class Scalar>
 void linear_backward_input(ConstView3<Scalar> dy, const PackedWeight<Scalar>& weight,
                            View3<Scalar> dx) {
-  PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.inputs &&
-               dy.dim() == weight.outputs && weight.backward != nullptr);
+  PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.inputs && weight.backward != nullptr);
   simd::multiply_packed(dx.batch(), dx.dim(), dy.dim(),
                         simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, weight.backward,
                         simd::Start<Scalar>{}, simd::Finish::none, dx.data(), dx.batch_stride());

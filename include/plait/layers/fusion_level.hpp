@@ -83,6 +83,7 @@ class FusionLevel {
                           static_cast<Index>(unit.experts.size()), gate);
     }
     selections_ = Selections(selected, bank_.size());
+    join_gates(table);
   }
 
   Shape in_shape() const { return bank_.in_shape(); }
@@ -165,21 +166,44 @@ class FusionLevel {
     bool has_gate() const { return gate >= 0; }
   };
 
+  // Gates of all units that read one slot, without hidden layers, multiply as one.
+  void join_gates(ParamTable& table) {
+    if (units_.size() < 2 || gates_.size() != units_.size()) return;
+    ParamTable::Joint joint;
+    for (const Unit& unit : units_) {
+      const auto* gate = gates_[static_cast<std::size_t>(unit.gate)].input_linear();
+      if (gate == nullptr || unit.gate_slot != units_.front().gate_slot) return;
+      joint.weights.push_back(gate->weight());
+      if (const auto bias = gate->bias()) joint.biases.push_back(*bias);
+    }
+    joint_gates_ = joint.weights.front();
+    table.join(std::move(joint));
+  }
+  const PackedWeight<Scalar>* packed_gates(ParamView<const Scalar> theta) const {
+    return joint_gates_ ? theta.packed_forward(*joint_gates_, selections_.columns()) : nullptr;
+  }
+
   template <bool Record>
   void fuse(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
             View3<Scalar> y, View3<Scalar> experts, View3<Scalar> gate_weights,
             Workspace* workspace, Scratch& scratch) const {
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     run<Record>(bank_, theta, x, experts, Record ? &workspace->bank : nullptr, scratch);
+    const auto* joint = packed_gates(theta);
+    if (joint != nullptr)
+      linear(gate_input.slot(units_.front().gate_slot), *joint, nullptr, gate_weights);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
-      if (!unit.has_gate()) {
-        if (!gates_.empty()) set_zero(columns_of(u, gate_weights));
-        continue;
-      }
       const auto g = static_cast<std::size_t>(unit.gate);
-      run<Record>(gates_[g], theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
-                  Record ? &workspace->gates[g] : nullptr, scratch);
+      const View3<Scalar> weights = columns_of(u, gate_weights);
+      if (joint != nullptr) {
+        gates_[g].normalise(weights);
+      } else if (unit.has_gate()) {
+        run<Record>(gates_[g], theta, gate_input.slot(unit.gate_slot), weights,
+                    Record ? &workspace->gates[g] : nullptr, scratch);
+      } else if (!gates_.empty()) {
+        set_zero(weights);
+      }
     }
     mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }
@@ -223,7 +247,8 @@ class FusionLevel {
   ExpertBank<Expert> bank_;
   std::vector<Gate<GateBody>> gates_;
   std::vector<Unit> units_;
-  Selections selections_;  // of all units, gated or not
+  Selections selections_;               // of all units, gated or not
+  std::optional<ParamId> joint_gates_;  // the first of the weights that were joined
   bool has_statics_ = false;
   bool gates_read_input_;
 };

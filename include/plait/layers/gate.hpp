@@ -52,6 +52,11 @@ class Gate {
   Shape in_shape() const { return body_.in_shape(); }
   Shape out_shape() const { return linear_.out_shape(); }
 
+  // The linear layer, where it reads the gate's input itself; null behind hidden layers.
+  const Linear<Scalar>* input_linear() const { return is_identity(body_) ? &linear_ : nullptr; }
+  // g = softmax(a / τ), in place.
+  void normalise(View3<Scalar> logits) const { softmax(temperature_, logits); }
+
   template <class F>
   bool visit_input_linears(const F& f) const {
     return is_identity(body_) ? linear_.visit_input_linears(f)
@@ -103,7 +108,7 @@ class Gate {
       hidden = out;
     }
     linear_.infer(theta, hidden, y, scratch);
-    softmax(temperature_, y);
+    normalise(y);
   }
 
   GateBody body_;

@@ -53,7 +53,7 @@ class Linear {
   void apply(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Activation f) const {
     const Scalar* bias = has_bias_ ? theta.data(bias_) : nullptr;
-    if (const auto* packed = theta.packed(weight_)) {
+    if (const auto* packed = theta.packed_forward(weight_, output_dim_)) {
       linear(x, *packed, bias, y, f);
     } else {
       linear(x, theta.matrix(weight_), bias, y, f);
@@ -73,8 +73,7 @@ class Linear {
                 Scratch&) const {
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr);
     if (!dx) return;
-    const auto* packed = theta.packed(weight_);
-    if (packed != nullptr && packed->backward != nullptr) {
+    if (const auto* packed = theta.packed_backward(weight_)) {
       linear_backward_input(dy, *packed, dx);
     } else {
       linear_backward_input(dy, theta.matrix(weight_), dx);

@@ -12,6 +12,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/parallel.hpp"
 #include "plait/core/params.hpp"
 #include "plait/optim/clip.hpp"
 #include "plait/optim/param_groups.hpp"
@@ -55,26 +56,30 @@ class Optimizer {
 
   // Moves the values by one step; grad is not modified. With clip_norm, the gradients of the
   // parameters that are not frozen are scaled by clip_coefficient of their common norm. Frozen
-  // parameters and their moments keep every bit. Does not allocate.
+  // parameters and their moments keep every bit. Does not allocate. With an executor, tensors move
+  // at the same time; the result is the same.
   //
   // Gradients are not inspected: as in PyTorch, one that is not finite spoils its own parameter
   // and, with clip_norm, a NaN spoils all of them. Callers that would rather drop such a step test
   // std::isfinite(global_norm(grad)) first.
   //
   // Throws ShapeError when values or grad lie over another table.
-  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad) {
+  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+            Executor* executor = nullptr) {
     require_table("values", values);
     require_table("grad", grad);
     const double factor = options_.schedule.factor(steps_);
-    UpdateStep step{.number = steps_ + 1, .gradient_scale = gradient_scale(grad)};
-    for (std::size_t i = 0; i < settings_.size(); ++i) {
-      const ParamSettings& settings = settings_[i];
-      if (settings.frozen) continue;
-      step.learning_rate = settings.learning_rate * factor;
-      step.weight_decay = settings.weight_decay;
-      const ParamId id = table_->entries()[i].id;
+    const double scale = gradient_scale(grad);
+    run_tasks(executor, std::ssize(settings_), [&](Index i) {
+      const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
+      if (settings.frozen) return;
+      const UpdateStep step{.number = steps_ + 1,
+                            .learning_rate = settings.learning_rate * factor,
+                            .weight_decay = settings.weight_decay,
+                            .gradient_scale = scale};
+      const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
       rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(moments_, id));
-    }
+    });
     ++steps_;
   }
 

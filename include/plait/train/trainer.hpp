@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -34,7 +33,7 @@ namespace plait {
 struct TrainerOptions {
   OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
   Index tile_rows = 64;             // rows that run through the network at a time
-  Index lanes = 0;                  // partial gradients; 0: 8 with an executor, else 1
+  Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
 };
@@ -92,7 +91,7 @@ class Trainer {
     if (check_finite_ &&
         !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
       throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
-    optimizer_.step(model_->values(), gradient());
+    optimizer_.step(model_->values(), gradient(), executor_);
     return loss;
   }
 
@@ -102,20 +101,16 @@ class Trainer {
     check(x, targets);
     loss_.normaliser(targets, normaliser_);
     const Index tiles = (x.batch() + tile_rows_ - 1) / tile_rows_;
-    const Index lanes = std::clamp(tiles, Index{1}, static_cast<Index>(lanes_.size()));
-    packed_.pack(model_->values());
+    const Index lanes = std::clamp(tiles / tiles_per_lane, Index{1}, std::ssize(lanes_));
+    packed_.pack(model_->values(), executor_);
     const auto theta = packed_.view(model_->values());
     const auto run_lane = [&](Index i) {
       lanes_[static_cast<std::size_t>(i)].run(model_->network(), theta, loss_, x, targets,
                                               normaliser_, tile_rows_, tiles * i / lanes,
                                               tiles * (i + 1) / lanes);
     };
-    if (executor_ != nullptr) {
-      executor_->run(lanes, run_lane);
-    } else {
-      for (Index i = 0; i < lanes; ++i) run_lane(i);
-    }
-    sum_lanes(static_cast<std::size_t>(lanes));
+    run_tasks(executor_, lanes, run_lane);
+    sum_lanes(lanes);
     return loss_.total(task_losses_);
   }
 
@@ -128,6 +123,9 @@ class Trainer {
   const Optimizer<Scalar, Rule>& optimizer() const { return optimizer_; }
 
  private:
+  // A lane that runs fewer tiles is not worth its gradient's way through memory.
+  static constexpr Index tiles_per_lane = 4;
+
   // What one thread needs to run tiles.
   struct Lane {
     ParamBuffer<Scalar> gradient;
@@ -171,16 +169,25 @@ class Trainer {
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
   }
 
-  void sum_lanes(std::size_t lanes) {
-    Lane& total = lanes_.front();
-    for (std::size_t i = 1; i < lanes; ++i) {
-      const auto from = lanes_[i].gradient.flat();
-      const auto to = total.gradient.flat();
-      std::transform(to.begin(), to.end(), from.begin(), to.begin(), std::plus<Scalar>());
-      for (std::size_t t = 0; t < task_losses_.size(); ++t)
-        total.task_losses[t] += lanes_[i].task_losses[t];
+  // Adds the lanes' gradients to the first, number by number in the order of the lanes, in pieces
+  // that run at the same time.
+  void sum_lanes(Index lanes) {
+    if (lanes > 1) {
+      const auto size = static_cast<Index>(lanes_.front().gradient.flat().size());
+      run_tasks(executor_, lanes, [&](Index piece) {
+        const Index first = size * piece / lanes;
+        const Index count = size * (piece + 1) / lanes - first;
+        VectorMap<Scalar> total(lanes_.front().gradient.flat().data() + first, count);
+        for (Index i = 1; i < lanes; ++i) {
+          const auto& lane = lanes_[static_cast<std::size_t>(i)];
+          total += VectorMap<const Scalar>(lane.gradient.flat().data() + first, count);
+        }
+      });
     }
-    std::copy(total.task_losses.begin(), total.task_losses.end(), task_losses_.begin());
+    std::fill(task_losses_.begin(), task_losses_.end(), 0.0);
+    for (Index i = 0; i < lanes; ++i)
+      for (std::size_t t = 0; t < task_losses_.size(); ++t)
+        task_losses_[t] += lanes_[static_cast<std::size_t>(i)].task_losses[t];
   }
 
   ModelType* model_;
