@@ -143,16 +143,17 @@ def batch_tables(contestants, ours):
             texts = [share_and_ratio(by_batch[batch], ours) if batch in by_batch else ""
                      for batch in batches]
             lines.append(f"| {row} | {' | '.join(texts)} |")
-        lines.append("\nShare of the FMA peak, or of the read bandwidth (b) where that is larger; "
-                     "times as fast as the fastest peer.")
         ratios = {(row, batch): best_peer_ratio(sides, ours)
                   for row, by_batch in rows.items() for batch, sides in by_batch.items()
                   if len(sides) > 1}
         if ratios:
             (row, batch), smallest = min(ratios.items(), key=lambda item: item[1])
-            lines.append(f"Geometric mean {geometric_mean(ratios.values()):.2f}x, smallest "
-                         f"{smallest:.2f}x ({row} at {batch}).\n")
-    return "\n".join(lines).rstrip()
+            lines.append(f"\nGeometric mean {geometric_mean(ratios.values()):.2f}x, smallest "
+                         f"{smallest:.2f}x ({row} at {batch}).")
+        lines.append("")
+    lines.append("Share of the FMA peak, or of the read bandwidth (b) where that is larger; times as "
+                 "fast as the fastest peer.")
+    return "\n".join(lines)
 
 
 def main():

@@ -19,12 +19,10 @@ mkdir -p "$results"
 for program in serving training kernels scaling; do
   build/bench/bench/$program --benchmark_out="$results/$program.json" "$@" >&2
 done
-python3 bench/compare.py --tables "$results/serving.json"
-echo
-python3 bench/compare.py --tables "$results/training.json"
-echo
-python3 bench/compare.py --peers "$results/kernels.json"
-echo
+for program in serving training kernels; do
+  python3 bench/compare.py --tables "$results/$program.json"
+  echo
+done
 python3 bench/compare.py --peers --ours 2 "$results/scaling.json"
 echo
 for library in plait torch; do build/bench/bench/training_memory $library; done

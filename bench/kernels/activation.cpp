@@ -20,9 +20,12 @@ namespace {
 using Matrix = plait::Matrix<float>;
 using plait::Activation;
 
+constexpr Index rows = 256;
+constexpr Index columns = sizes::experts * sizes::first;
+
 struct Numbers {
-  const Matrix x = random_matrix(256, sizes::experts* sizes::first, 1);
-  const Matrix dy = random_matrix(256, sizes::experts* sizes::first, 2);
+  const Matrix x = random_matrix(rows, columns, 1);
+  const Matrix dy = random_matrix(rows, columns, 2);
   Matrix y = x;
   double bytes() const { return sizeof(float) * static_cast<double>(x.size()); }
 };
@@ -64,10 +67,10 @@ void add_activation_contests() {
                                                             {Activation::tanh, "tanh"},
                                                             {Activation::sigmoid, "sigmoid"}};
   for (const auto& [kind, name] : activations) {
-    add_contest(std::string("activation/") + name + "/forward", contestants,
+    const std::string cell = std::string(name) + "/" + std::to_string(rows * columns);
+    add_contest("activation/forward/" + cell, contestants,
                 [kind = kind, name = name] { return forward(kind, name); });
-    add_contest(std::string("activation/") + name + "/backward", {"plait"},
-                [kind = kind] { return backward(kind); });
+    add_contest("activation/backward/" + cell, {"plait"}, [kind = kind] { return backward(kind); });
   }
 }
 

@@ -129,8 +129,8 @@ void add_gemm_contests() {
     for (const Index rows : {1, 4, 16, 64, 256, 1024})
       for (const Index outputs : {sizes::second, sizes::first, sizes::experts * sizes::first}) {
         const Shape shape = {rows, sizes::input, outputs};
-        add_contest("gemm/" + name + "/" + std::to_string(rows) + "x" +
-                        std::to_string(sizes::input) + "x" + std::to_string(outputs),
+        add_contest("gemm/" + name + "/" + std::to_string(sizes::input) + "x" +
+                        std::to_string(outputs) + "/" + std::to_string(rows),
                     contestants, [=] { return multiply(name, product, shape); });
       }
   };

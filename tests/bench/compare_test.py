@@ -87,16 +87,16 @@ class CommandTest(unittest.TestCase):
         run = (rounds("serving/X/16/plait", [2], peak_share=0.9)
                + rounds("serving/X/16/eager", [8]) + rounds("serving/X/16/frozen", [4])
                + rounds("serving/X/1/plait", [2], 0.1, 0.8) + rounds("serving/X/1/eager", [1])
-               + rounds("serving/Y/16/plait", [2]) + rounds("gemm/2x3/plait", [1]))
+               + rounds("serving/Y/16/plait", [2]) + rounds("load/file/plait", [1]))
         out = self.run_on(["--tables"], run)
         self.assertIn("| serving | 1 | 16 |\n| --- | ---: | ---: |\n"
                       "| X | 0.80 b; 0.50x | 0.90; 2.00x |\n| Y |  | 0.50 |\n", out)
         self.assertIn("Geometric mean 1.00x, smallest 0.50x (X at 1).", out)
-        self.assertNotIn("gemm", out)
+        self.assertNotIn("load", out)
 
     def test_tables_without_batches(self):
         with self.assertRaisesRegex(SystemExit, "no cells per batch"):
-            self.run_on(["--tables"], rounds("gemm/2x3/plait", [1]))
+            self.run_on(["--tables"], rounds("load/file/plait", [1]))
 
 
 if __name__ == "__main__":
