@@ -70,6 +70,7 @@ std::vector<Specimen> mlps() {
   add("sigmoid", 3, {{5, 4, 2}, Activation::sigmoid});
   add("without bias", 4, {{6, 3}, Activation::relu, false});
   add("wide", 17, {{33, 9}, Activation::tanh});
+  add("deeper than a panel", 300, {{5}, Activation::relu});
   return result;
 }
 
