@@ -23,7 +23,7 @@ for program in serving training kernels; do
   python3 bench/compare.py --tables "$results/$program.json"
   echo
 done
-python3 bench/compare.py --peers --ours 2 "$results/scaling.json"
+python3 bench/compare.py --tables --ours 2 "$results/scaling.json"
 echo
 for library in plait torch; do build/bench/bench/training_memory $library; done
 echo

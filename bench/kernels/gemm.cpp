@@ -10,7 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
+#include <type_traits>
 #include <vector>
 
 #include "kernels/contests.hpp"

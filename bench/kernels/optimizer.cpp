@@ -1,7 +1,9 @@
 // Optimizer steps over one tensor: a small model's number of parameters, and one that no cache
 // holds. Bytes: values, gradient and moments are read, all but the gradient written.
+#include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "kernels/contests.hpp"

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <queue>
 #include <regex>
 #include <string>
 #include <utility>
@@ -70,8 +71,8 @@ class Contest {
   // measures the whole contest.
   void report(std::size_t place, benchmark::State& state) {
     if (samples_.empty()) measure();
-    const Sample sample = samples_[place].back();
-    samples_[place].pop_back();
+    const Sample sample = samples_[place].front();
+    samples_[place].pop();
     for (auto _ : state) state.SetIterationTime(sample.seconds);
     const double flops = demand_.flops / sample.seconds;
     const double bytes = demand_.bytes / sample.seconds;
@@ -109,7 +110,7 @@ class Contest {
         const Floors after = measure_floors();
         sample.floors = {std::max(before.peak, after.peak),
                          std::max(before.bandwidth, after.bandwidth)};
-        samples_[place].push_back(sample);
+        samples_[place].push(sample);
         before = after;
       }
   }
@@ -135,7 +136,7 @@ class Contest {
   std::function<Cell()> build_;
   std::vector<std::size_t> selected_;
   Demand demand_;
-  std::vector<std::vector<Sample>> samples_;
+  std::vector<std::queue<Sample>> samples_;
 };
 
 // Registers the contestants name/contestant that --benchmark_filter selects. `build` makes the cell

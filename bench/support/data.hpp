@@ -1,5 +1,7 @@
 // Inputs and labels of any batch, equal for all contestants.
 #pragma once
+#include <cstdint>
+
 #include "plait/core/random.hpp"
 #include "plait/core/view.hpp"
 #include "support/reference.hpp"

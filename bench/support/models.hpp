@@ -38,6 +38,22 @@ inline std::vector<std::vector<Index>> chain_of_tasks() {
   return result;
 }
 
+// The work of one level of both layers, or of two levels of one layer each, by the weights that
+// their gates have in all. Gates of the second level read its state, or the model's input.
+inline Work one_level(Index experts, Index gated) {
+  return Work()
+      .experts(experts, sizes::input, {sizes::first, sizes::second}, Reads::input)
+      .gates(gated, sizes::input, sizes::second, Reads::input);
+}
+inline Work two_levels(Index first_gated, Index second_gated, Reads second_gates = Reads::state) {
+  return Work()
+      .experts(sizes::experts, sizes::input, {sizes::first}, Reads::input)
+      .gates(first_gated, sizes::input, sizes::first, Reads::input)
+      .experts(sizes::experts, sizes::first, {sizes::second}, Reads::state)
+      .gates(second_gated, second_gates == Reads::input ? sizes::input : sizes::first,
+             sizes::second, second_gates);
+}
+
 // Calls visit(Reference<Trunk>) for all architectures, from the least work to the most intricate.
 template <class Visit>
 void for_each_reference(const Visit& visit) {
@@ -46,98 +62,74 @@ void for_each_reference(const Visit& visit) {
   using enum Architecture;
   const std::vector<MLPConfig> levels = {MLPConfig{first}, MLPConfig{second}};
   const MLPConfig flat = {first, second};
-  const std::vector<Index> widths = {first, second};
   constexpr Index units = tasks + 1;                            // with the shared one
   constexpr Index seen_experts = own_experts + shared_experts;  // by a task of CGC and PLE
 
-  visit(Reference<SharedBottom<float>>{
-      shared_bottom,
-      {.input_dim = input, .num_tasks = tasks, .expert = flat},
-      Work().experts(1, input, widths, Reads::input).towers(second)});
-  visit(Reference<SingleTask<float>>{
-      single_task,
-      {.input_dim = input, .num_tasks = tasks, .expert = flat},
-      Work().experts(tasks, input, widths, Reads::input).towers(second)});
+  visit(Reference<SharedBottom<float>>{shared_bottom,
+                                       {.input_dim = input, .num_tasks = tasks, .expert = flat},
+                                       one_level(1, 0).towers(second)});
+  visit(Reference<SingleTask<float>>{single_task,
+                                     {.input_dim = input, .num_tasks = tasks, .expert = flat},
+                                     one_level(tasks, 0).towers(second)});
   // A projection passes no gradient back to the other task: its input gradient has half the width.
   visit(Reference<AsymmetricSharing<float>>{
       asymmetric,
       {.input_dim = input, .num_tasks = tasks, .expert = flat, .sources = chain_of_tasks()},
-      Work()
-          .experts(tasks, input, widths, Reads::input)
+      one_level(tasks, 0)
           .linear(tasks - 1, second, second, Reads::state)
           .linear(tasks - 1, second, second, Reads::detached)
           .towers(second)});
-  visit(Reference<CustomizedSharing<float>>{
-      customized,
-      {.input_dim = input, .num_tasks = tasks, .expert = flat},
-      Work().experts(units, input, widths, Reads::input).towers(2 * second)});
+  visit(
+      Reference<CustomizedSharing<float>>{customized,
+                                          {.input_dim = input, .num_tasks = tasks, .expert = flat},
+                                          one_level(units, 0).towers(2 * second)});
   visit(Reference<CrossStitch<float>>{cross_stitch,
                                       {.input_dim = input, .num_tasks = tasks, .levels = levels},
-                                      Work()
-                                          .experts(tasks, input, {first}, Reads::input)
+                                      one_level(tasks, 0)
                                           .mixing(tasks * tasks, first)
-                                          .experts(tasks, first, {second}, Reads::state)
                                           .mixing(tasks * tasks, second)
                                           .towers(second)});
   visit(Reference<MMoE<float>>{
       mmoe,
       {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .expert = flat},
-      Work()
-          .experts(experts, input, widths, Reads::input)
-          .gates(tasks * experts, input, second, Reads::input)
-          .towers(second)});
+      one_level(experts, tasks * experts).towers(second)});
   visit(Reference<MLMMoE<float>>{
       ml_mmoe,
       {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .levels = levels},
-      Work()
-          .experts(experts, input, {first}, Reads::input)
-          .gates(experts * experts, input, first, Reads::input)
-          .experts(experts, first, {second}, Reads::state)
-          .gates(tasks * experts, input, second, Reads::input)
-          .towers(second)});
-  visit(Reference<CGC<float>>{cgc,
-                              {.input_dim = input,
-                               .num_tasks = tasks,
-                               .expert = flat,
-                               .task_experts = {own_experts},
-                               .shared_experts = shared_experts},
-                              Work()
-                                  .experts(experts, input, widths, Reads::input)
-                                  .gates(tasks * seen_experts, input, second, Reads::input)
-                                  .towers(second)});
-  visit(Reference<PLE<float>>{ple,
-                              {.input_dim = input,
-                               .num_tasks = tasks,
-                               .levels = levels,
-                               .task_experts = {own_experts},
-                               .shared_experts = shared_experts},
-                              Work()
-                                  .experts(experts, input, {first}, Reads::input)
-                                  .gates(tasks * seen_experts + experts, input, first, Reads::input)
-                                  .experts(experts, first, {second}, Reads::state)
-                                  .gates(tasks * seen_experts, first, second, Reads::state)
-                                  .towers(second)});
+      two_levels(experts * experts, tasks * experts, Reads::input).towers(second)});
+
+  CGC<float>::Config cgc_config;
+  cgc_config.input_dim = input;
+  cgc_config.num_tasks = tasks;
+  cgc_config.expert = flat;
+  cgc_config.task_experts = {own_experts};
+  cgc_config.shared_experts = shared_experts;
+  visit(Reference<CGC<float>>{cgc, cgc_config,
+                              one_level(experts, tasks * seen_experts).towers(second)});
+
+  PLE<float>::Config ple_config;
+  ple_config.input_dim = input;
+  ple_config.num_tasks = tasks;
+  ple_config.levels = levels;
+  ple_config.task_experts = {own_experts};
+  ple_config.shared_experts = shared_experts;
+  visit(Reference<PLE<float>>{
+      ple, ple_config,
+      two_levels(tasks * seen_experts + experts, tasks * seen_experts).towers(second)});
+
   visit(Reference<AdaTTSp<float>>{
       adatt_sp,
       {.input_dim = input, .num_tasks = tasks, .levels = levels, .task_experts = experts_per_task},
-      Work()
-          .experts(experts, input, {first}, Reads::input)
-          .gates(tasks * experts, input, first, Reads::input)
-          .experts(experts, first, {second}, Reads::state)
-          .gates(tasks * experts, first, second, Reads::state)
-          .towers(second)});
-  visit(Reference<AdaTT<float>>{adatt,
-                                {.input_dim = input,
-                                 .num_tasks = tasks,
-                                 .levels = levels,
-                                 .task_experts = {own_experts},
-                                 .shared_experts = shared_experts},
-                                Work()
-                                    .experts(experts, input, {first}, Reads::input)
-                                    .gates(units * experts, input, first, Reads::input)
-                                    .experts(experts, first, {second}, Reads::state)
-                                    .gates(tasks * experts, first, second, Reads::state)
-                                    .towers(second)});
+      two_levels(tasks * experts, tasks * experts).towers(second)});
+
+  AdaTT<float>::Config adatt_config;
+  adatt_config.input_dim = input;
+  adatt_config.num_tasks = tasks;
+  adatt_config.levels = levels;
+  adatt_config.task_experts = {own_experts};
+  adatt_config.shared_experts = shared_experts;
+  visit(Reference<AdaTT<float>>{adatt, adatt_config,
+                                two_levels(units * experts, tasks * experts).towers(second)});
 }
 
 }  // namespace bench

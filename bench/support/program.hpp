@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -69,13 +70,36 @@ inline void set_environment_of_peers(char** argv) {
   throw std::runtime_error("cannot start again with another environment");
 }
 
+// Takes our own options out of the arguments. Throws for a number that is not positive.
+inline void take_options(int& argc, char** argv) {
+  int rest = 1;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    const auto number = [&] {
+      const double result = std::atof(argv[i] + argument.find('=') + 1);
+      if (result > 0) return result;
+      throw std::runtime_error(std::string(argument) + ": expected a number above 0");
+    };
+    if (argument.starts_with("--rounds=")) {
+      settings().rounds = static_cast<int>(std::ceil(number()));
+    } else if (argument.starts_with("--sample_ms=")) {
+      settings().sample_seconds = number() / 1e3;
+    } else if (argument == "--keep_memory") {
+      mallopt(M_MMAP_MAX, 0);
+      mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    } else {
+      argv[rest++] = argv[i];
+    }
+  }
+  argc = rest;
+}
+
 // The main of a program: add_contests registers what the filter selects.
 //
 //   --rounds=N       times that every contestant is timed
 //   --sample_ms=N    milliseconds of each time
-//   --keep_memory    freed memory stays with the process: LibTorch allocates every intermediate,
-//   and
-//                    by default glibc gives large ones back to the system and gets them again
+//   --keep_memory    freed memory stays with the process; by default glibc gives large blocks back
+//                    to the system, and LibTorch allocates every intermediate
 //
 // and Google Benchmark's own options. Returns the exit status: 1 after a message when a contest
 // cannot be held, as when two contestants do not agree.
@@ -88,22 +112,8 @@ inline int run(int argc, char** argv, void (*add_contests)()) {
     benchmark::AddCustomContext("vectors", Eigen::SimdInstructionSetsInUse());
     benchmark::AddCustomContext("compiler", __VERSION__);
     benchmark::Initialize(&argc, argv);
-    int rest = 1;
-    for (int i = 1; i < argc; ++i) {
-      const std::string_view argument = argv[i];
-      const auto value = [&] { return std::atof(argv[i] + argument.find('=') + 1); };
-      if (argument.starts_with("--rounds=")) {
-        settings().rounds = static_cast<int>(value());
-      } else if (argument.starts_with("--sample_ms=")) {
-        settings().sample_seconds = value() / 1e3;
-      } else if (argument == "--keep_memory") {
-        mallopt(M_MMAP_MAX, 0);
-        mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-      } else {
-        argv[rest++] = argv[i];
-      }
-    }
-    if (benchmark::ReportUnrecognizedArguments(rest, argv)) return 1;
+    take_options(argc, argv);
+    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     add_contests();
     MedianReporter reporter;
     benchmark::RunSpecifiedBenchmarks(&reporter);

@@ -1,7 +1,5 @@
 // The reference model of all figures: its architectures and its sizes.
 #pragma once
-#include <vector>
-
 #include "plait/core/config.hpp"
 
 namespace bench {

@@ -1,15 +1,10 @@
 // How many multiply-adds a model needs per row, counted from its architecture.
 //
-// Counted are the products of linear layers (experts, gates, towers) and the mixing of experts.
-//
-//   inference: each product once, each mixed expert once
-//   training:  each product for the output, again for the weights' gradient and, unless it reads
-//   the
-//              model's input, for the input's gradient; each mixed expert once forward, once for
-//              the expert's gradient and, where its weight is learned or gated, once for the
-//              weight's
-//
-// Not counted: biases, activations, softmax, loss and optimizer.
+// Counted are the products of linear layers (experts, gates, towers) and the mixing of experts. A
+// product is needed once for inference; in training again for the gradient of the weights and,
+// unless it reads the model's input, for that of what it reads. A mixed expert is needed once for
+// inference; in training again for the gradient of the expert and for that of its weight, which is
+// a gate's or learned. Not counted: biases, activations, softmax, loss and optimizer.
 #pragma once
 #include <stdexcept>
 #include <string>
@@ -62,8 +57,7 @@ class Work {
   // Every task's tower, with one logit.
   Work& towers(Index in) { return experts(sizes::tasks, in, {sizes::tower, 1}, Reads::state); }
 
-  // Multiply-adds per row: of inference, of them those that read the model's input, and of
-  // training.
+  // Multiply-adds per row; reading_input() are those of inference that read the model's input.
   double inference() const { return static_cast<double>(weights_ + mixing_); }
   double reading_input() const { return static_cast<double>(input_weights_); }
   double training() const { return static_cast<double>(training_); }
