@@ -3,17 +3,17 @@
 #
 #   scripts/install_dependencies.sh [--bench] [--clang] [--torch]
 #
-#   --bench  also Google Benchmark
+#   --bench  also Google Benchmark, and OpenBLAS and oneDNN, peers in the benchmarks
 #   --clang  also clang, clang-format and clang-tidy
-#   --torch  also LibTorch, a peer in the benchmarks
+#   --torch  also LibTorch, a peer in the benchmarks, and OpenBLAS, without which it is slow
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev)
 for option in "$@"; do
   case $option in
-    --bench) packages+=(libbenchmark-dev) ;;
+    --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;
     --clang) packages+=(clang clang-format clang-tidy) ;;
-    --torch) packages+=(libtorch-dev) ;;
+    --torch) packages+=(libtorch-dev libopenblas-dev) ;;
     *) echo "unknown option $option" >&2; exit 2 ;;
   esac
 done

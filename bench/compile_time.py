@@ -1,0 +1,54 @@
+#!/usr/bin/env python3
+"""Times the compiler on one translation unit with the umbrella header and one AdaTT model.
+
+    compile_time.py [--compiler g++] [--eigen DIR] [--runs 5]
+
+Prints medians in seconds of user time, which a busy machine does not stretch: for the unit, and for
+what it is made of. Each line includes what the line above it does, so the step from one to the next
+says what dominates.
+"""
+import argparse
+import pathlib
+import resource
+import statistics
+import subprocess
+import tempfile
+
+BENCH = pathlib.Path(__file__).resolve().parent
+UNIT = (BENCH / "compile_time.cpp").read_text()
+
+
+def user_seconds(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    subprocess.run(command, check=True)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--compiler", default="g++")
+    parser.add_argument("--eigen", default="/usr/include/eigen3", help="directory of Eigen/Core")
+    parser.add_argument("--runs", type=int, default=5)
+    options = parser.parse_args()
+
+    stages = [
+        ("Eigen/Core parsed", "#include <Eigen/Core>\n", "-fsyntax-only"),
+        ("plait/plait.hpp parsed", "#include <plait/plait.hpp>\n", "-fsyntax-only"),
+        ("the unit parsed, templates instantiated", UNIT, "-fsyntax-only"),
+        ("the unit compiled, -O0", UNIT, "-O0"),
+        ("the unit compiled, -O2", UNIT, "-O2"),
+    ]
+    print(f"| {options.compiler}, C++20 | seconds |\n| --- | --- |")
+    with tempfile.TemporaryDirectory() as directory:
+        source = pathlib.Path(directory) / "unit.cpp"
+        command = [options.compiler, "-std=c++20", "-I", str(BENCH.parent / "include"),
+                   "-isystem", options.eigen, "-c", str(source), "-o", f"{directory}/unit.o"]
+        for name, text, mode in stages:
+            source.write_text(text)
+            times = [user_seconds(command + [mode]) for _ in range(options.runs)]
+            print(f"| {name} | {statistics.median(times):.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

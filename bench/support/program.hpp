@@ -1,0 +1,118 @@
+// What every benchmark program does before and after its contests: options, one core, a report of
+// the medians.
+#pragma once
+#include <benchmark/benchmark.h>
+#include <malloc.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/contest.hpp"
+
+namespace bench {
+
+// One line per contestant; --benchmark_out=<file> keeps every round.
+class MedianReporter : public benchmark::BenchmarkReporter {
+ public:
+  bool ReportContext(const Context&) override {
+    std::printf("%-44s %12s %9s %6s %8s %10s %6s\n", "median of rounds", "us", "GFLOP/s", "peak",
+                "GB/s", "bandwidth", "cores");
+    return true;
+  }
+  void ReportRuns(const std::vector<Run>& runs) override {
+    for (const Run& run : runs) {
+      if (run.repetitions > 1 && run.aggregate_name != "median") continue;
+      const auto counter = [&](const char* name) { return run.counters.at(name).value; };
+      std::printf("%-44s %12.2f %9.1f %6.2f %8.1f %10.2f %6.2f\n",
+                  run.run_name.function_name.c_str(), run.GetAdjustedRealTime(), counter("GFLOP/s"),
+                  counter("peak_share"), counter("GB/s"), counter("bandwidth_share"),
+                  counter("cores"));
+      std::fflush(stdout);
+    }
+  }
+};
+
+// Keeps the calling thread, and all threads that it starts, on the last core it may use (interrupts
+// prefer the first): moving costs caches.
+inline void stay_on_one_core() {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0)
+    throw std::runtime_error("cannot read the cores that may be used");
+  int core = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(core, &allowed)) --core;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(core, &one);
+  if (sched_setaffinity(0, sizeof(one), &one) != 0)
+    throw std::runtime_error("cannot stay on one core");
+  benchmark::AddCustomContext("core", std::to_string(core));
+}
+
+// Peers read the environment when they are loaded, before main: starts the program again with them
+// on one thread (OpenBLAS has its own, which LibTorch does not limit) and with the best kernels of
+// the machine, whatever was asked of OpenBLAS.
+inline void set_environment_of_peers(char** argv) {
+  if (std::getenv("OPENBLAS_CORETYPE") == nullptr && std::getenv("OPENBLAS_NUM_THREADS") != nullptr)
+    return;
+  unsetenv("OPENBLAS_CORETYPE");
+  setenv("OPENBLAS_NUM_THREADS", "1", 1);
+  setenv("OMP_NUM_THREADS", "1", 1);
+  execv("/proc/self/exe", argv);
+  throw std::runtime_error("cannot start again with another environment");
+}
+
+// The main of a program: add_contests registers what the filter selects.
+//
+//   --rounds=N       times that every contestant is timed
+//   --sample_ms=N    milliseconds of each time
+//   --keep_memory    freed memory stays with the process: LibTorch allocates every intermediate,
+//   and
+//                    by default glibc gives large ones back to the system and gets them again
+//
+// and Google Benchmark's own options. Returns the exit status: 1 after a message when a contest
+// cannot be held, as when two contestants do not agree.
+inline int run(int argc, char** argv, void (*add_contests)()) {
+  try {
+    set_environment_of_peers(argv);
+#ifndef NDEBUG
+    std::fprintf(stderr, "Assertions are on: no figure of this build means anything.\n");
+#endif
+    benchmark::AddCustomContext("vectors", Eigen::SimdInstructionSetsInUse());
+    benchmark::AddCustomContext("compiler", __VERSION__);
+    benchmark::Initialize(&argc, argv);
+    int rest = 1;
+    for (int i = 1; i < argc; ++i) {
+      const std::string_view argument = argv[i];
+      const auto value = [&] { return std::atof(argv[i] + argument.find('=') + 1); };
+      if (argument.starts_with("--rounds=")) {
+        settings().rounds = static_cast<int>(value());
+      } else if (argument.starts_with("--sample_ms=")) {
+        settings().sample_seconds = value() / 1e3;
+      } else if (argument == "--keep_memory") {
+        mallopt(M_MMAP_MAX, 0);
+        mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+      } else {
+        argv[rest++] = argv[i];
+      }
+    }
+    if (benchmark::ReportUnrecognizedArguments(rest, argv)) return 1;
+    add_contests();
+    MedianReporter reporter;
+    benchmark::RunSpecifiedBenchmarks(&reporter);
+    benchmark::Shutdown();
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+}
+
+}  // namespace bench
