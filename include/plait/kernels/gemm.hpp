@@ -70,7 +70,11 @@ void multiply_tile(Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
   for (Index k = 0; k < depth; ++k, panel += Packets * w) {
     Packet<Scalar> b[Packets];
 #pragma GCC unroll 3
-    for (int v = 0; v < Packets; ++v) b[v] = load(panel + v * w);
+    for (int v = 0; v < Packets; ++v) {
+      if constexpr (Rows <= 4) prefetch_ahead<2304>(panel + v * w);
+      b[v] = load(panel + v * w);
+      if constexpr (Rows > 1) keep_in_register(b[v]);
+    }
 #pragma GCC unroll 8
     for (int m = 0; m < Rows; ++m) {
       const Packet<Scalar> number = broadcast(a(m, k));
@@ -126,17 +130,64 @@ void multiply_panel(int packets, Index rows, Index depth, Left<Scalar, Transpose
   }
 }
 
+// One row of c over `Panels` panels at a time. A single row has one chain of sums per packet, too
+// few in one panel to hide their latency behind: what a row takes is then the time to read b.
+template <int Packets, int Panels, class Scalar>
+void multiply_row(Index depth, const Scalar* a, const Scalar* panels, Start<Scalar> start,
+                  Finish finish, Scalar* c) {
+  constexpr Index w = width<Scalar>;
+  const Index panel_size = depth * Packets * w;
+  Packet<Scalar> sum[Panels][Packets];
+#pragma GCC unroll 4
+  for (int p = 0; p < Panels; ++p)
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v)
+      sum[p][v] =
+          start.row == nullptr ? broadcast(Scalar(0)) : load(start.row + (p * Packets + v) * w);
+  for (Index k = 0; k < depth; ++k) {
+    const Packet<Scalar> number = broadcast(a[k]);
+#pragma GCC unroll 4
+    for (int p = 0; p < Panels; ++p)
+#pragma GCC unroll 3
+      for (int v = 0; v < Packets; ++v) {
+        const Scalar* b = panels + p * panel_size + (k * Packets + v) * w;
+        prefetch_ahead<1536>(b);
+        sum[p][v] = Eigen::internal::pmadd(number, load(b), sum[p][v]);
+      }
+  }
+#pragma GCC unroll 4
+  for (int p = 0; p < Panels; ++p)
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v)
+      store(c + (p * Packets + v) * w,
+            finish == Finish::relu ? relu<Scalar>(sum[p][v]) : sum[p][v]);
+}
+
 // The product with b packed before, whole: panel p begins at panels + first(p) * depth.
 template <class Scalar>
 void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false> a,
                      const Scalar* panels, Start<Scalar> start, Finish finish, Scalar* c,
                      Index c_stride) {
   const Panels<Scalar> layout(columns);
-  for (Index p = 0; p < layout.count(); ++p) {
+  for (Index p = 0; p < layout.count();) {
     const Index n = layout.first(p);
+    const int packets = layout.packets(p);
     const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + n, start.stride};
-    multiply_panel(layout.packets(p), rows, depth, a, panels + n * depth, from, finish, c + n,
-                   c_stride, layout.columns(p));
+    const auto row_of = [&]<int Packets, int Together>() {
+      const Index last = p + Together - 1;
+      if (rows != 1 || packets != Packets || last >= layout.count() ||
+          layout.columns(last) != Packets * width<Scalar>)
+        return false;
+      multiply_row<Packets, Together>(depth, a.data, panels + n * depth, from, finish, c + n);
+      p += Together;
+      return true;
+    };
+    if (row_of.template operator()<tile_packets, 4>()) continue;
+    if (row_of.template operator()<tile_packets, 2>()) continue;
+    if (tile_packets != 2 && row_of.template operator()<2, 2>()) continue;
+    multiply_panel(packets, rows, depth, a, panels + n * depth, from, finish, c + n, c_stride,
+                   layout.columns(p));
+    ++p;
   }
 }
 

@@ -46,6 +46,26 @@ Packet<Scalar> broadcast(Scalar value) {
   return Eigen::internal::pset1<Packet<Scalar>>(value);
 }
 
+// Asks for the numbers that a stream will need so many bytes later: hardware starts streams anew at
+// every page and does not look far enough ahead where there is little work per number.
+template <Index Bytes, class Scalar>
+void prefetch_ahead(const Scalar* stream) {
+  Eigen::internal::prefetch(stream + Bytes / Index{sizeof(Scalar)});
+}
+
+// Keeps the compiler from reading a packet from memory again at every use, which would take the
+// loads that the numbers of the other operand need.
+template <class P>
+void keep_in_register([[maybe_unused]] P& p) {
+#if defined(__GNUC__) && defined(EIGEN_VECTORIZE_AVX512)
+  asm("" : "+v"(p));
+#elif defined(__GNUC__) && defined(EIGEN_VECTORIZE_SSE)
+  asm("" : "+x"(p));
+#elif defined(__GNUC__) && defined(EIGEN_VECTORIZE_NEON) && EIGEN_ARCH_ARM64
+  asm("" : "+w"(p));
+#endif
+}
+
 // The first `count` numbers, 0 <= count <= width, and `other` behind them. Reads and writes nothing
 // beyond them.
 template <class Scalar>
