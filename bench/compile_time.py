@@ -3,8 +3,8 @@
 
     compile_time.py [--compiler g++] [--eigen DIR] [--runs 5]
 
-Prints medians in seconds of user time, which a busy machine does not stretch: for the unit, and for
-what it is made of. Each line includes what the line above it does, so the step from one to the next
+Prints medians in seconds of user time, which a busy machine stretches less than the wall clock's: for
+the unit, and for what it is made of. Each line includes what the line above it does, so the step from one to the next
 says what dominates.
 """
 import argparse
