@@ -3,9 +3,9 @@
 
     compile_time.py [--compiler g++] [--eigen DIR] [--runs 5]
 
-Prints medians in seconds of user time, which a busy machine stretches less than the wall clock's: for
-the unit, and for what it is made of. Each line includes what the line above it does, so the step from one to the next
-says what dominates.
+Prints medians in seconds of user time, which a busy machine stretches less than the wall clock's:
+for the unit, and for what it is made of. Each line includes what the line above it does, so the
+step from one to the next says what dominates.
 """
 import argparse
 import pathlib
