@@ -42,6 +42,7 @@
 #include "plait/losses/targets.hpp"
 #include "plait/metrics/auc.hpp"
 #include "plait/metrics/calibration.hpp"
+#include "plait/metrics/gauc.hpp"
 #include "plait/metrics/log_loss.hpp"
 #include "plait/metrics/mse.hpp"
 #include "plait/metrics/mtl_gain.hpp"
