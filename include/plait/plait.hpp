@@ -73,5 +73,6 @@
 #include "plait/optim/schedule.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/serve/scoring_context.hpp"
+#include "plait/train/tiles.hpp"
 #include "plait/train/trainer.hpp"
 #include "plait/version.hpp"

@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <utility>
+#include <vector>
 
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/every_kind.hpp"
 #include "support/models.hpp"
 
 using namespace plait;
@@ -269,4 +273,71 @@ TEST_CASE("multi-class and regression towers train beside binary ones") {
   double last = first;
   for (int i = 0; i < 200; ++i) last = trainer.step(batch.x, batch.labels);
   CHECK(last < 0.5 * first);
+}
+
+namespace {
+
+// A model with a tower for every kind of head, and rows with their targets.
+struct EveryKind {
+  every_kind::Batch<double> batch;
+  Matrix<double> x;
+  Model<Trunk> model;
+
+  explicit EveryKind(Index rows)
+      : batch(rows),
+        x(data::normal<double>(rows, 5, 8)),
+        model({.input_dim = 5, .num_tasks = batch.tasks, .levels = {{6}}},
+              {.hidden = {{}}, .outputs = outputs()}, 2) {}
+
+  std::vector<Index> outputs() const {
+    std::vector<Index> result;
+    for (const Head& head : batch.loss.heads()) result.push_back(head.width());
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("no group is cut: with every kind of head, the gradient does not depend on the tiles") {
+  EveryKind all(60);
+  Trainer whole(all.model, all.batch.loss.heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 60});
+  const double loss = whole.compute_gradient(all.x, all.batch.targets());
+  for (const Index tile_rows : {1, 5, 16, 1000}) {
+    ThreadPool pool(2);
+    Trainer tiled(all.model, all.batch.loss.heads(), SGD{.learning_rate = 0.1},
+                  {.tile_rows = tile_rows, .lanes = 3, .executor = &pool});
+    CHECK(std::abs(tiled.compute_gradient(all.x, all.batch.targets()) - loss) < 1e-12);
+    CHECK(difference(tiled.gradient(), whole.gradient()) < 1e-12 * global_norm(whole.gradient()));
+  }
+  // Groups of one row instead: another loss, so the groups above were whole.
+  std::vector<std::int64_t> alone(60);
+  for (std::size_t b = 0; b < alone.size(); ++b) alone[b] = static_cast<std::int64_t>(b);
+  auto targets = all.batch.targets();
+  targets.groups = alone;
+  CHECK(std::abs(whole.compute_gradient(all.x, targets) - loss) > 1e-3);
+}
+
+TEST_CASE("groups that do not lie side by side are refused, not cut") {
+  EveryKind all(20);
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{});
+  const auto before = all.model.values();
+  std::swap(all.batch.groups.front(), all.batch.groups.back());
+  CHECK_THROWS_AS(trainer.step(all.x, all.batch.targets()), ValueError);
+  all.batch.groups.clear();
+  CHECK_THROWS_WITH(trainer.step(all.x, all.batch.targets()),
+                    "plait::MultiTaskLoss: groups: got 0 ids, expected 20, one per row");
+  CHECK(equal_bits(all.model.values(), before));
+}
+
+TEST_CASE("every kind of head learns its labels") {
+  EveryKind all(48);
+  all.batch.mask.view().of_slot(0).setOnes();
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{.learning_rate = 2e-2});
+  trainer.step(all.x, all.batch.targets());
+  const std::vector<double> first(trainer.task_losses().begin(), trainer.task_losses().end());
+  for (int i = 0; i < 400; ++i) trainer.step(all.x, all.batch.targets());
+  for (std::size_t t = 0; t < first.size(); ++t) {
+    CAPTURE(t);
+    CHECK(trainer.task_losses()[t] < 0.9 * first[t]);
+  }
 }
