@@ -341,3 +341,28 @@ TEST_CASE("every kind of head learns its labels") {
     CHECK(trainer.task_losses()[t] < 0.9 * first[t]);
   }
 }
+
+TEST_CASE("a step is its two halves") {
+  const Batch batch = make_batch(20);
+  auto stepped = small_model();
+  auto applied = small_model();
+  Trainer one(stepped, data::binary_heads(3), Adam{});
+  Trainer two(applied, data::binary_heads(3), Adam{});
+  for (int i = 0; i < 3; ++i) {
+    const double loss = one.step(batch.x, batch.labels, batch.mask);
+    CHECK(two.compute_gradient(batch.x, {batch.labels, batch.mask}) == loss);
+    CHECK(two.has_gradient());
+    two.apply(two.gradient());
+  }
+  CHECK(equal_bits(stepped.values(), applied.values()));
+
+  const Matrix<double> none = Matrix<double>::Zero(20, 3);
+  two.compute_gradient(batch.x, {batch.labels, none});
+  CHECK_FALSE(two.has_gradient());
+  auto bad = two.gradient();
+  bad.flat()[0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(two.apply(bad),
+                    "plait::Trainer: gradient: got NaN or infinity, expected finite numbers");
+  CHECK_THROWS_AS(two.apply(ParamBuffer<double>()), ShapeError);
+  CHECK(equal_bits(stepped.values(), applied.values()));
+}

@@ -88,12 +88,7 @@ class Trainer {
   // The same with all that targets may have: sample spaces, groups.
   double step(View3<const Scalar> x, const Targets<Scalar>& targets) {
     const double loss = compute_gradient(x, targets);
-    const bool counts =
-        std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
-    if (!counts) return loss;
-    if (check_finite_ && !std::isfinite(global_norm(gradient())))
-      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
-    optimizer_.step(model_->values(), gradient());
+    if (has_gradient()) apply(gradient());
     return loss;
   }
 
@@ -120,6 +115,19 @@ class Trainer {
     }
     sum_lanes(static_cast<std::size_t>(lanes));
     return loss_.total(task_losses_);
+  }
+  // True when the last batch had a label that counts; without one there is nothing to apply.
+  bool has_gradient() const {
+    return std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
+  }
+
+  // The second half: moves the model's values by a gradient, that of the last batch or one made of
+  // those of several (see gradient_mean.hpp). Throws ValueError when it is not finite, ShapeError
+  // when it is of other parameters; the model and the optimizer are then as they were.
+  void apply(const ParamBuffer<Scalar>& gradient) {
+    if (check_finite_ && !std::isfinite(global_norm(gradient)))
+      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+    optimizer_.step(model_->values(), gradient);
   }
 
   // Of the last step: the gradient of the total loss, and each task's own loss.
