@@ -80,6 +80,7 @@ int main() {
       zoo::asymmetric_sharings,
       zoo::customized_sharings,
       zoo::towers,
+      zoo::auxiliary_towers,
       zoo::sequentials};
   if (check_losses() != 0) return 1;
   for (const auto& family : differentiable)
