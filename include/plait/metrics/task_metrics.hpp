@@ -21,19 +21,13 @@
 #include "plait/metrics/calibration.hpp"
 #include "plait/metrics/gauc.hpp"
 #include "plait/metrics/log_loss.hpp"
+#include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mse.hpp"
 #include "plait/metrics/mtl_gain.hpp"
 #include "plait/metrics/pair_accuracy.hpp"
 #include "plait/metrics/weighted_mean.hpp"
 
 namespace plait {
-
-struct MetricValue {
-  std::string task;
-  std::string name;
-  double value;
-  Better better;
-};
 
 // By kind of head, the first one being the one to compare models by:
 //
