@@ -33,11 +33,11 @@ class GradientMean {
  public:
   explicit GradientMean(std::shared_ptr<const ParamTable> table) : values_(std::move(table)) {}
 
-  // Throws, before anything is changed, ConfigError unless weight is a finite number above 0,
+  // Throws, before anything is changed, ValueError unless weight is a finite number above 0,
   // ShapeError for a gradient of other parameters.
   void add(const ParamBuffer<Scalar>& gradient, double weight = 1) {
     if (!(std::isfinite(weight) && weight > 0))
-      throw ConfigError("GradientMean", "weight", text(weight), "a finite number above 0");
+      throw ValueError("GradientMean", "weight", text(weight), "a finite number above 0");
     require_schema("GradientMean", "gradient", gradient.shared_table(), values_.shared_table());
     weight_ += weight;
     const auto share = static_cast<Scalar>(weight / weight_);
