@@ -8,8 +8,10 @@
 #include <utility>
 #include <vector>
 
+#include "plait/metrics/auc.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
+#include "plait/serve/scoring_context.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/every_kind.hpp"
@@ -365,4 +367,47 @@ TEST_CASE("a step is its two halves") {
                     "plait::Trainer: gradient: got NaN or infinity, expected finite numbers");
   CHECK_THROWS_AS(two.apply(ParamBuffer<double>()), ShapeError);
   CHECK(equal_bits(stepped.values(), applied.values()));
+}
+
+TEST_CASE("hiding half the labels of one task leaves the others where they were") {
+  // Labels from logistic models whose weights the tasks share in part.
+  constexpr Index rows = 4000;
+  const auto x = data::normal<double>(2 * rows, 5, 31);
+  const auto noise = data::normal<double>(2 * rows, 3, 32);
+  Matrix<double> labels(2 * rows, 3);
+  for (Index t = 0; t < 3; ++t)
+    labels.col(t) =
+        ((x.col(t) + x.col(3) + 0.5 * x.col(4).cwiseAbs2() + 2 * noise.col(t)).array() > 1)
+            .cast<double>();
+  Matrix<double> mask = Matrix<double>::Ones(rows, 3);
+  mask.col(1) = data::binary<double>(rows, 1, 33);
+  REQUIRE(std::abs(mask.col(1).mean() - 0.5) < 0.02);
+
+  // AUC of every task on the second half of the rows.
+  const auto train = [&](View3<const double> train_mask) {
+    auto model = small_model(4);
+    Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 5e-3});
+    const View3<const double> all_x = x, all_labels = labels;
+    for (int epoch = 0; epoch < 8; ++epoch)
+      for (Index first = 0; first < rows; first += 250)
+        trainer.step(all_x.rows(first, 250), all_labels.rows(first, 250),
+                     train_mask ? train_mask.rows(first, 250) : train_mask);
+    Matrix<double> logits(rows, 3);
+    ScoringContext(model).score(all_x.rows(rows, rows), logits);
+    std::vector<double> result;
+    for (Index t = 0; t < 3; ++t) {
+      AUC auc;
+      for (Index b = 0; b < rows; ++b) auc.add(logits(b, t), labels(rows + b, t));
+      result.push_back(auc.value());
+    }
+    return result;
+  };
+  const auto full = train({});
+  const auto half = train(mask);
+  for (const std::size_t t : {0u, 1u, 2u}) {
+    CAPTURE(t);
+    CHECK(full[t] > 0.7);
+    CHECK(half[t] != full[t]);
+    if (t != 1) CHECK(std::abs(half[t] - full[t]) < 0.01);
+  }
 }
