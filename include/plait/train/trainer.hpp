@@ -34,7 +34,7 @@ namespace plait {
 
 struct TrainerOptions {
   OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
-  Index tile_rows = 64;             // rows that run through the network at a time (see Tiles)
+  Index tile_rows = 128;            // rows that run through the network at a time (see Tiles)
   Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
