@@ -1,10 +1,15 @@
 // Everything plait offers, for users. Library files include what they use instead.
 #pragma once
 #include "plait/balance/balancer.hpp"
+#include "plait/balance/cagrad.hpp"
 #include "plait/balance/equal_weights.hpp"
 #include "plait/balance/gradient_balancer.hpp"
 #include "plait/balance/gramian.hpp"
+#include "plait/balance/mgda.hpp"
+#include "plait/balance/nonnegative_qp.hpp"
 #include "plait/balance/shared_gradients.hpp"
+#include "plait/balance/unit_gramian.hpp"
+#include "plait/balance/upgrad.hpp"
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
