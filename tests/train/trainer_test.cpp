@@ -12,6 +12,7 @@
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/serve/scoring_context.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/every_kind.hpp"
@@ -337,6 +338,19 @@ TEST_CASE("groups that do not lie side by side are refused, not cut") {
   CHECK_THROWS_WITH(trainer.step(all.x, all.batch.targets()),
                     "plait::MultiTaskLoss: groups: got 0 ids, expected 20, one per row");
   CHECK(equal_bits(all.model.values(), before));
+}
+
+TEST_CASE("with groups as well, no step but the first allocates") {
+  EveryKind all(60);
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{}, {.tile_rows = 16});
+  const auto targets = all.batch.targets();
+  const auto before_first = allocations::count();
+  trainer.step(all.x, targets);
+  const auto after_first = allocations::count();
+  for (int i = 0; i < 3; ++i) trainer.step(all.x, targets);
+  const auto at_end = allocations::count();
+  CHECK(after_first > before_first);  // the counter counts
+  CHECK(at_end == after_first);
 }
 
 TEST_CASE("every kind of head learns its labels") {

@@ -39,7 +39,7 @@ enum class HeadKind {
   ordinal,      // one logit per threshold between ordered classes, predicts P(y > k) = σ(z_k)
   pairwise,     // one score, logistic loss of the pairs of a group, predicts itself
   listwise,     // one score, softmax cross-entropy over a group, predicts itself
-  jrc,  // two logits, calibrated by their difference, ranked in a group, predicts softmax(z)
+  jrc,          // two logits, their difference calibrated, each ranked, predicts softmax(z)
 };
 
 struct Head {
@@ -49,12 +49,15 @@ struct Head {
   double delta = 1;       // huber: the distance from the label at which the loss turns linear
   double gamma = 2;       // focal: how strongly easy samples are damped
   double alpha = 0.5;     // jrc: the share of the cross-entropy, the ranking's being the rest
-  std::optional<Index> given = {};  // conditional: the earlier task whose event comes first
-  std::optional<Index> labels_of =
-      {};                   // the earlier task whose labels this head reads, not its own
-  double in_space = 1;      // what a row counts inside the task's sample space (Targets::space),
-  double out_of_space = 0;  // and outside of it; only their ratio matters to the gradient
-  double weight = 1;        // of the task's loss in the total
+  // conditional: the earlier task whose event comes first.
+  std::optional<Index> given = {};
+  // The earlier task whose labels this head reads instead of its own.
+  std::optional<Index> labels_of = {};
+  // What a row counts inside the task's sample space (Targets::space), and outside of it. Only
+  // their ratio matters to the gradient.
+  double in_space = 1;
+  double out_of_space = 0;
+  double weight = 1;  // of the task's loss in the total
   std::string name = {};
 
   // Logits per sample.
