@@ -17,16 +17,16 @@
 
 namespace plait {
 
-// Row ranges that cover a batch in order. Reused for batch after batch, it allocates only for a
-// larger batch than any before.
+// Row ranges that cover a batch in order. Without groups it takes no memory; with them, reused for
+// batch after batch, it allocates only for a larger batch than any before.
 class Tiles {
  public:
   // Tiles of `rows` rows, the last one maybe fewer.
   void cut(Index batch, Index rows) {
     PLAIT_ASSERT(rows >= 1);
-    bounds_.assign(1, 0);
-    bounds_.reserve(static_cast<std::size_t>(batch / rows + 2));
-    while (bounds_.back() < batch) bounds_.push_back(std::min(bounds_.back() + rows, batch));
+    bounds_.clear();
+    batch_ = batch;
+    rows_ = rows;
   }
 
   // Tiles of whole groups, as many as `rows` rows hold, but at least one: a larger group is a tile
@@ -45,13 +45,21 @@ class Tiles {
     if (end > 0) bounds_.push_back(end);
   }
 
-  Index count() const { return std::ssize(bounds_) - 1; }
+  Index count() const {
+    return bounds_.empty() ? (batch_ + rows_ - 1) / rows_ : std::ssize(bounds_) - 1;
+  }
   // First row of a tile, and their number.
-  Index first(Index tile) const { return bounds_[static_cast<std::size_t>(tile)]; }
-  Index rows(Index tile) const { return first(tile + 1) - first(tile); }
+  Index first(Index tile) const {
+    return bounds_.empty() ? tile * rows_ : bounds_[static_cast<std::size_t>(tile)];
+  }
+  Index rows(Index tile) const {
+    return bounds_.empty() ? std::min(rows_, batch_ - first(tile)) : first(tile + 1) - first(tile);
+  }
 
  private:
-  std::vector<Index> bounds_ = {0};
+  Index batch_ = 0;  // tiles of equal size
+  Index rows_ = 1;
+  std::vector<Index> bounds_;  // tiles of groups: their first rows and the end; empty without
 };
 
 }  // namespace plait
