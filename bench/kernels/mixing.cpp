@@ -1,5 +1,6 @@
 // Gate softmax and mixing, y_t = Σ_e softmax(a_t)_e E_e, forward and with its backward; and
 // cross-stitch, y_t = Σ_e S_te E_e. Bytes are those that each pass must read and write once.
+#include <algorithm>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -69,18 +70,35 @@ struct Mixing {
         dlogits(logits),
         y(dy) {}
 
-  void forward() {
-    weights = logits;
-    plait::softmax<float>(1, slots(weights, shape.tasks));
-    plait::mix<float>(outputs.slot_major(), selections, weights, slots(y, shape.tasks));
+  // Tile by tile, as the library runs everything: forward alone when scoring, and the backward of a
+  // tile after its forward when training.
+  template <bool Backward>
+  void run() {
+    constexpr Index tile = 64;
+    for (Index first = 0; first < logits.rows(); first += tile) {
+      const Index count = std::min(tile, logits.rows() - first);
+      forward(first, count);
+      if constexpr (Backward) backward(first, count);
+    }
   }
-  void backward() {
+  void forward(Index first, Index count) {
+    weights.middleRows(first, count) = logits.middleRows(first, count);
+    plait::softmax<float>(1, slots(weights, shape.tasks).rows(first, count));
+    plait::mix<float>(outputs.slot_major().rows(first, count), selections,
+                      plait::View3<const float>(weights).rows(first, count),
+                      slots(y, shape.tasks).rows(first, count));
+  }
+  void backward(Index first, Index count) {
+    const auto experts_of_tile = std::as_const(outputs).slot_major().rows(first, count);
+    const auto dexperts = doutputs.slot_major().rows(first, count);
+    const auto tile_weights = slots(std::as_const(weights), shape.tasks).rows(first, count);
+    const auto tile_dlogits = slots(dlogits, shape.tasks).rows(first, count);
     for (Index e = 0; e < shape.experts; ++e)
-      plait::mix_backward<float>(std::as_const(outputs).slot_major().slot(e), selections, e,
-                                 weights, slots(dy, shape.tasks), doutputs.slot_major().slot(e),
-                                 dlogits);
-    plait::softmax_backward<float>(1, slots(weights, shape.tasks), slots(dlogits, shape.tasks),
-                                   slots(dlogits, shape.tasks));
+      plait::mix_backward<float>(experts_of_tile.slot(e), selections, e,
+                                 plait::View3<const float>(weights).rows(first, count),
+                                 slots(dy, shape.tasks).rows(first, count), dexperts.slot(e),
+                                 plait::View3<float>(dlogits).rows(first, count));
+    plait::softmax_backward<float>(1, tile_weights, tile_dlogits, tile_dlogits);
   }
 
   Shape shape;
@@ -105,10 +123,10 @@ Cell mix_forward(Shape shape, Index batch) {
       .flops = 2 * static_cast<double>(batch * shape.tasks * shape.experts * shape.width),
       .bytes = moved,
       .working_set = moved};
-  cell.calls.push_back([ours] { ours->forward(); });
+  cell.calls.push_back([ours] { ours->run<false>(); });
   if constexpr (has_torch) {
     const TorchCall theirs = torch_mixing(ours->logits, ours->experts, shape.tasks);
-    ours->forward();
+    ours->run<false>();
     theirs.call();
     require_agreement("mixing", ours->y, theirs.result(0), 1e-5);
     cell.calls.push_back([ours, theirs] { theirs.call(); });
@@ -126,10 +144,7 @@ Cell mix_both(Shape shape, Index batch) {
       .flops = 6 * static_cast<double>(batch * shape.tasks * shape.experts * shape.width),
       .bytes = moved,
       .working_set = moved};
-  cell.calls.push_back([ours] {
-    ours->forward();
-    ours->backward();
-  });
+  cell.calls.push_back([ours] { ours->run<true>(); });
   if constexpr (has_torch) {
     const TorchCall theirs = torch_mixing_both(ours->logits, ours->experts, ours->dy, shape.tasks);
     cell.calls.front()();

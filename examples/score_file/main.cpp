@@ -12,6 +12,7 @@
 
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
+#include "plait/losses/predict.hpp"
 #include "plait/serve/scorer.hpp"
 #include "rows.hpp"
 

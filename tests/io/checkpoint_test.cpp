@@ -1,6 +1,7 @@
 #include "plait/io/checkpoint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -10,7 +11,10 @@
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/testing/data.hpp"
+#include "plait/train/early_stopping.hpp"
+#include "plait/train/gradient_mean.hpp"
 #include "plait/train/trainer.hpp"
+#include "plait/train/weight_average.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -273,4 +277,60 @@ TEST_CASE("checkpoint: notes that cannot be stored are refused") {
   run.progress.notes = {{"n", "\xff"}};
   CHECK_THROWS_AS(run.save(checkpoints), plait::ConfigError);
   CHECK(checkpoints.paths().empty());
+}
+
+TEST_CASE("checkpoint: what runs beside the optimizer goes on bit for bit") {
+  // Early stopping, an average of the weights and a gradient made of two batches' on top of a run.
+  struct Rich {
+    Run run;
+    plait::EarlyStopping stopping{{{}, {.better = plait::Better::lower}}};
+    plait::WeightAverage<float> average{run.model.values().shared_table(), 0.9};
+    plait::GradientMean<float> mean{run.model.values().shared_table()};
+
+    void step() {
+      run.step();
+      const auto t = static_cast<double>(run.trainer.optimizer().steps());
+      stopping.update(std::array{std::sin(t), std::numeric_limits<double>::quiet_NaN()});
+      average.update(run.model.values());
+      mean.add(run.trainer.gradient(), t);
+    }
+    void save(Checkpoints& checkpoints) {
+      run.progress.numbers = {
+          {"stopping", stopping.state()}, {"mean", {mean.weight()}}, {"nothing", {}}};
+      run.progress.buffers = {{"average", average.values()}, {"mean.of gradients", mean.values()}};
+      run.progress.notes["updates"] = std::to_string(average.updates());
+      run.save(checkpoints);
+    }
+    void resume(const Checkpoints& checkpoints) {
+      REQUIRE(run.resume(checkpoints));
+      stopping.restore(run.progress.numbers.at("stopping"));
+      average.restore(std::stol(run.progress.notes.at("updates")),
+                      run.progress.buffers.at("average"));
+      mean.restore(run.progress.numbers.at("mean").at(0),
+                   run.progress.buffers.at("mean.of gradients"));
+    }
+  };
+  Rich whole, first, second;
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  for (int i = 0; i < 11; ++i) {
+    whole.step();
+    if (i < 4) first.step();
+  }
+  first.save(checkpoints);
+  second.resume(checkpoints);
+  CHECK(second.run.progress.numbers.at("nothing").empty());
+  for (int i = 4; i < 11; ++i) second.step();
+  check_equal(second.run, whole.run);
+  CHECK(second.stopping.best_sum() == whole.stopping.best_sum());
+  CHECK(second.stopping.best_sum_at() == whole.stopping.best_sum_at());
+  CHECK(std::isnan(second.stopping.best(1)));
+  CHECK(second.average.updates() == 11);
+  CHECK(std::ranges::equal(second.average.values().flat(), whole.average.values().flat()));
+  CHECK(std::ranges::equal(second.mean.values().flat(), whole.mean.values().flat()));
+
+  first.run.progress.buffers.at("average") = plait::ParamBuffer<float>();
+  CHECK_THROWS_WITH(first.run.save(checkpoints),
+                    Catch::Contains("plait::Checkpoints: average: got a table of 0 tensors"));
+  CHECK(checkpoints.paths().size() == 1);
 }

@@ -8,6 +8,7 @@
 
 #include "plait/testing/data.hpp"
 #include "support/catch.hpp"
+#include "support/every_kind.hpp"
 #include "support/files.hpp"
 #include "support/models.hpp"
 
@@ -180,6 +181,62 @@ TEST_CASE("model file: heads and the user's metadata come back") {
                     "plait::save: metadata key: got 'plait.x', expected one that does not start "
                     "with plait.");
   CHECK(plait::load<float>(path).heads.size() == 3);
+}
+
+TEST_CASE("model file: every kind of head comes back with all its settings") {
+  auto heads = every_kind::heads();
+  heads[0].in_space = 2;
+  heads[1].out_of_space = 0.25;
+  std::vector<Index> outputs;
+  for (const Head& head : heads) outputs.push_back(head.width());
+  const Model<plait::MMoE<float>> model(
+      {.input_dim = 3, .num_tasks = std::ssize(heads), .num_experts = 2, .expert = {4}},
+      {.hidden = {MLPConfig{}}, .outputs = outputs}, 1);
+  const files::Directory directory;
+  plait::save(model, directory / "model", {.heads = heads});
+  const auto loaded = plait::load<float>(directory / "model");
+  REQUIRE(loaded.heads.size() == heads.size());
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    CAPTURE(heads[t].name);
+    CHECK(loaded.heads[t].kind == heads[t].kind);
+    CHECK(loaded.heads[t].classes == heads[t].classes);
+    CHECK(loaded.heads[t].pos_weight == heads[t].pos_weight);
+    CHECK(loaded.heads[t].delta == heads[t].delta);
+    CHECK(loaded.heads[t].gamma == heads[t].gamma);
+    CHECK(loaded.heads[t].alpha == heads[t].alpha);
+    CHECK(loaded.heads[t].given == heads[t].given);
+    CHECK(loaded.heads[t].labels_of == heads[t].labels_of);
+    CHECK(loaded.heads[t].in_space == heads[t].in_space);
+    CHECK(loaded.heads[t].out_of_space == heads[t].out_of_space);
+    CHECK(loaded.heads[t].weight == heads[t].weight);
+    CHECK(loaded.heads[t].name == heads[t].name);
+  }
+  plait::save<float>(loaded.model, directory / "again", {.heads = loaded.heads});
+  CHECK((files::contents(directory / "again") == files::contents(directory / "model")));
+}
+
+TEST_CASE("model file: heads that say too much or the impossible are refused") {
+  const auto bytes = saved(small_model(), {.heads = {{}, {.kind = plait::HeadKind::huber}}});
+  const auto with = [&](const std::string& what, const std::string& by) {
+    return refusal(bytes, [&](Parts& parts) {
+      std::string& text = parts.meta("plait.heads");
+      REQUIRE(text.find(what) != std::string::npos);
+      text.replace(text.find(what), what.size(), by);
+    });
+  };
+  const std::string second = R"("name":""}])";  // the end of the second head
+  const std::string from = "plait::memory: plait.heads";
+  REQUIRE(with(second, R"("name":"","delta":2.0}])") == "accepted");
+  CHECK(with(second, R"("name":"","delta":1.0}])") ==
+        from + "[1].delta: got its default, expected it left out");
+  CHECK(with(second, R"("name":"","given":null}])")
+            .starts_with(from + "[1].given: got null, expected a whole number from 0 to "));
+  CHECK(with(second, R"("name":"","beta":2.0}])") == from + "[1]: got 6 fields, expected 5");
+  CHECK(with(second, R"("name":"","given":0}])") ==
+        from +
+            ": got plait::load: given of task1: got task 0, expected none unless conditional, "
+            "expected what can be built");
+  CHECK(with("huber", "quantile") == from + "[1].kind: got \"quantile\", expected a known name");
 }
 
 TEST_CASE("model file: float files load as double and the reverse") {

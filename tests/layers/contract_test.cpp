@@ -75,6 +75,7 @@ TEST_CASE("contract: AsymmetricSharing with stop-gradient") {
 }
 TEST_CASE("contract: CustomizedSharing") { check_contract(zoo::customized_sharings()); }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
+TEST_CASE("contract: AuxiliaryTowers") { check_contract(zoo::auxiliary_towers()); }
 TEST_CASE("contract: Sequential") { check_contract(zoo::sequentials()); }
 
 // The stop-gradient is checked in stop_gradient_test.cpp: the layer's own finite differences would
@@ -95,4 +96,5 @@ TEST_CASE("gradients: AdaTT") { check_gradients(zoo::adatts()); }
 TEST_CASE("gradients: AsymmetricSharing") { check_gradients(zoo::asymmetric_sharings()); }
 TEST_CASE("gradients: CustomizedSharing") { check_gradients(zoo::customized_sharings()); }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
+TEST_CASE("gradients: AuxiliaryTowers") { check_gradients(zoo::auxiliary_towers()); }
 TEST_CASE("gradients: Sequential") { check_gradients(zoo::sequentials()); }

@@ -1,4 +1,5 @@
-// The worked examples A01-A11 (tests/fixtures): outputs and all gradients, in double and float.
+// The worked examples A01-A11 and B09 (tests/fixtures): outputs and all gradients, in double and
+// float.
 //
 // A fixture nests its parameters by role (levels, experts, gates, ...); one walk over that nesting
 // finds the parameter that each array belongs to.
@@ -10,6 +11,7 @@
 
 #include "plait/layers/adatt.hpp"
 #include "plait/layers/asymmetric.hpp"
+#include "plait/layers/auxiliary_towers.hpp"
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/layers/customized_sharing.hpp"
 #include "plait/layers/mlp.hpp"
@@ -18,6 +20,7 @@
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/shared_bottom.hpp"
 #include "plait/layers/towers.hpp"
+#include "plait/losses/auxiliary_heads.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/optimizer.hpp"
@@ -74,6 +77,11 @@ class Names {
       if (p[2] == "hidden") return {tower + ".0" + layer(p[3]) + kind(p.back())};
       return {tower + ".1" + kind(p.back())};
     }
+    if (p[0] == "trunk") return {"bottom_projection" + layer(p[1]) + kind(p.back())};
+    if (p[0] == "main" && p[2] == "h")
+      return {"task_modules." + p[1] + ".0" + layer(p[3]) + kind(p.back())};
+    if (p[0] == "main") return {"task_modules." + p[1] + ".1" + kind(p.back())};
+    if (p[0] == "aux") return {"auxiliary_modules." + p[1] + ".1" + kind(p.back())};
     if (p[0] == "layers") return {layer(p[1]).substr(1) + kind(p.back())};
     if (p[0] == "bottom") return {"bottom_projection" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_A") return {"bottoms.0" + layer(p[1]) + kind(p.back())};
@@ -385,4 +393,39 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     example.backward(dlogits.view());
     adam.step(example.theta, example.grad);
   }
+}
+
+// Towers beside small ones: both losses, and the gradients of their weighted sum.
+TEMPLATE_TEST_CASE("math example B09: self-auxiliary small heads", "", double, float) {
+  using Scalar = TestType;
+  using Trunk = plait::SharedBottom<Scalar>;
+  using Towers = plait::AuxiliaryTowers<Scalar>;
+  const Json fixture = fixtures::load("B09_small_heads");
+  Example<plait::Sequential<Trunk, Towers>> example(fixture, Names(), [](ParamTable& table) {
+    Trunk trunk(table, "", {.input_dim = 2, .num_tasks = 2, .expert = {2}});
+    Towers towers(table, "task_modules", "auxiliary_modules", trunk.out_shape(),
+                  {.towers = {{{2}}, {1}}});
+    return plait::Sequential(std::move(trunk), std::move(towers));
+  });
+  const double lambda = fixture.at("config").at("lambda_aux").get<double>();
+  const plait::MultiTaskLoss<Scalar> loss(
+      plait::with_auxiliary(std::vector<plait::Head>(2), lambda));
+  const auto labels = fixtures::tensor<Scalar>(fixture.at("inputs").at("labels"));
+  Tensor<Scalar> dlogits(2, 1, 4);
+  const plait::Targets<Scalar> targets{labels};
+  std::vector<double> normaliser, losses(4, 0.0);
+  loss.normaliser(targets, normaliser);
+  loss.evaluate(example.y, targets, normaliser, dlogits, losses);
+  double total = 0;
+  for (std::size_t t = 0; t < 2; ++t) {
+    const double main = fixture.at("outputs").at("loss_main").at(t).get<double>();
+    const double small = fixture.at("outputs").at("loss_aux").at(t).get<double>();
+    CHECK(std::abs(losses[t] - main) <= tolerance<Scalar>());
+    CHECK(std::abs(losses[2 + t] - small) <= tolerance<Scalar>());
+    total += main + lambda * small;
+  }
+  CHECK(std::abs(loss.total(losses) - total) <= tolerance<Scalar>());
+  example.backward(dlogits.view());
+  check_tensor("dx", example.dx, fixture.at("grads").at("x"));
+  check_gradients(example.grad, fixture.at("grads"), example.names);
 }

@@ -4,6 +4,7 @@
 
 #include "plait/layers/adatt.hpp"
 #include "plait/layers/asymmetric.hpp"
+#include "plait/layers/auxiliary_towers.hpp"
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/layers/customized_sharing.hpp"
 #include "plait/layers/expert_bank.hpp"
@@ -313,6 +314,24 @@ std::vector<Specimen> towers() {
   add("outputs per task", {3, 3}, {{smooth({4})}, {1, 3, 2}});
   add("linear heads, several outputs", {2, 3}, {{{}}, {4}});
   add("one input", {2, 1}, {{smooth({2})}, {2, 1}});
+  return result;
+}
+
+std::vector<Specimen> auxiliary_towers() {
+  using L = plait::AuxiliaryTowers<double>;
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, plait::Shape in, const L::Config& config) {
+    result.push_back(
+        specimen(shape, [&](ParamTable& table) { return L(table, "large", "small", in, config); }));
+  };
+  add("linear and linear", {2, 3}, {});
+  add("one task", {1, 3}, {.towers = {{smooth({4})}, {1}}});
+  add("one hidden layer", {2, 3}, {.towers = {{{4}}, {1}}});
+  add("small ones with a hidden layer", {2, 3}, {.towers = {{smooth({4, 3})}}, .small = {{2}}});
+  add("small ones per task", {2, 3}, {.towers = {{smooth({4})}}, .small = {smooth({2}), {}}});
+  add("outputs per task", {3, 3}, {.towers = {{smooth({4})}, {1, 3, 2}}});
+  add("linear, several outputs", {2, 3}, {.towers = {{{}}, {4}}});
+  add("one input", {2, 1}, {.towers = {{smooth({2})}, {2, 1}}});
   return result;
 }
 

@@ -47,6 +47,7 @@ std::vector<Specimen> asymmetric_sharings();  // the gradient flows to the sourc
 std::vector<Specimen> stopped_sharings();     // it does not: finite differences do not apply
 std::vector<Specimen> customized_sharings();
 std::vector<Specimen> towers();
+std::vector<Specimen> auxiliary_towers();
 std::vector<Specimen> sequentials();
 
 }  // namespace zoo

@@ -1,6 +1,8 @@
 #include "plait/losses/targets.hpp"
 
+#include <cstdint>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "plait/core/tensor.hpp"
@@ -123,4 +125,97 @@ TEST_CASE("targets of the wrong shape are refused") {
   batch.weights = Tensor<float>(2, 1, 3);
   CHECK_THROWS_MATCHES(batch.check(), plait::ShapeError,
                        Message("plait::Loss: weights: got [2, 1, 3], expected [2, 1, 1]"));
+}
+
+TEST_CASE("labels in the domain of every kind") {
+  const struct {
+    Head head;
+    float good, bad;
+    const char* domain;
+  } cases[] = {
+      {{.kind = HeadKind::focal}, 0.5f, 1.5f, "a number in [0, 1]"},
+      {{.kind = HeadKind::jrc}, 0.5f, -0.5f, "a number in [0, 1]"},
+      {{.kind = HeadKind::huber}, -3, infinity, "a finite number"},
+      {{.kind = HeadKind::pairwise}, -3, not_a_number, "a finite number"},
+      {{.kind = HeadKind::ziln}, 0, -1, "a finite number of at least 0"},
+      {{.kind = HeadKind::listwise}, 2.5f, -1, "a finite number of at least 0"},
+      {{.kind = HeadKind::ordinal, .classes = 4}, 3, 4, "the index of a class below 4"},
+      {{.kind = HeadKind::ordinal, .classes = 4}, 1, 0.5f, "the index of a class below 4"},
+  };
+  const std::vector<std::int64_t> groups{0};
+  for (const auto& [head, good, bad, domain] : cases) {
+    CAPTURE(domain);
+    const std::vector<Head> heads{head};
+    Tensor<float> label(1, 1, 1);
+    const auto check = [&] {
+      plait::check_targets<float>("Loss", heads, {label, {}, {}, {}, groups}, 1);
+    };
+    label.view()(0, 0, 0) = good;
+    CHECK_NOTHROW(check());
+    label.view()(0, 0, 0) = bad;
+    CHECK_THROWS_MATCHES(check(), plait::ValueError,
+                         Message(plait::text("plait::Loss: label of row 0, task0: got ", bad,
+                                             ", expected ", domain)));
+  }
+}
+
+TEST_CASE("rows outside of a sample space") {
+  Batch batch;
+  Tensor<float> space(2, 1, 3);
+  space.view().of_slot(0).setOnes();
+  const auto check = [&] {
+    plait::check_targets<float>("Loss", batch.heads,
+                                {batch.labels, batch.mask, batch.weights, space}, 2);
+  };
+  CHECK_NOTHROW(check());
+  batch.label(1, 0) = not_a_number;
+  CHECK_THROWS_AS(check(), plait::ValueError);
+  space.view()(1, 0, 0) = 0;  // may be anything where it counts nothing
+  CHECK_NOTHROW(check());
+  batch.heads[0].out_of_space = 0.1;
+  CHECK_THROWS_AS(check(), plait::ValueError);
+
+  space.view()(1, 0, 0) = 0.5f;
+  CHECK_THROWS_MATCHES(check(), plait::ValueError,
+                       Message("plait::Loss: space of row 1, click: got 0.5, expected 0 or 1"));
+  space = Tensor<float>(2, 1, 1);
+  CHECK_THROWS_MATCHES(check(), plait::ShapeError,
+                       Message("plait::Loss: space: got [2, 1, 1], expected [2, 1, 3]"));
+}
+
+TEST_CASE("groups lie side by side, one id per row, where a head needs them") {
+  std::vector<Head> heads{{.kind = HeadKind::pairwise}};
+  const Tensor<float> labels(4, 1, 1);
+  const auto check = [&](const std::vector<std::int64_t>& groups) {
+    plait::check_targets<float>("Loss", heads, {labels, {}, {}, {}, groups}, 4);
+  };
+  CHECK_NOTHROW(check({-2, -2, 0, 7}));
+  CHECK_THROWS_MATCHES(check({}), plait::ShapeError,
+                       Message("plait::Loss: groups: got 0 ids, expected 4, one per row"));
+  CHECK_THROWS_MATCHES(check({1, 1, 2}), plait::ShapeError,
+                       Message("plait::Loss: groups: got 3 ids, expected 4, one per row"));
+  CHECK_THROWS_MATCHES(
+      check({1, 2, 1, 2}), plait::ValueError,
+      Message("plait::Loss: group of row 2: got 1 after 2, expected ids that do not decrease"));
+  heads.front().kind = HeadKind::binary;
+  CHECK_NOTHROW(check({}));
+  CHECK_NOTHROW(check({1, 2, 1, 2}));
+  CHECK_THROWS_AS(check({1}), plait::ShapeError);
+}
+
+TEST_CASE("groups are runs of equal ids") {
+  std::vector<std::pair<Index, Index>> runs;
+  const std::vector<std::int64_t> groups{5, 5, 5, 6, 9, 9};
+  plait::for_each_group(groups, [&](Index first, Index count) { runs.emplace_back(first, count); });
+  CHECK(runs == std::vector<std::pair<Index, Index>>{{0, 3}, {3, 1}, {4, 2}});
+  plait::for_each_group({}, [&](Index, Index) { FAIL("no rows, no groups"); });
+}
+
+TEST_CASE("heads that share labels are checked against each their own domain") {
+  const std::vector<Head> heads{{.kind = HeadKind::regression}, {.labels_of = 0, .name = "binary"}};
+  Tensor<float> labels(1, 1, 1);
+  labels.view()(0, 0, 0) = 2;
+  CHECK_THROWS_MATCHES(
+      (plait::check_targets<float>("Loss", heads, {labels}, 1)), plait::ValueError,
+      Message("plait::Loss: label of row 0, binary: got 2, expected a number in [0, 1]"));
 }

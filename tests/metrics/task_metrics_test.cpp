@@ -1,6 +1,8 @@
 #include "plait/metrics/task_metrics.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <vector>
@@ -8,6 +10,7 @@
 #include "plait/core/random.hpp"
 #include "plait/core/tensor.hpp"
 #include "support/catch.hpp"
+#include "support/every_kind.hpp"
 
 using Catch::Matchers::Message;
 using Catch::Matchers::WithinAbs;
@@ -48,7 +51,7 @@ void check_equal(const TaskMetrics& a, const TaskMetrics& b, double tolerance) {
   REQUIRE(x.size() == y.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     CAPTURE(x[i].task, x[i].name);
-    CHECK_THAT(x[i].value, WithinAbs(y[i].value, tolerance));
+    CHECK_THAT(x[i].value, WithinAbs(y[i].value, tolerance * std::max(1.0, std::abs(y[i].value))));
   }
 }
 
@@ -162,4 +165,174 @@ TEST_CASE("metrics refuse what does not fit the heads, before anything is added"
   CHECK_THROWS_MATCHES(metrics.merge(TaskMetrics({{}, {}, {}})), plait::ConfigError,
                        Message("plait::TaskMetrics: merge: got metrics of other tasks, expected "
                                "the same tasks"));
+}
+
+TEMPLATE_TEST_CASE("every kind has its metrics over the labels that count, by brute force", "",
+                   float, double) {
+  constexpr Index rows = 120;
+  every_kind::Batch<TestType> batch(rows);
+  const auto& all = batch.loss.heads();
+  // What does not count must have no influence, not even as NaN.
+  for (Index b = 0; b < rows; ++b)
+    for (Index k = 0; k < batch.columns; ++k)
+      if (batch.mask.view()(b, 0, k) == 0 || batch.space.view()(b, 0, k) == 0)
+        batch.labels.view()(b, 0, k) = std::numeric_limits<TestType>::quiet_NaN();
+  TaskMetrics metrics(all);
+  metrics.add(batch.logits.view(), Targets<TestType>{batch.labels, batch.mask, batch.weights,
+                                                     batch.space, batch.groups});
+
+  const auto counts = [&](Index b, Index t) {
+    const Index k = plait::label_column(all, t);
+    return double(batch.mask.view()(b, 0, k) * batch.space.view()(b, 0, k) *
+                  batch.weights.view()(b, 0, 0));
+  };
+  const auto label = [&](Index b, Index t) {
+    return double(batch.labels.view()(b, 0, plait::label_column(all, t)));
+  };
+  const auto logit = [&](Index b, Index t, Index c = 0) {
+    return double(batch.logits.view()(b, 0, batch.loss.offset(t) + c));
+  };
+  const auto mean = [&](Index t, const auto& number) {
+    double sum = 0, weight = 0;
+    for (Index b = 0; b < rows; ++b)
+      if (counts(b, t) > 0) {
+        sum += counts(b, t) * number(b);
+        weight += counts(b, t);
+      }
+    return sum / weight;
+  };
+  const auto probability = [](double z) { return 1 / (1 + std::exp(-z)); };
+  // Share of the pairs (positive, negative) in the right order, in all rows or within groups.
+  const auto ordered = [&](Index t, const auto& score, const auto& positive, bool in_group) {
+    double right = 0, pairs = 0;
+    for (Index i = 0; i < rows; ++i)
+      for (Index j = 0; j < rows; ++j) {
+        const bool together = batch.groups[std::size_t(i)] == batch.groups[std::size_t(j)];
+        const double weight = counts(i, t) * counts(j, t);
+        if (weight == 0 || (in_group && !together) || !positive(i, j)) continue;
+        right += weight * (score(i) > score(j) ? 1 : score(i) == score(j) ? 0.5 : 0);
+        pairs += weight;
+      }
+    return right / pairs;
+  };
+
+  struct Expected {
+    const char* task;
+    const char* name;
+    double value;
+  };
+  std::vector<Expected> expected;
+  const auto event = [&](const char* task, Index t, const auto& p) {
+    plait::GAUC gauc;
+    for (Index b = 0; b < rows; ++b)
+      if (counts(b, t) > 0) gauc.add(batch.groups[std::size_t(b)], p(b), label(b, t), counts(b, t));
+    const auto above = [&](Index i, Index j) { return label(i, t) == 1 && label(j, t) == 0; };
+    const double rate = mean(t, [&](Index b) { return label(b, t); });
+    const double loss =
+        mean(t, [&](Index b) { return -(label(b, t) == 1 ? std::log(p(b)) : std::log1p(-p(b))); });
+    const double entropy = -rate * std::log(rate) - (1 - rate) * std::log(1 - rate);
+    expected.insert(expected.end(), {{task, "auc", ordered(t, p, above, false)},
+                                     {task, "gauc", gauc.value()},
+                                     {task, "normalized_entropy", loss / entropy},
+                                     {task, "log_loss", loss},
+                                     {task, "calibration", mean(t, p) / rate}});
+  };
+  const auto of_click = [&](Index b) { return probability(logit(b, 0)); };
+  const auto of_like = [&](Index b) { return of_click(b) * probability(logit(b, 1)); };
+  const auto of_share = [&](Index b) { return of_like(b) * probability(logit(b, 2)); };
+  event("click", 0, of_click);
+  event("like", 1, of_like);
+  event("share", 2, of_share);
+  event("focal", 3, [&](Index b) { return probability(logit(b, 3)); });
+  for (const Index t : {4, 5})
+    expected.push_back({t == 4 ? "watch" : "huber", "mse",
+                        mean(t, [&](Index b) { return std::pow(logit(b, t) - label(b, t), 2); })});
+  const auto spend = [&](Index b) {
+    const double s = std::max(std::log1p(std::exp(logit(b, 6, 2))), std::sqrt(1e-7));
+    return probability(logit(b, 6)) * std::exp(logit(b, 6, 1) + s * s / 2);
+  };
+  const auto spends = [&](Index i, Index j) { return label(i, 6) > 0 && label(j, 6) == 0; };
+  expected.push_back({"spend", "auc",
+                      ordered(
+                          6, [&](Index b) { return logit(b, 6); }, spends, false)});
+  expected.push_back({"spend", "log_loss", mean(6, [&](Index b) {
+                        const double y = label(b, 6), p = probability(logit(b, 6));
+                        if (y == 0) return -std::log1p(-p);
+                        const double s =
+                            std::max(std::log1p(std::exp(logit(b, 6, 2))), std::sqrt(1e-7));
+                        const double u = (std::log(y) - logit(b, 6, 1)) / s;
+                        return -std::log(p) + std::log(y * s * std::sqrt(2 * M_PI)) + u * u / 2;
+                      })});
+  expected.push_back(
+      {"spend", "calibration", mean(6, spend) / mean(6, [&](Index b) { return label(b, 6); })});
+  expected.push_back({"topic", "log_loss", mean(7, [&](Index b) {
+                        double sum = 0;
+                        for (Index c = 0; c < 3; ++c) sum += std::exp(logit(b, 7, c));
+                        return std::log(sum) - logit(b, 7, Index(label(b, 7)));
+                      })});
+  expected.push_back({"topic", "accuracy", mean(7, [&](Index b) {
+                        const double of_label = logit(b, 7, Index(label(b, 7)));
+                        for (Index c = 0; c < 3; ++c)
+                          if (logit(b, 7, c) > of_label) return 0.0;
+                        return 1.0;
+                      })});
+  const auto stars = [&](Index b) {
+    return double(logit(b, 8, 0) > 0) + double(logit(b, 8, 1) > 0) + double(logit(b, 8, 2) > 0);
+  };
+  expected.push_back({"stars", "log_loss", mean(8, [&](Index b) {
+                        double sum = 0;
+                        for (Index c = 0; c < 3; ++c)
+                          sum += std::log1p(
+                              std::exp(label(b, 8) > double(c) ? -logit(b, 8, c) : logit(b, 8, c)));
+                        return sum;
+                      })});
+  expected.push_back(
+      {"stars", "accuracy", mean(8, [&](Index b) { return double(stars(b) == label(b, 8)); })});
+  expected.push_back(
+      {"stars", "mae", mean(8, [&](Index b) { return std::abs(stars(b) - label(b, 8)); })});
+  for (const Index t : {9, 10})
+    expected.push_back({t == 9 ? "pairs" : "list", "pair_accuracy",
+                        ordered(
+                            t, [&](Index b) { return logit(b, t); },
+                            [&](Index i, Index j) { return label(i, t) > label(j, t); }, true)});
+  event("jrc", 11, [&](Index b) { return probability(logit(b, 11, 1) - logit(b, 11, 0)); });
+
+  const auto values = metrics.values();
+  REQUIRE(values.size() == expected.size());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    CAPTURE(i, expected[i].task, expected[i].name);
+    CHECK(values[i].task == expected[i].task);
+    CHECK(values[i].name == expected[i].name);
+    CHECK_THAT(values[i].value,
+               Catch::Matchers::WithinRel(expected[i].value, sizeof(TestType) == 4 ? 1e-5 : 1e-12));
+  }
+}
+
+TEST_CASE("of every kind, merged accumulators of whole groups add up to the whole") {
+  const every_kind::Batch<double> batch(60);
+  const auto& all = batch.loss.heads();
+  TaskMetrics whole(all), merged(all), other(all);
+  whole.add(batch.logits.view(), batch.targets());
+  Index cut = 20;
+  while (batch.groups[std::size_t(cut)] == batch.groups[std::size_t(cut - 1)]) ++cut;
+  merged.add(batch.logits.view().rows(0, cut), batch.targets().rows(0, cut));
+  other.add(batch.logits.view().rows(cut, 60 - cut), batch.targets().rows(cut, 60 - cut));
+  merged.merge(other);
+  check_equal(merged, whole, 1e-12);
+}
+
+TEST_CASE("gauc is told where there are groups, in any order") {
+  const std::vector<Head> binary{{}};
+  plait::Matrix<double> logits(4, 1), labels(4, 1);
+  logits << 0.1, 0.9, 0.5, 0.4;
+  labels << 1, 0, 0, 1;
+  const std::vector<std::int64_t> groups{7, 2, 7, 2};
+  TaskMetrics without(binary), with(binary);
+  without.add<double>(logits, Targets<double>{labels});
+  with.add<double>(logits, Targets<double>{labels, {}, {}, {}, groups});
+  REQUIRE(without.values().size() == 4);
+  REQUIRE(with.values().size() == 5);
+  CHECK(with.values()[1].name == "gauc");
+  CHECK(with.values()[1].value == 0);
+  CHECK(with.values()[0].value == 0);
 }

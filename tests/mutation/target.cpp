@@ -10,6 +10,7 @@
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "support/every_kind.hpp"
 
 namespace {
 
@@ -19,32 +20,18 @@ int failure(const std::string& shape, const std::string& text) {
   return 1;
 }
 
-// The gradient of a loss with every kind of head, masks and weights; one task has no valid label.
+// The gradient of a loss with every kind of head, with masks, weights, sample spaces and groups.
 int check_losses() {
-  constexpr plait::Index batch = 12;
-  using plait::HeadKind;
-  const plait::MultiTaskLoss<double> loss({{.pos_weight = 3, .weight = 0.5},
-                                           {.kind = HeadKind::regression, .weight = 2},
-                                           {.kind = HeadKind::multiclass, .classes = 3},
-                                           {.kind = HeadKind::regression}});
-  plait::Random random(22);
-  auto logits = plait::testing::normal_tensor<double>(batch, {1, loss.width()}, random);
-  plait::Tensor<double> labels(batch, 1, 4), mask(batch, 1, 4), weights(batch, 1, 1);
-  for (plait::Index b = 0; b < batch; ++b) {
-    for (plait::Index t = 0; t < 4; ++t) {
-      // Soft labels, so that both terms of the cross-entropy count at logits of either sign.
-      labels.view()(b, 0, t) = t == 2 ? static_cast<double>(random.below(3)) : random.uniform();
-      mask.view()(b, 0, t) = t < 3 && b != t ? 1 : 0;
-    }
-    weights.view()(b, 0, 0) = 0.5 + random.uniform();
-  }
-  const plait::Targets<double> targets{labels, mask, weights};
-  plait::Tensor<double> dlogits(batch, 1, loss.width());
-  std::fill_n(dlogits.view().data(), batch * loss.width(), std::nan(""));
-  loss.evaluate_batch(logits, targets, dlogits);
+  constexpr plait::Index batch = 40;
+  every_kind::Batch<double> all(batch, 22);
+  plait::Tensor<double> dlogits(batch, 1, all.loss.width());
+  std::fill_n(dlogits.view().data(), batch * all.loss.width(), std::nan(""));
+  auto targets = all.targets();
+  targets.space = all.space;
+  all.loss.evaluate_batch(all.logits, targets, dlogits);
   plait::testing::GradientCheck check;
-  check.compare("logits", plait::testing::flat(logits), plait::testing::flat(dlogits),
-                [&] { return loss.evaluate_batch(logits, targets); });
+  check.compare("logits", plait::testing::flat(all.logits), plait::testing::flat(dlogits),
+                [&] { return all.loss.evaluate_batch(all.logits, targets); });
   const auto report = check.report();
   return report.passed() ? 0 : failure("losses", report.text());
 }
@@ -80,6 +67,7 @@ int main() {
       zoo::asymmetric_sharings,
       zoo::customized_sharings,
       zoo::towers,
+      zoo::auxiliary_towers,
       zoo::sequentials};
   if (check_losses() != 0) return 1;
   for (const auto& family : differentiable)

@@ -3,12 +3,19 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
+#include <utility>
+#include <vector>
 
+#include "plait/metrics/auc.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
+#include "plait/serve/scoring_context.hpp"
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/every_kind.hpp"
 #include "support/models.hpp"
 
 using namespace plait;
@@ -277,4 +284,152 @@ TEST_CASE("multi-class and regression towers train beside binary ones") {
   double last = first;
   for (int i = 0; i < 200; ++i) last = trainer.step(batch.x, batch.labels);
   CHECK(last < 0.5 * first);
+}
+
+namespace {
+
+// A model with a tower for every kind of head, and rows with their targets.
+struct EveryKind {
+  every_kind::Batch<double> batch;
+  Matrix<double> x;
+  Model<Trunk> model;
+
+  explicit EveryKind(Index rows)
+      : batch(rows),
+        x(data::normal<double>(rows, 5, 8)),
+        model({.input_dim = 5, .num_tasks = batch.tasks, .levels = {{6}}},
+              {.hidden = {{}}, .outputs = outputs()}, 2) {}
+
+  std::vector<Index> outputs() const {
+    std::vector<Index> result;
+    for (const Head& head : batch.loss.heads()) result.push_back(head.width());
+    return result;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("no group is cut: with every kind of head, the gradient does not depend on the tiles") {
+  EveryKind all(60);
+  Trainer whole(all.model, all.batch.loss.heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 60});
+  const double loss = whole.compute_gradient(all.x, all.batch.targets());
+  for (const Index tile_rows : {1, 5, 16, 1000}) {
+    ThreadPool pool(2);
+    Trainer tiled(all.model, all.batch.loss.heads(), SGD{.learning_rate = 0.1},
+                  {.tile_rows = tile_rows, .lanes = 3, .executor = &pool});
+    CHECK(std::abs(tiled.compute_gradient(all.x, all.batch.targets()) - loss) < 1e-12);
+    CHECK(difference(tiled.gradient(), whole.gradient()) < 1e-12 * global_norm(whole.gradient()));
+  }
+  // Groups of one row instead: another loss, so the groups above were whole.
+  std::vector<std::int64_t> alone(60);
+  for (std::size_t b = 0; b < alone.size(); ++b) alone[b] = static_cast<std::int64_t>(b);
+  auto targets = all.batch.targets();
+  targets.groups = alone;
+  CHECK(std::abs(whole.compute_gradient(all.x, targets) - loss) > 1e-3);
+}
+
+TEST_CASE("groups that do not lie side by side are refused, not cut") {
+  EveryKind all(20);
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{});
+  const auto before = all.model.values();
+  std::swap(all.batch.groups.front(), all.batch.groups.back());
+  CHECK_THROWS_AS(trainer.step(all.x, all.batch.targets()), ValueError);
+  all.batch.groups.clear();
+  CHECK_THROWS_WITH(trainer.step(all.x, all.batch.targets()),
+                    "plait::MultiTaskLoss: groups: got 0 ids, expected 20, one per row");
+  CHECK(equal_bits(all.model.values(), before));
+}
+
+TEST_CASE("with groups as well, no step but the first allocates") {
+  EveryKind all(60);
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{}, {.tile_rows = 16});
+  const auto targets = all.batch.targets();
+  const auto before_first = allocations::count();
+  trainer.step(all.x, targets);
+  const auto after_first = allocations::count();
+  for (int i = 0; i < 3; ++i) trainer.step(all.x, targets);
+  const auto at_end = allocations::count();
+  CHECK(after_first > before_first);  // the counter counts
+  CHECK(at_end == after_first);
+}
+
+TEST_CASE("every kind of head learns its labels") {
+  EveryKind all(48);
+  all.batch.mask.view().of_slot(0).setOnes();
+  Trainer trainer(all.model, all.batch.loss.heads(), Adam{.learning_rate = 2e-2});
+  trainer.step(all.x, all.batch.targets());
+  const std::vector<double> first(trainer.task_losses().begin(), trainer.task_losses().end());
+  for (int i = 0; i < 400; ++i) trainer.step(all.x, all.batch.targets());
+  for (std::size_t t = 0; t < first.size(); ++t) {
+    CAPTURE(t);
+    CHECK(trainer.task_losses()[t] < 0.9 * first[t]);
+  }
+}
+
+TEST_CASE("a step is its two halves") {
+  const Batch batch = make_batch(20);
+  auto stepped = small_model();
+  auto applied = small_model();
+  Trainer one(stepped, data::binary_heads(3), Adam{});
+  Trainer two(applied, data::binary_heads(3), Adam{});
+  for (int i = 0; i < 3; ++i) {
+    const double loss = one.step(batch.x, batch.labels, batch.mask);
+    CHECK(two.compute_gradient(batch.x, {batch.labels, batch.mask}) == loss);
+    CHECK(two.has_gradient());
+    two.apply(two.gradient());
+  }
+  CHECK(equal_bits(stepped.values(), applied.values()));
+
+  const Matrix<double> none = Matrix<double>::Zero(20, 3);
+  two.compute_gradient(batch.x, {batch.labels, none});
+  CHECK_FALSE(two.has_gradient());
+  auto bad = two.gradient();
+  bad.flat()[0] = std::numeric_limits<double>::quiet_NaN();
+  CHECK_THROWS_WITH(two.apply(bad),
+                    "plait::Trainer: gradient: got NaN or infinity, expected finite numbers");
+  CHECK_THROWS_AS(two.apply(ParamBuffer<double>()), ShapeError);
+  CHECK(equal_bits(stepped.values(), applied.values()));
+}
+
+TEST_CASE("hiding half the labels of one task leaves the others where they were") {
+  // Labels from logistic models whose weights the tasks share in part.
+  constexpr Index rows = 4000;
+  const auto x = data::normal<double>(2 * rows, 5, 31);
+  const auto noise = data::normal<double>(2 * rows, 3, 32);
+  Matrix<double> labels(2 * rows, 3);
+  for (Index t = 0; t < 3; ++t)
+    labels.col(t) =
+        ((x.col(t) + x.col(3) + 0.5 * x.col(4).cwiseAbs2() + 2 * noise.col(t)).array() > 1)
+            .cast<double>();
+  Matrix<double> mask = Matrix<double>::Ones(rows, 3);
+  mask.col(1) = data::binary<double>(rows, 1, 33);
+  REQUIRE(std::abs(mask.col(1).mean() - 0.5) < 0.02);
+
+  // AUC of every task on the second half of the rows.
+  const auto train = [&](View3<const double> train_mask) {
+    auto model = small_model(4);
+    Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 5e-3});
+    const View3<const double> all_x = x, all_labels = labels;
+    for (int epoch = 0; epoch < 8; ++epoch)
+      for (Index first = 0; first < rows; first += 250)
+        trainer.step(all_x.rows(first, 250), all_labels.rows(first, 250),
+                     train_mask ? train_mask.rows(first, 250) : train_mask);
+    Matrix<double> logits(rows, 3);
+    ScoringContext(model).score(all_x.rows(rows, rows), logits);
+    std::vector<double> result;
+    for (Index t = 0; t < 3; ++t) {
+      AUC auc;
+      for (Index b = 0; b < rows; ++b) auc.add(logits(b, t), labels(rows + b, t));
+      result.push_back(auc.value());
+    }
+    return result;
+  };
+  const auto full = train({});
+  const auto half = train(mask);
+  for (const std::size_t t : {0u, 1u, 2u}) {
+    CAPTURE(t);
+    CHECK(full[t] > 0.7);
+    CHECK(half[t] != full[t]);
+    if (t != 1) CHECK(std::abs(half[t] - full[t]) < 0.01);
+  }
 }

@@ -54,6 +54,11 @@ struct Progress {
   std::vector<Index> order{};  // of the rows in this epoch
   std::optional<Best<Scalar>> best{};
   std::map<std::string, std::string> notes{};  // anything else; keys must not start with "plait."
+
+  // States of what runs beside the optimizer, by names of the caller's: numbers (EarlyStopping),
+  // and buffers over the parameters' table (WeightAverage, GradientMean).
+  std::map<std::string, std::vector<double>> numbers{};
+  std::map<std::string, ParamBuffer<Scalar>> buffers{};
 };
 
 struct RejectedFile {
@@ -129,7 +134,8 @@ class Checkpoints {
   }
 
   // Writes a checkpoint, returns its path, and removes the oldest beyond `keep`. Throws FileError,
-  // ConfigError for notes that cannot be stored; older checkpoints are then as they were.
+  // ConfigError for notes and names that cannot be stored, ShapeError for a buffer over another
+  // table than the values'; older checkpoints are then as they were.
   template <class Scalar, class Rule>
   std::string save(const ParamBuffer<Scalar>& values, const Optimizer<Scalar, Rule>& optimizer,
                    const Progress<Scalar>& progress) {
@@ -157,6 +163,14 @@ class Checkpoints {
     for (std::size_t k = 0; k < optimizer.moments().size(); ++k)
       add_state_dict(writer, optimizer.moments()[k], {.prefix = moment_prefix(optimizer, k)});
     if (progress.best) add_state_dict(writer, progress.best->values, {.prefix = "best."});
+    for (const auto& [name, numbers] : progress.numbers)
+      writer.add(std::string(numbers_prefix) + name, {numbers.size()}, std::span(numbers));
+    Index place = 0;
+    for (const auto& [name, buffer] : progress.buffers) {
+      require_schema("Checkpoints", name.c_str(), buffer.shared_table(), values.shared_table());
+      writer.add_metadata(buffer_key(place), name);
+      add_state_dict(writer, buffer, {.prefix = buffer_prefix(place++)});
+    }
     seal(writer);
 
     const auto older = list();
@@ -261,6 +275,11 @@ class Checkpoints {
     return "moments." + optimizer.moment_names()[k] + ".";
   }
 
+  static constexpr std::string_view numbers_prefix = "numbers.";
+  // Buffers are numbered in the file, so that their names may be any.
+  static std::string buffer_key(Index place) { return text("plait.buffer.", place); }
+  static std::string buffer_prefix(Index place) { return text("buffers.", place, "."); }
+
   template <class Scalar, class Rule>
   static void restore(const std::string& path, ParamBuffer<Scalar>& values,
                       Optimizer<Scalar, Rule>& optimizer, Progress<Scalar>& progress) {
@@ -281,8 +300,13 @@ class Checkpoints {
     };
     require("plait.format", detail::checkpoint_format);
     for (const auto& [key, setting] : settings(optimizer)) require(key, setting);
+    const auto is_numbers = [](const TensorInfo& tensor) {
+      return tensor.name.starts_with(numbers_prefix);
+    };
     for (const TensorInfo& tensor : file.header().tensors) {
-      const DType expected = tensor.name == "order" ? DType::i64 : dtype_of<Scalar>();
+      const DType expected = tensor.name == "order" ? DType::i64
+                             : is_numbers(tensor)   ? DType::f64
+                                                    : dtype_of<Scalar>();
       if (tensor.dtype != expected)
         throw FormatError(path, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
                           std::string(info(expected).name));
@@ -312,6 +336,12 @@ class Checkpoints {
     restored.order.assign(rows.begin(), rows.end());
     for (const auto& [key, note] : file.header().metadata)
       if (!key.starts_with("plait.")) restored.notes.emplace(key, note);
+    for (const TensorInfo& tensor : file.header().tensors)
+      if (is_numbers(tensor))
+        restored.numbers.emplace(tensor.name.substr(numbers_prefix.size()),
+                                 file.read<double>(tensor));
+    for (Index place = 0; const std::string* name = file.header().meta(buffer_key(place)); ++place)
+      restored.buffers.emplace(*name, read(buffer_prefix(place)));
 
     optimizer.restore(count("plait.optimizer_steps"), std::move(moments));
     values = std::move(new_values);

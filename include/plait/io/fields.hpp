@@ -2,12 +2,15 @@
 //
 //   template <class Visitor> void fields(Head& head, Visitor& visit) { visit("kind", head.kind); }
 //
-// Reading is strict: every field once, no others, in the very text that writing gives.
+// Settings that few use are left out at their defaults (unless_default), so that adding one leaves
+// older files readable. Reading is strict: every field once, no others, in the very text that
+// writing gives.
 #pragma once
 #include <array>
 #include <cmath>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -55,10 +58,18 @@ struct EnumNames<Fusion> {
 };
 template <>
 struct EnumNames<HeadKind> {
-  static constexpr std::array<std::pair<HeadKind, std::string_view>, 3> list{
+  static constexpr std::array<std::pair<HeadKind, std::string_view>, 11> list{
       {{HeadKind::binary, "binary"},
+       {HeadKind::conditional, "conditional"},
+       {HeadKind::focal, "focal"},
        {HeadKind::regression, "regression"},
-       {HeadKind::multiclass, "multiclass"}}};
+       {HeadKind::huber, "huber"},
+       {HeadKind::ziln, "ziln"},
+       {HeadKind::multiclass, "multiclass"},
+       {HeadKind::ordinal, "ordinal"},
+       {HeadKind::pairwise, "pairwise"},
+       {HeadKind::listwise, "listwise"},
+       {HeadKind::jrc, "jrc"}}};
 };
 
 // Config is the named type or its const.
@@ -79,6 +90,14 @@ void fields(Config& head, Visitor& visit) {
   visit("pos_weight", head.pos_weight);
   visit("weight", head.weight);
   visit("name", head.name);
+  const Head defaults;
+  visit.unless_default("delta", head.delta, defaults.delta);
+  visit.unless_default("gamma", head.gamma, defaults.gamma);
+  visit.unless_default("alpha", head.alpha, defaults.alpha);
+  visit.unless_default("given", head.given, defaults.given);
+  visit.unless_default("labels_of", head.labels_of, defaults.labels_of);
+  visit.unless_default("in_space", head.in_space, defaults.in_space);
+  visit.unless_default("out_of_space", head.out_of_space, defaults.out_of_space);
 }
 
 // A gate whose body is an MLP.
@@ -97,6 +116,10 @@ struct WriteFields {
   void operator()(const char* key, const T& value) {
     object[key] = write(value);
   }
+  template <class T>
+  void unless_default(const char* key, const T& value, const T& otherwise) {
+    if (value != otherwise) (*this)(key, value);
+  }
 
   static Json write(bool value) { return value; }
   static Json write(Index value) { return value; }
@@ -104,6 +127,10 @@ struct WriteFields {
   static Json write(double value) {
     require_config(std::isfinite(value), "save", "a setting", text(value), "a finite number");
     return value;
+  }
+  template <class T>
+  static Json write(const std::optional<T>& value) {
+    return write(value.value());
   }
   template <class T>
   static Json write(const std::vector<T>& values) {
@@ -141,6 +168,14 @@ class ReadFields {
     read_value(*found, file_, where_ + "." + key, limit_, value);
     ++seen_;
   }
+  template <class T>
+  void unless_default(const char* key, T& value, const T& otherwise) {
+    value = otherwise;
+    if (!object_.contains(key)) return;
+    (*this)(key, value);
+    if (value == otherwise)
+      throw FormatError(file_, where_ + "." + key, "its default", "it left out");
+  }
 
   // A value that need not be an object.
   template <class T>
@@ -169,6 +204,10 @@ class ReadFields {
       fields(value, visit);
       visit.finish();
     }
+  }
+  template <class T>
+  void read(std::optional<T>& value) const {
+    read(value.emplace());
   }
   template <class T>
   void read(std::vector<T>& values) const {

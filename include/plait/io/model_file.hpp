@@ -32,7 +32,7 @@
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
-#include "plait/losses/head.hpp"
+#include "plait/losses/check_heads.hpp"
 #include "plait/serve/scoring_context.hpp"
 #include "plait/version.hpp"
 

@@ -96,6 +96,14 @@ void multiply_tile(Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
     }
 }
 
+// Asks for a tile of c that will be added to, while the one before it is computed.
+template <int Rows, class Scalar>
+void prefetch_tile(const Scalar* c, Index c_stride, Index columns) {
+  constexpr Index line = Index{64} / Index{sizeof(Scalar)};
+  for (int m = 0; m < Rows; ++m)
+    for (Index n = 0; n < columns; n += line) Eigen::internal::prefetch(c + m * c_stride + n);
+}
+
 // One panel of c for all rows.
 template <int Packets, class Scalar, bool Transposed>
 void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
@@ -103,6 +111,7 @@ void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, const S
   Index m = 0;
   const auto tiles = [&]<int Rows>() {
     for (; m + Rows <= rows; m += Rows) {
+      if (start.row == c) prefetch_tile<Rows>(c + (m + Rows) * c_stride, c_stride, columns);
       const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + m * start.stride,
                                start.stride};
       multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, from, finish, c + m * c_stride,

@@ -2,6 +2,10 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <string>
+
+#include "plait/kernels/activation.hpp"
+#include "plait/losses/loss.hpp"
 
 namespace plait {
 
@@ -25,5 +29,24 @@ Scalar bce_with_logits(Scalar z, Scalar y, Scalar pos_weight, Scalar* dz) {
   }
   return negative * (std::max(z, Scalar(0)) + tail) + positive * (std::max(-z, Scalar(0)) + tail);
 }
+
+// Predicts σ(z).
+struct BinaryLoss {
+  double pos_weight = 1;
+
+  static Index width() { return 1; }
+  static bool accepts(double y) { return y >= 0 && y <= 1; }
+  static std::string label_domain() { return "a number in [0, 1]"; }
+  template <class Scalar>
+  Scalar operator()(const Scalar* z, Scalar y, Scalar* dz) const {
+    return bce_with_logits(*z, y, static_cast<Scalar>(pos_weight), dz);
+  }
+  template <class Scalar>
+  static void predict(const Scalar* z, Scalar* out) {
+    *out = sigmoid(*z);
+  }
+};
+
+static_assert(SampleLoss<BinaryLoss, float>);
 
 }  // namespace plait

@@ -1,39 +1,103 @@
-// Head: what one task predicts, how its loss is computed, and how its logits become predictions.
+// Head: what one task predicts and how its loss is computed, as plain data.
 //
 // The logits of all tasks lie side by side in one [batch, 1, C]: task t owns width() columns from
-// its offset on.
+// its offset on. A kind of head is a loss with a file of its own; with_loss is the one place where
+// kinds become losses.
 #pragma once
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/view.hpp"
-#include "plait/kernels/activation.hpp"
-#include "plait/kernels/softmax.hpp"
+#include "plait/losses/bce.hpp"
+#include "plait/losses/conditional.hpp"
+#include "plait/losses/focal.hpp"
+#include "plait/losses/huber.hpp"
+#include "plait/losses/jrc.hpp"
+#include "plait/losses/listwise.hpp"
+#include "plait/losses/mse.hpp"
+#include "plait/losses/ordinal.hpp"
+#include "plait/losses/pairwise.hpp"
+#include "plait/losses/softmax_cross_entropy.hpp"
+#include "plait/losses/ziln.hpp"
 
 namespace plait {
 
 enum class HeadKind {
-  binary,      // one logit, binary cross-entropy, predicts σ(z)
-  regression,  // one number, squared error, predicts itself
-  multiclass,  // one logit per class, softmax cross-entropy, predicts softmax(z)
+  binary,       // one logit, binary cross-entropy, predicts σ(z)
+  conditional,  // one logit of an event that can only follow that of task `given`: cross-entropy of
+                // the joint probability, which it predicts
+  focal,        // one logit, cross-entropy that damps easy samples, predicts σ(z)
+  regression,   // one number, squared error, predicts itself
+  huber,        // one number, squared error near the label and linear far from it, predicts itself
+  ziln,         // three logits of a value that is often 0, predicts its expectation and two parts
+  multiclass,   // one logit per class, softmax cross-entropy, predicts softmax(z)
+  ordinal,      // one logit per threshold between ordered classes, predicts P(y > k) = σ(z_k)
+  pairwise,     // one score, logistic loss of the pairs of a group, predicts itself
+  listwise,     // one score, softmax cross-entropy over a group, predicts itself
+  jrc,          // two logits, their difference calibrated, each ranked, predicts softmax(z)
 };
 
 struct Head {
   HeadKind kind = HeadKind::binary;
-  Index classes = 1;      // multiclass only, at least 2
-  double pos_weight = 1;  // binary only: what a positive label counts
-  double weight = 1;      // of the task's loss in the total
+  Index classes = 1;      // multiclass and ordinal, at least 2
+  double pos_weight = 1;  // binary, conditional and focal: what a positive label counts
+  double delta = 1;       // huber: the distance from the label at which the loss turns linear
+  double gamma = 2;       // focal: how strongly easy samples are damped
+  double alpha = 0.5;     // jrc: the share of the cross-entropy, the ranking's being the rest
+  // conditional: the earlier task whose event comes first.
+  std::optional<Index> given = {};
+  // The earlier task whose labels this head reads instead of its own.
+  std::optional<Index> labels_of = {};
+  // What a row counts inside the task's sample space (Targets::space), and outside of it. Only
+  // their ratio matters to the gradient.
+  double in_space = 1;
+  double out_of_space = 0;
+  double weight = 1;  // of the task's loss in the total
   std::string name = {};
 
   // Logits per sample.
-  Index width() const { return kind == HeadKind::multiclass ? classes : 1; }
+  Index width() const;
 };
+
+// Calls f with the loss that the head's kind and settings stand for. Throws ConfigError for a kind
+// that is none of the above.
+template <class F>
+decltype(auto) with_loss(const Head& head, const F& f) {
+  switch (head.kind) {
+    case HeadKind::binary:
+      return f(BinaryLoss{head.pos_weight});
+    case HeadKind::conditional:
+      return f(ConditionalLoss{{head.pos_weight}});
+    case HeadKind::focal:
+      return f(FocalLoss{head.gamma, head.pos_weight});
+    case HeadKind::regression:
+      return f(SquaredLoss{});
+    case HeadKind::huber:
+      return f(HuberLoss{head.delta});
+    case HeadKind::ziln:
+      return f(ZeroInflatedLognormalLoss{});
+    case HeadKind::multiclass:
+      return f(SoftmaxLoss{head.classes});
+    case HeadKind::ordinal:
+      return f(OrdinalLoss{head.classes});
+    case HeadKind::pairwise:
+      return f(PairwiseLoss{});
+    case HeadKind::listwise:
+      return f(ListwiseLoss{});
+    case HeadKind::jrc:
+      return f(JointRankingLoss{head.alpha});
+  }
+  throw ConfigError("Head", "kind", text(static_cast<int>(head.kind)), "one of HeadKind");
+}
+
+inline Index Head::width() const {
+  return with_loss(*this, [](const auto& loss) { return loss.width(); });
+}
 
 // The head's name, or "task<t>" for a head without one.
 inline std::string task_name(std::span<const Head> heads, Index t) {
@@ -48,72 +112,24 @@ inline std::vector<Index> head_offsets(std::span<const Head> heads) {
   return offsets;
 }
 
-// Throws ConfigError, in the name of `where`, for a list of heads that has no meaning.
-inline void check_heads(const std::string& where, std::span<const Head> heads) {
-  require_config(!heads.empty(), where, "heads", "none", "at least one");
-  for (Index t = 0; t < std::ssize(heads); ++t) {
-    const Head& head = heads[static_cast<std::size_t>(t)];
-    const std::string of_task = " of " + task_name(heads, t);
-    const bool multiclass = head.kind == HeadKind::multiclass;
-    require_config(multiclass ? head.classes >= 2 : head.classes == 1, where, "classes" + of_task,
-                   text(head.classes), multiclass ? "at least 2" : "1 unless multiclass");
-    require_config(std::isfinite(head.pos_weight) && head.pos_weight > 0, where,
-                   "pos_weight" + of_task, text(head.pos_weight), "a finite number above 0");
-    require_config(head.kind == HeadKind::binary || head.pos_weight == 1, where,
-                   "pos_weight" + of_task, text(head.pos_weight), "1 unless binary");
-    require_config(std::isfinite(head.weight) && head.weight >= 0, where, "weight" + of_task,
-                   text(head.weight), "a finite number of at least 0");
-  }
+// The column of labels, masks and sample spaces that task t reads.
+inline Index label_column(std::span<const Head> heads, Index t) {
+  return heads[static_cast<std::size_t>(t)].labels_of.value_or(t);
 }
 
-namespace detail {
-
-template <class Scalar>
-void predict(std::span<const Head> heads, View3<const Scalar> logits, View3<Scalar> out) {
-  Index width = 0;
-  for (const Head& head : heads) width += head.width();
-  const auto require = [&](const char* argument, View3<const Scalar> view) {
-    if (view.batch() != logits.batch() || view.slots() != 1 || view.dim() != width)
-      throw ShapeError("predict", argument,
-                       text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
-                       text("[", logits.batch(), ", 1, ", width, "]"));
-  };
-  require("logits", logits);
-  require("out", out);
-
-  for (Index b = 0; b < logits.batch(); ++b) {
-    const Scalar* z = logits.row(b);
-    Scalar* y = out.row(b);
-    for (const Head& head : heads) {
-      switch (head.kind) {
-        case HeadKind::binary:
-          *y = sigmoid(*z);
-          break;
-        case HeadKind::regression:
-          *y = *z;
-          break;
-        case HeadKind::multiclass: {
-          if (y != z) std::copy(z, z + head.classes, y);
-          softmax(1, View3<Scalar>(y, 1, 1, head.classes));
-          break;
-        }
-      }
-      z += head.width();
-      y += head.width();
-    }
-  }
+// K, the number of those columns.
+inline Index num_label_columns(std::span<const Head> heads) {
+  Index columns = 0;
+  for (Index t = 0; t < std::ssize(heads); ++t)
+    columns = std::max(columns, label_column(heads, t) + 1);
+  return columns;
 }
 
-}  // namespace detail
-
-// Turns logits [batch, 1, C] into predictions out [batch, 1, C]: σ, identity or softmax by head. In
-// place when out is logits. Throws ShapeError when a shape does not fit the heads. Two functions
-// and no template, so that matrices convert.
-inline void predict(std::span<const Head> heads, View3<const float> logits, View3<float> out) {
-  detail::predict(heads, logits, out);
-}
-inline void predict(std::span<const Head> heads, View3<const double> logits, View3<double> out) {
-  detail::predict(heads, logits, out);
+// True when a head's loss compares the rows of a group.
+inline bool needs_groups(std::span<const Head> heads) {
+  return std::ranges::any_of(heads, [](const Head& head) {
+    return with_loss(head, []<class Loss>(const Loss&) { return GroupLoss<Loss, float>; });
+  });
 }
 
 }  // namespace plait

@@ -1,5 +1,9 @@
 // Squared error of one prediction.
 #pragma once
+#include <cmath>
+#include <string>
+
+#include "plait/losses/loss.hpp"
 
 namespace plait {
 
@@ -10,5 +14,22 @@ Scalar squared_error(Scalar z, Scalar y, Scalar* dz) {
   if (dz) *dz = 2 * difference;
   return difference * difference;
 }
+
+// Predicts z.
+struct SquaredLoss {
+  static Index width() { return 1; }
+  static bool accepts(double y) { return std::isfinite(y); }
+  static std::string label_domain() { return "a finite number"; }
+  template <class Scalar>
+  Scalar operator()(const Scalar* z, Scalar y, Scalar* dz) const {
+    return squared_error(*z, y, dz);
+  }
+  template <class Scalar>
+  static void predict(const Scalar* z, Scalar* out) {
+    *out = *z;
+  }
+};
+
+static_assert(SampleLoss<SquaredLoss, float>);
 
 }  // namespace plait

@@ -2,8 +2,13 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <string>
 
 #include "plait/core/config.hpp"
+#include "plait/core/error.hpp"
+#include "plait/core/view.hpp"
+#include "plait/kernels/softmax.hpp"
+#include "plait/losses/loss.hpp"
 
 namespace plait {
 
@@ -32,5 +37,27 @@ Scalar softmax_cross_entropy(const Scalar* z, Index classes, Index label, Scalar
   }
   return (z[top] - z[label]) + std::log1p(rest);
 }
+
+// Labels are the indices of classes. Predicts softmax(z).
+struct SoftmaxLoss {
+  Index classes = 2;
+
+  Index width() const { return classes; }
+  bool accepts(double y) const {
+    return y >= 0 && y < static_cast<double>(classes) && y == std::floor(y);
+  }
+  std::string label_domain() const { return text("the index of a class below ", classes); }
+  template <class Scalar>
+  Scalar operator()(const Scalar* z, Scalar y, Scalar* dz) const {
+    return softmax_cross_entropy(z, classes, static_cast<Index>(y), dz);
+  }
+  template <class Scalar>
+  void predict(const Scalar* z, Scalar* out) const {
+    if (out != z) std::copy(z, z + classes, out);
+    softmax(1, View3<Scalar>(out, 1, 1, classes));
+  }
+};
+
+static_assert(SampleLoss<SoftmaxLoss, float>);
 
 }  // namespace plait

@@ -2,11 +2,36 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <limits>
 #include <vector>
 
 namespace plait {
+
+namespace detail {
+
+// AUC of samples in the order of their scores, each with a weight as positive and as negative. NaN
+// when a class is missing.
+template <class Iterator>
+double area_under_curve(Iterator first, Iterator end) {
+  double pairs = 0;     // weight of the pairs in the right order, ties half
+  double positive = 0;  // weight of the positives
+  double negative = 0;  // and of the negatives, up to the current score
+  while (first != end) {
+    double tied_positive = 0, tied_negative = 0;
+    const double score = first->score;
+    for (; first != end && first->score == score; ++first) {
+      tied_positive += first->positive;
+      tied_negative += first->negative;
+    }
+    pairs += tied_positive * (negative + tied_negative / 2);
+    positive += tied_positive;
+    negative += tied_negative;
+  }
+  return positive > 0 && negative > 0 ? pairs / (positive * negative)
+                                      : std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace detail
 
 // The probability that a positive sample scores above a negative one, ties counting half:
 //
@@ -27,29 +52,12 @@ class AUC {
 
   // NaN when a class is missing or a score is NaN. Sorts a copy: O(n log n).
   double value() const {
-    constexpr double undefined = std::numeric_limits<double>::quiet_NaN();
     std::vector<Sample> sorted = samples_;
     for (const Sample& s : sorted)
-      if (std::isnan(s.score)) return undefined;
+      if (std::isnan(s.score)) return std::numeric_limits<double>::quiet_NaN();
     std::sort(sorted.begin(), sorted.end(),
               [](const Sample& a, const Sample& b) { return a.score < b.score; });
-
-    double pairs = 0;     // weight of the pairs in the right order, ties half
-    double positive = 0;  // weight of the positives
-    double negative = 0;  // and of the negatives, up to the current score
-    for (std::size_t first = 0; first < sorted.size();) {
-      double tied_positive = 0, tied_negative = 0;
-      std::size_t last = first;
-      for (; last < sorted.size() && sorted[last].score == sorted[first].score; ++last) {
-        tied_positive += sorted[last].positive;
-        tied_negative += sorted[last].negative;
-      }
-      pairs += tied_positive * (negative + tied_negative / 2);
-      positive += tied_positive;
-      negative += tied_negative;
-      first = last;
-    }
-    return positive > 0 && negative > 0 ? pairs / (positive * negative) : undefined;
+    return detail::area_under_curve(sorted.begin(), sorted.end());
   }
 
  private:

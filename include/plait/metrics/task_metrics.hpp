@@ -1,7 +1,9 @@
 // TaskMetrics: the usual metrics of every task, accumulated over batches.
 #pragma once
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -11,74 +13,90 @@
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/activation.hpp"
+#include "plait/losses/check_heads.hpp"
 #include "plait/losses/head.hpp"
-#include "plait/losses/softmax_cross_entropy.hpp"
+#include "plait/losses/joint_logit.hpp"
 #include "plait/losses/targets.hpp"
 #include "plait/metrics/auc.hpp"
 #include "plait/metrics/calibration.hpp"
+#include "plait/metrics/gauc.hpp"
 #include "plait/metrics/log_loss.hpp"
+#include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mse.hpp"
 #include "plait/metrics/mtl_gain.hpp"
+#include "plait/metrics/pair_accuracy.hpp"
 #include "plait/metrics/weighted_mean.hpp"
 
 namespace plait {
 
-struct MetricValue {
-  std::string task;
-  std::string name;
-  double value;
-  Better better;
-};
-
-// By kind of head:
+// By kind of head, the first one being the one to compare models by:
 //
-//   binary      auc (of the logits), normalized_entropy, log_loss, calibration
-//   regression  mse
-//   multiclass  log_loss, accuracy (of the largest logit, the first one among equals)
+//   binary, focal, conditional, jrc
+//                       auc (of the logits), gauc (by impressions; where the targets have groups),
+//                       normalized_entropy, log_loss, calibration; of the joint event for
+//                       conditional
+//   regression, huber   mse
+//   ziln                auc (of a positive value), log_loss (minus log-likelihood), calibration (of
+//                       the expected value)
+//   multiclass          log_loss, accuracy (of the largest logit, the first one among equals)
+//   ordinal             log_loss (sum over thresholds), accuracy and mae of ordinal_class
+//   pairwise, listwise  pair_accuracy
 //
 // Labels count as in MultiTaskLoss: not where they are masked out or the sample's weight is 0, and
-// otherwise with the sample's weight. pos_weight and the tasks' weights do not count: they shape
-// training, not what is measured.
+// otherwise with the sample's weight; and not outside of the task's sample space. pos_weight, the
+// tasks' weights and those of sample spaces do not count: they shape training, not what is
+// measured.
 class TaskMetrics {
  public:
   // Throws ConfigError for heads without a meaning.
   explicit TaskMetrics(std::vector<Head> heads) : heads_(std::move(heads)) {
     check_heads("TaskMetrics", heads_);
+    for (Head& head : heads_) {
+      head.in_space = 1;
+      head.out_of_space = 0;
+    }
     offsets_ = head_offsets(heads_);
     tasks_.resize(heads_.size());
   }
 
-  // Adds a batch: logits [batch, 1, C]. Throws, before anything is added, ShapeError for the logits
-  // and as check_targets does.
+  // Adds a batch: logits [batch, 1, C]. The rows of a group must be in one batch for pair_accuracy;
+  // for gauc they need not. Throws, before anything is added, ShapeError for the logits and as
+  // check_targets does.
   template <class Scalar>
   void add(ConstView3<Scalar> logits, const Targets<Scalar>& targets) {
     detail::require_shape<Scalar>("TaskMetrics", "logits", logits, logits.batch(), offsets_.back());
     check_targets("TaskMetrics", heads_, targets, logits.batch());
-    for (Index b = 0; b < logits.batch(); ++b)
-      for (std::size_t t = 0; t < heads_.size(); ++t) {
-        const double weight = targets.weight(b, static_cast<Index>(t));
-        if (weight == 0) continue;
-        const auto label = static_cast<double>(targets.labels.row(b)[t]);
-        add_sample(heads_[t], logits.row(b) + offsets_[t], label, weight, tasks_[t]);
-      }
+    has_groups_ = has_groups_ || !targets.groups.empty();
+    for (Index t = 0; t < std::ssize(heads_); ++t)
+      with_loss(heads_[static_cast<std::size_t>(t)], [&]<class Loss>(const Loss& loss) {
+        if constexpr (GroupLoss<Loss, Scalar> && !std::is_same_v<Loss, JointRankingLoss>) {
+          add_groups(t, loss, logits, targets);
+        } else {
+          add_samples(t, loss, logits, targets);
+        }
+      });
   }
 
   // As if the other's batches had been added here; for one accumulator per thread. Throws
   // ConfigError unless both have the same tasks.
   void merge(const TaskMetrics& other) {
-    require_config(std::ranges::equal(heads_, other.heads_,
-                                      [](const Head& a, const Head& b) {
-                                        return a.kind == b.kind && a.classes == b.classes &&
-                                               a.name == b.name;
-                                      }),
-                   "TaskMetrics", "merge", "metrics of other tasks", "the same tasks");
+    const auto same = [](const Head& a, const Head& b) {
+      return a.kind == b.kind && a.classes == b.classes && a.given == b.given &&
+             a.labels_of == b.labels_of && a.name == b.name;
+    };
+    require_config(std::ranges::equal(heads_, other.heads_, same), "TaskMetrics", "merge",
+                   "metrics of other tasks", "the same tasks");
+    has_groups_ = has_groups_ || other.has_groups_;
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
       tasks_[t].auc.merge(other.tasks_[t].auc);
+      tasks_[t].gauc.merge(other.tasks_[t].gauc);
       tasks_[t].log_loss.merge(other.tasks_[t].log_loss);
       tasks_[t].calibration.merge(other.tasks_[t].calibration);
       tasks_[t].mse.merge(other.tasks_[t].mse);
-      tasks_[t].class_loss.merge(other.tasks_[t].class_loss);
+      tasks_[t].loss.merge(other.tasks_[t].loss);
       tasks_[t].accuracy.merge(other.tasks_[t].accuracy);
+      tasks_[t].distance.merge(other.tasks_[t].distance);
+      tasks_[t].pairs.merge(other.tasks_[t].pairs);
     }
   }
 
@@ -94,17 +112,36 @@ class TaskMetrics {
       };
       switch (heads_[t].kind) {
         case HeadKind::binary:
+        case HeadKind::focal:
+        case HeadKind::conditional:
+        case HeadKind::jrc:
           put("auc", of.auc.value(), Better::higher);
+          if (has_groups_) put("gauc", of.gauc.value(), Better::higher);
           put("normalized_entropy", of.log_loss.normalized_entropy(), Better::lower);
           put("log_loss", of.log_loss.value(), Better::lower);
           put("calibration", of.calibration.value(), Better::closer_to_one);
           break;
         case HeadKind::regression:
+        case HeadKind::huber:
           put("mse", of.mse.value(), Better::lower);
           break;
+        case HeadKind::ziln:
+          put("auc", of.auc.value(), Better::higher);
+          put("log_loss", of.loss.value(), Better::lower);
+          put("calibration", of.calibration.value(), Better::closer_to_one);
+          break;
         case HeadKind::multiclass:
-          put("log_loss", of.class_loss.value(), Better::lower);
+          put("log_loss", of.loss.value(), Better::lower);
           put("accuracy", of.accuracy.value(), Better::higher);
+          break;
+        case HeadKind::ordinal:
+          put("log_loss", of.loss.value(), Better::lower);
+          put("accuracy", of.accuracy.value(), Better::higher);
+          put("mae", of.distance.value(), Better::lower);
+          break;
+        case HeadKind::pairwise:
+        case HeadKind::listwise:
+          put("pair_accuracy", of.pairs.value(), Better::higher);
           break;
       }
     }
@@ -115,41 +152,124 @@ class TaskMetrics {
   // Of one task; those that its head does not use stay empty.
   struct Accumulators {
     AUC auc;
+    GAUC gauc;
     LogLoss log_loss;
     Calibration calibration;
     MeanSquaredError mse;
-    WeightedMean class_loss;
+    WeightedMean loss;
     WeightedMean accuracy;
+    WeightedMean distance;
+    PairAccuracy pairs;
   };
 
-  template <class Scalar>
-  static void add_sample(const Head& head, const Scalar* z, double label, double weight,
-                         Accumulators& to) {
-    const auto first = static_cast<double>(*z);
-    switch (head.kind) {
-      case HeadKind::binary:
-        to.auc.add(first, label, weight);
-        to.log_loss.add_logit(first, label, weight);
-        to.calibration.add(sigmoid(first), label, weight);
-        break;
-      case HeadKind::regression:
-        to.mse.add(first, label, weight);
-        break;
-      case HeadKind::multiclass: {
-        const auto target = static_cast<Index>(label);
-        const Index top = std::max_element(z, z + head.classes) - z;
-        to.class_loss.add(static_cast<double>(softmax_cross_entropy(z, head.classes, target,
-                                                                    static_cast<Scalar*>(nullptr))),
-                          weight);
-        to.accuracy.add(top == target ? 1 : 0, weight);
-        break;
-      }
+  // One row that counts.
+  struct Sample {
+    double label;
+    double weight;
+    const std::int64_t* group;  // null without groups
+  };
+
+  template <class Scalar, class Loss>
+  void add_samples(Index t, const Loss& loss, ConstView3<Scalar> logits,
+                   const Targets<Scalar>& targets) {
+    const auto task = static_cast<std::size_t>(t);
+    const Index column = label_column(heads_, t);
+    const RowWeights<Scalar> weights = targets.row_weights(heads_[task], column);
+    for (Index b = 0; b < logits.batch(); ++b) {
+      if (weights[b] == 0) continue;
+      const Sample sample{
+          static_cast<double>(targets.labels.row(b)[column]), weights[b],
+          targets.groups.empty() ? nullptr : &targets.groups[static_cast<std::size_t>(b)]};
+      add_sample(t, loss, logits.row(b) + offsets_[task], sample);
     }
   }
+
+  template <class Scalar, class Loss>
+  void add_groups(Index t, const Loss& loss, ConstView3<Scalar> logits,
+                  const Targets<Scalar>& targets) {
+    const auto task = static_cast<std::size_t>(t);
+    const Index column = label_column(heads_, t);
+    const GroupRows<Scalar> all{logits.columns(offsets_[task], loss.width()),
+                                targets.labels.columns(column, 1),
+                                targets.row_weights(heads_[task], column)};
+    for_each_group(targets.groups, [&](Index first, Index count) {
+      tasks_[task].pairs.add(all.rows(first, count));
+    });
+  }
+
+  // The logit of an event: σ of it is the probability that is measured.
+  void add_event(Index t, double logit, const Sample& sample) {
+    Accumulators& to = of_task(t);
+    to.auc.add(logit, sample.label, sample.weight);
+    if (sample.group) to.gauc.add(*sample.group, logit, sample.label, sample.weight);
+    to.log_loss.add_logit(logit, sample.label, sample.weight);
+    to.calibration.add(sigmoid(logit), sample.label, sample.weight);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const BinaryLoss&, const Scalar* z, const Sample& sample) {
+    add_event(t, static_cast<double>(*z), sample);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const FocalLoss&, const Scalar* z, const Sample& sample) {
+    add_event(t, static_cast<double>(*z), sample);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const ConditionalLoss&, const Scalar* z, const Sample& sample) {
+    add_event(t, joint_logit(heads_, t, z), sample);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const JointRankingLoss&, const Scalar* z, const Sample& sample) {
+    add_event(t, static_cast<double>(z[1]) - static_cast<double>(z[0]), sample);
+  }
+
+  template <class Scalar>
+  void add_sample(Index t, const SquaredLoss&, const Scalar* z, const Sample& sample) {
+    of_task(t).mse.add(static_cast<double>(*z), sample.label, sample.weight);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const HuberLoss&, const Scalar* z, const Sample& sample) {
+    of_task(t).mse.add(static_cast<double>(*z), sample.label, sample.weight);
+  }
+
+  template <class Scalar>
+  void add_sample(Index t, const ZeroInflatedLognormalLoss& loss, const Scalar* z,
+                  const Sample& sample) {
+    const double wide[] = {static_cast<double>(z[0]), static_cast<double>(z[1]),
+                           static_cast<double>(z[2])};
+    double predicted[3];
+    loss.predict(wide, predicted);
+    Accumulators& to = of_task(t);
+    to.auc.add(wide[0], sample.label > 0 ? 1 : 0, sample.weight);
+    to.loss.add(zero_inflated_lognormal<double>(wide, sample.label, nullptr), sample.weight);
+    to.calibration.add(predicted[0], sample.label, sample.weight);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const SoftmaxLoss& loss, const Scalar* z, const Sample& sample) {
+    const Index top = std::max_element(z, z + loss.classes) - z;
+    add_class(t, loss, z, sample, top);
+  }
+  template <class Scalar>
+  void add_sample(Index t, const OrdinalLoss& loss, const Scalar* z, const Sample& sample) {
+    const Index predicted = ordinal_class(z, loss.classes);
+    add_class(t, loss, z, sample, predicted);
+    of_task(t).distance.add(std::abs(static_cast<double>(predicted) - sample.label), sample.weight);
+  }
+  template <class Scalar, class Loss>
+  void add_class(Index t, const Loss& loss, const Scalar* z, const Sample& sample,
+                 Index predicted) {
+    Scalar* none = nullptr;
+    Accumulators& to = of_task(t);
+    to.loss.add(static_cast<double>(loss(z, static_cast<Scalar>(sample.label), none)),
+                sample.weight);
+    to.accuracy.add(predicted == static_cast<Index>(sample.label) ? 1 : 0, sample.weight);
+  }
+
+  Accumulators& of_task(Index t) { return tasks_[static_cast<std::size_t>(t)]; }
 
   std::vector<Head> heads_;
   std::vector<Index> offsets_;
   std::vector<Accumulators> tasks_;
+  bool has_groups_ = false;
 };
 
 }  // namespace plait

@@ -4,6 +4,7 @@
 // backward, before the next tile starts; only the gradient outlives a tile. Activations therefore
 // take O(tile_rows) memory whatever the batch, and stay in cache. No layer reduces over the batch
 // and the loss normalises over all of it, so the summed gradients are those of the whole batch.
+// Losses that compare rows get tiles of whole groups (see tiles.hpp).
 //
 // Tiles are dealt to a fixed number of lanes, each with its own gradient; lanes are summed in
 // order. With an executor lanes run on its threads: the result depends on the number of lanes,
@@ -27,12 +28,13 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/optim/optimizer.hpp"
+#include "plait/train/tiles.hpp"
 
 namespace plait {
 
 struct TrainerOptions {
   OptimizerOptions optimizer = {};  // parameter groups, schedule, clipping
-  Index tile_rows = 64;             // rows that run through the network at a time
+  Index tile_rows = 128;            // rows that run through the network at a time (see Tiles)
   Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
@@ -41,7 +43,7 @@ struct TrainerOptions {
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
 // during a step. Its values may be exchanged between steps for others of the same parameters. Not
 // thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each batch size that is larger than any before, never otherwise.
+// each batch size, and each size of a group, that is larger than any before, never otherwise.
 template <class ModelType, class Rule>
 class Trainer {
  public:
@@ -83,15 +85,12 @@ class Trainer {
   // they were.
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
               View3<const Scalar> weights = {}) {
-    const double loss = compute_gradient(x, {labels, mask, weights});
-    const bool counts =
-        std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
-    if (!counts) return loss;
-    const auto grad = gradient().flat();
-    if (check_finite_ &&
-        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
-      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
-    optimizer_.step(model_->values(), gradient(), executor_);
+    return step(x, Targets<Scalar>{labels, mask, weights});
+  }
+  // The same with all that targets may have: sample spaces, groups.
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets) {
+    const double loss = compute_gradient(x, targets);
+    if (has_gradient()) apply(gradient());
     return loss;
   }
 
@@ -100,18 +99,39 @@ class Trainer {
   double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
     check(x, targets);
     loss_.normaliser(targets, normaliser_);
-    const Index tiles = (x.batch() + tile_rows_ - 1) / tile_rows_;
+    if (loss_.needs_groups()) {
+      tiles_.cut(targets.groups, tile_rows_);
+    } else {
+      tiles_.cut(x.batch(), tile_rows_);
+    }
+    const Index tiles = tiles_.count();
     const Index lanes = std::clamp(tiles / tiles_per_lane, Index{1}, std::ssize(lanes_));
     packed_.pack(model_->values(), executor_);
     const auto theta = packed_.view(model_->values());
     const auto run_lane = [&](Index i) {
       lanes_[static_cast<std::size_t>(i)].run(model_->network(), theta, loss_, x, targets,
-                                              normaliser_, tile_rows_, tiles * i / lanes,
+                                              normaliser_, tiles_, tiles * i / lanes,
                                               tiles * (i + 1) / lanes);
     };
     run_tasks(executor_, lanes, run_lane);
     sum_lanes(lanes);
     return loss_.total(task_losses_);
+  }
+  // True when the last batch had a label that counts; without one there is nothing to apply.
+  bool has_gradient() const {
+    return std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
+  }
+
+  // The second half: moves the model's values by a gradient, that of the last batch or one made of
+  // those of several (see gradient_mean.hpp). Throws ValueError when its squared norm is not
+  // finite, ShapeError when it is of other parameters; the model and the optimizer are then as they
+  // were.
+  void apply(const ParamBuffer<Scalar>& gradient) {
+    const auto grad = gradient.flat();
+    if (check_finite_ &&
+        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
+      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+    optimizer_.step(model_->values(), gradient, executor_);
   }
 
   // Of the last step: the gradient of the total loss, and each task's own loss.
@@ -139,13 +159,13 @@ class Trainer {
 
     void run(const typename ModelType::Network& network, ParamView<const Scalar> theta,
              const MultiTaskLoss<Scalar>& loss, View3<const Scalar> x,
-             const Targets<Scalar>& targets, std::span<const double> normaliser, Index tile_rows,
+             const Targets<Scalar>& targets, std::span<const double> normaliser, const Tiles& tiles,
              Index first_tile, Index last_tile) {
       gradient.set_zero();
       task_losses.assign(normaliser.size(), 0.0);
       for (Index tile = first_tile; tile < last_tile; ++tile) {
-        const Index first = tile * tile_rows;
-        const Index rows = std::min(tile_rows, x.batch() - first);
+        const Index first = tiles.first(tile);
+        const Index rows = tiles.rows(tile);
         const View3<const Scalar> input = x.rows(first, rows);
         logits.resize(rows, 1, loss.width());
         dlogits.resize(rows, 1, loss.width());
@@ -197,6 +217,7 @@ class Trainer {
   Index tile_rows_;
   Executor* executor_;
   bool check_finite_;
+  Tiles tiles_;
   std::vector<Lane> lanes_;
   std::vector<double> normaliser_;
   std::vector<double> task_losses_;

@@ -1,0 +1,67 @@
+// WeightAverage: an exponential moving average of a model's values, which often scores better than
+// the last of them.
+//
+//   WeightAverage<float> average(model.values().shared_table(), 0.999);
+//   for (...) { trainer.step(...); average.update(model.values()); }
+//   model.values() = average.values();     // to evaluate, save or serve
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <utility>
+
+#include "plait/core/config.hpp"
+#include "plait/core/error.hpp"
+#include "plait/core/params.hpp"
+
+namespace plait {
+
+// After n updates, with the values v_1 ... v_n,
+//
+//   average = Σ_i decay^(n-i) v_i / Σ_i decay^(n-i)
+//
+// a mean of what was seen and nothing else, from the first update on, so there is nothing to warm
+// up. A value; not thread-safe. Does not allocate after its construction.
+template <class Scalar>
+class WeightAverage {
+ public:
+  // Throws ConfigError unless decay is in [0, 1).
+  WeightAverage(std::shared_ptr<const ParamTable> table, double decay)
+      : decay_(decay), values_(std::move(table)) {
+    require_config(decay >= 0 && decay < 1, "WeightAverage", "decay", text(decay),
+                   "a number in [0, 1)");
+  }
+
+  // Throws ShapeError for the values of other parameters.
+  void update(const ParamBuffer<Scalar>& values) {
+    require_schema("WeightAverage", "values", values.shared_table(), values_.shared_table());
+    ++updates_;
+    // (1 - d) / (1 - d^n): 1 at first, 1 - d in the long run.
+    const double share =
+        (1 - decay_) / -std::expm1(static_cast<double>(updates_) * std::log(decay_));
+    const auto from = values.flat();
+    const auto to = values_.flat();
+    for (std::size_t i = 0; i < to.size(); ++i)
+      to[i] += static_cast<Scalar>(share) * (from[i] - to[i]);
+  }
+
+  // The average; zeros before the first update.
+  const ParamBuffer<Scalar>& values() const { return values_; }
+  Index updates() const { return updates_; }
+
+  // Goes on from a stored state. Throws before anything is changed: ConfigError for a negative
+  // number of updates, ShapeError for values of other parameters.
+  void restore(Index updates, ParamBuffer<Scalar> values) {
+    require_config(updates >= 0, "WeightAverage", "updates", text(updates), "at least 0");
+    require_schema("WeightAverage", "values", values.shared_table(), values_.shared_table());
+    updates_ = updates;
+    values_ = std::move(values);
+  }
+
+ private:
+  double decay_;
+  ParamBuffer<Scalar> values_;
+  Index updates_ = 0;
+};
+
+}  // namespace plait

@@ -1,0 +1,171 @@
+#include "plait/train/early_stopping.hpp"
+
+#include <array>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "support/catch.hpp"
+
+using Catch::Matchers::WithinAbs;
+using plait::Better;
+using plait::EarlyStopping;
+using plait::Index;
+using plait::StopWhen;
+
+namespace {
+
+constexpr double missing = std::numeric_limits<double>::quiet_NaN();
+using Values = std::array<double, 2>;
+
+// An AUC and an MSE, of which 0.1 counts like 0.01 of AUC.
+EarlyStopping auc_and_mse(plait::EarlyStoppingOptions options) {
+  return EarlyStopping({{.unit = 0.01}, {.better = Better::lower, .unit = 0.1}}, options);
+}
+
+// Evaluations until it says stop, at most as many as there are.
+Index stops_after(EarlyStopping stopping, const std::vector<Values>& evaluations) {
+  for (const Values& values : evaluations) {
+    stopping.update(values);
+    if (stopping.stop()) break;
+  }
+  return stopping.evaluations();
+}
+
+}  // namespace
+
+TEST_CASE("every task gains in the direction of its own metric") {
+  auto stopping = auc_and_mse({});
+  CHECK((stopping.update(Values{0.70, 1.0})));
+  CHECK(stopping.sum_of_gains() == 0);
+  CHECK((stopping.update(Values{0.72, 0.9})));
+  CHECK_THAT(stopping.gain(0), WithinAbs(2, 1e-12));
+  CHECK_THAT(stopping.gain(1), WithinAbs(1, 1e-12));
+  CHECK_FALSE((stopping.update(Values{0.71, 1.2})));
+  CHECK_THAT(stopping.sum_of_gains(), WithinAbs(1 - 2, 1e-12));
+  CHECK(stopping.best(0) == 0.72);
+  CHECK(stopping.best(1) == 0.9);
+  CHECK(stopping.best_at(1) == 1);
+  CHECK(stopping.best_sum_at() == 1);
+  CHECK_THAT(stopping.best_sum(), WithinAbs(3, 1e-12));
+}
+
+TEST_CASE("a value that is best at 1 may come from either side") {
+  EarlyStopping stopping({{.better = Better::closer_to_one}});
+  for (const double value : {1.3, 0.8, 1.1}) CHECK(stopping.update(std::array{value}));
+  CHECK_FALSE(stopping.update(std::array{0.85}));
+  CHECK(stopping.best(0) == 1.1);
+}
+
+TEST_CASE("the sum goes on as long as one task gains more than the other loses") {
+  // AUC rises by 0.02 while MSE worsens by 0.1; then the reverse.
+  const std::vector<Values> seesaw{{0.70, 1.0}, {0.72, 1.1}, {0.74, 1.2}, {0.73, 1.3},
+                                   {0.72, 1.4}, {0.71, 1.5}, {0.70, 1.6}};
+  CHECK(stops_after(auc_and_mse({.patience = 2}), seesaw) == 5);
+  CHECK(stops_after(auc_and_mse({.patience = 3}), seesaw) == 6);
+  CHECK(stops_after(auc_and_mse({.patience = 2, .stop_when = StopWhen::any_task_stalls}), seesaw) ==
+        3);
+  CHECK(stops_after(auc_and_mse({.patience = 2, .stop_when = StopWhen::every_task_stalls}),
+                    seesaw) == 5);
+  auto stopping = auc_and_mse({.patience = 2});
+  for (int i = 0; i < 3; ++i) stopping.update(seesaw[std::size_t(i)]);
+  CHECK_FALSE(stopping.stalled(0));
+  CHECK(stopping.stalled(1));
+  CHECK_FALSE(stopping.stop());
+}
+
+TEST_CASE("a task that starts to learn again is not stalled") {
+  auto stopping = auc_and_mse({.patience = 2, .stop_when = StopWhen::every_task_stalls});
+  for (const Values& values : {Values{0.70, 1.0}, Values{0.70, 1.0}, Values{0.70, 1.0}})
+    stopping.update(values);
+  CHECK(stopping.stop());
+  stopping.update(Values{0.71, 1.0});
+  CHECK_FALSE(stopping.stalled(0));
+  CHECK_FALSE(stopping.stop());
+}
+
+TEST_CASE("a gain below min_gain is none") {
+  EarlyStopping stopping({{.unit = 0.01}}, {.patience = 2, .min_gain = 0.5});
+  CHECK(stopping.update(std::array{0.7}));
+  CHECK_FALSE(stopping.update(std::array{0.704}));
+  CHECK(stopping.update(std::array{0.706}));  // against the best, not the last
+  CHECK(stopping.best_at(0) == 2);
+}
+
+TEST_CASE("a task without a value is left out, and its patience does not run") {
+  auto stopping = auc_and_mse({.patience = 2, .stop_when = StopWhen::any_task_stalls});
+  CHECK((stopping.update(Values{missing, 1.0})));
+  CHECK(stopping.gain(0) == 0);
+  CHECK(std::isnan(stopping.best(0)));
+  CHECK(stopping.best_at(0) == -1);
+  CHECK((stopping.update(Values{0.70, 0.9})));
+  CHECK((stopping.update(Values{0.72, 0.8})));
+  CHECK((stopping.update(Values{missing, 0.7})));
+  CHECK_THAT(stopping.gain(0), WithinAbs(2, 1e-12));  // stands
+  for (int i = 0; i < 5; ++i) stopping.update(Values{missing, 0.7 - 0.1 * i});
+  CHECK_FALSE(stopping.stalled(0));
+  CHECK_FALSE((stopping.update(Values{missing, missing})));
+  CHECK_FALSE(stopping.stop());
+  CHECK(stopping.evaluations() == 10);
+}
+
+TEST_CASE("gains over the single-task models' values") {
+  EarlyStopping stopping(
+      {{.unit = 0.7, .baseline = 0.7}, {.better = Better::lower, .unit = 0.9, .baseline = 0.9}});
+  stopping.update(Values{0.72, 0.95});
+  const double multi[] = {0.72, 0.95}, single[] = {0.7, 0.9};
+  const Better better[] = {Better::higher, Better::lower};
+  CHECK_THAT(stopping.sum_of_gains() / 2, WithinAbs(plait::delta_m(multi, single, better), 1e-15));
+}
+
+TEST_CASE("metrics of an evaluation are taken as they come") {
+  auto stopping = auc_and_mse({});
+  const std::vector<plait::MetricValue> values{{"click", "auc", 0.7, Better::higher},
+                                               {"watch", "mse", 1, Better::lower}};
+  CHECK(stopping.update(values));
+  CHECK(stopping.best(0) == 0.7);
+}
+
+TEST_CASE("a stored state goes on as if nothing had happened") {
+  const std::vector<Values> evaluations{{0.70, 1.0}, {0.72, missing}, {0.71, 1.2},   {0.73, 1.1},
+                                        {0.72, 1.1}, {0.72, 1.1},     {missing, 1.2}};
+  for (std::size_t cut = 0; cut < evaluations.size(); ++cut) {
+    auto whole = auc_and_mse({.patience = 3});
+    auto before = whole, after = whole;
+    for (std::size_t i = 0; i < evaluations.size(); ++i) {
+      whole.update(evaluations[i]);
+      if (i == cut) after.restore(before.state());
+      (i < cut ? before : after).update(evaluations[i]);
+    }
+    CHECK(after.stop() == whole.stop());
+    CHECK(after.evaluations() == 7);
+    CHECK(after.best_sum() == whole.best_sum());
+    CHECK(after.best_sum_at() == whole.best_sum_at());
+    for (const Index t : {0, 1}) {
+      CHECK(after.best(t) == whole.best(t));
+      CHECK(after.best_at(t) == whole.best_at(t));
+      CHECK(after.gain(t) == whole.gain(t));
+      CHECK(after.stalled(t) == whole.stalled(t));
+    }
+  }
+}
+
+TEST_CASE("early stopping refuses what has no meaning") {
+  auto stopping = auc_and_mse({});
+  CHECK_THROWS_WITH(stopping.update(std::array{1.0}),
+                    "plait::EarlyStopping: values: got 1, expected 2, one per task");
+  CHECK(stopping.evaluations() == 0);
+  CHECK_THROWS_WITH(stopping.restore(std::array{1.0}),
+                    "plait::EarlyStopping: state: got 1 numbers, expected 16");
+  CHECK_THROWS_WITH(EarlyStopping({}),
+                    "plait::EarlyStopping: tasks: got none, expected at least one");
+  CHECK_THROWS_WITH(
+      EarlyStopping({{}, {.unit = 0}}),
+      "plait::EarlyStopping: unit of task 1: got 0, expected a finite number above 0");
+  CHECK_THROWS_WITH(EarlyStopping(std::vector<plait::Watch>{{.baseline = missing}}),
+                    "plait::EarlyStopping: baseline of task 0: got nan, expected a finite number");
+  CHECK_THROWS_WITH(EarlyStopping({{}}, {.patience = 0}),
+                    "plait::EarlyStopping: patience: got 0, expected at least 1");
+  CHECK_THROWS_WITH(EarlyStopping({{}}, {.min_gain = -1}),
+                    "plait::EarlyStopping: min_gain: got -1, expected at least 0");
+}
