@@ -3,7 +3,7 @@
 # Reads the #include lines of plait's headers and fails, listing every violation, unless
 #  * includes between folders follow the order below,
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
-#    reference kernels and io, and io.hpp all of io,
+#    reference kernels, io, balance and weighting, io.hpp all of io, balance.hpp the other two,
 #  * plait's own files are included as "plait/...",
 #  * third-party headers are Eigen's narrow ones, and nlohmann-json's in io.
 cmake_minimum_required(VERSION 3.22)
@@ -32,7 +32,7 @@ macro(report text)
   string(APPEND violations "\n  ${header}: ${text}")
 endmacro()
 
-set(umbrellas plait/plait.hpp plait/io.hpp)
+set(umbrellas plait/plait.hpp plait/io.hpp plait/balance.hpp)
 set(in_umbrellas)
 foreach(header IN LISTS headers)
   file(STRINGS ${root}/${header} includes REGEX "^[ \t]*#[ \t]*include")
@@ -68,6 +68,8 @@ foreach(header IN LISTS headers)
     continue()
   elseif(header MATCHES "^plait/io/")
     set(umbrella plait/io.hpp)
+  elseif(header MATCHES "^plait/(balance|weighting)/")
+    set(umbrella plait/balance.hpp)
   else()
     set(umbrella plait/plait.hpp)
   endif()
