@@ -42,7 +42,7 @@ void check_layer(const L& layer, ParamTable table, const Case<typename L::Scalar
   check_gradients(grad, expected_grad);
 
   // Once more with packed weights: the very same numbers.
-  plait::PackedWeights<Scalar> mirror(theta.table(), plait::Packing::both);
+  plait::PackedWeights<Scalar> mirror(theta.table());
   mirror.pack(theta);
   plait::Tensor<Scalar> packed_y(y.batch(), y.slots(), y.dim());
   plait::Tensor<Scalar> packed_dx(x.batch(), x.slots(), x.dim());

@@ -157,11 +157,10 @@ inline void require_schema(const char* where, const char* argument,
 // A weight W [O, I] packed for the product kernels (kernels/packed_weights.hpp).
 template <class Scalar>
 struct PackedWeight {
-  const Scalar* forward = nullptr;   // panels of Wᵀ, for x Wᵀ; null: not packed
-  const Scalar* backward = nullptr;  // panels of W, for dy W; null: not packed
-  Index outputs = 0;                 // O; of all weights together where they are packed as one
-  Index inputs = 0;                  // I
-  const Scalar* start = nullptr;     // [O]: where the sums of x Wᵀ start, in the bias's place
+  const Scalar* panels = nullptr;  // of Wᵀ, for x Wᵀ; null: not packed
+  Index outputs = 0;               // O; of all weights together where they are packed as one
+  Index inputs = 0;                // I
+  const Scalar* start = nullptr;   // [O]: where the sums start, in the bias's place
 };
 
 // Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients. Values
@@ -183,15 +182,11 @@ class ParamView {
     result.packed_ = mirror;
     return result;
   }
-  // The weight packed for x Wᵀ with its `outputs`, or for dy W; null when it is not.
-  const Packed* packed_forward(ParamId id, Index outputs) const {
+  // The weight packed with its `outputs`; null when it is not.
+  const Packed* packed(ParamId id, Index outputs) const {
     if (packed_ == nullptr) return nullptr;
     const Packed& weight = packed_[id.index];
-    return weight.forward != nullptr && weight.outputs == outputs ? &weight : nullptr;
-  }
-  const Packed* packed_backward(ParamId id) const {
-    if (packed_ == nullptr || packed_[id.index].backward == nullptr) return nullptr;
-    return packed_ + id.index;
+    return weight.panels != nullptr && weight.outputs == outputs ? &weight : nullptr;
   }
 
   T* data(ParamId id) const { return data_ + id.offset; }

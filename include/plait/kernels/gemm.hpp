@@ -2,11 +2,13 @@
 //
 // A tile of rows x packets accumulators walks once through K: every number of c is
 // start + a_0 b_0 + a_1 b_1 + ..., added in this order whatever the sizes, the tile or the way b
-// comes (packed before, or panel by panel here). A row of c therefore depends on its own row of a
-// alone, to the last bit: scoring a batch, a part of it, or one row gives the same numbers.
+// comes. A row of c therefore depends on its own row of a alone, to the last bit: scoring a batch,
+// a part of it, or one row gives the same numbers.
 //
-// b is read as panels (panels.hpp); a is read number by number, either row-major or transposed.
-// Nothing is allocated; panels that are packed here lie on the stack (48 KiB at most for floats).
+// b is read panel by panel (panels.hpp): as it lies when its rows are contiguous, which costs the
+// tile nothing and saves a copy; transposed, it is packed before, or here on the way. a is read
+// number by number, either row-major or transposed. Nothing is allocated; a panel that is packed
+// here lies on the stack (48 KiB at most).
 #pragma once
 #include <algorithm>
 
@@ -44,6 +46,13 @@ struct Left {
   Left from(Index m, Index k) const { return {&(*this)(m, k), stride}; }
 };
 
+// A panel of the right-hand operand: number (k, j) at data[k * stride + j].
+template <class Scalar>
+struct Panel {
+  const Scalar* data;
+  Index stride;
+};
+
 // v < 0 ? 0 : v. NaN stays NaN: of two numbers that do not compare, pmax returns the first on x86
 // and NaN on ARM.
 template <class Scalar>
@@ -53,7 +62,7 @@ Packet<Scalar> relu(const Packet<Scalar>& v) {
 
 // One tile: c [Rows, columns], the last of Packets packets perhaps in part.
 template <int Rows, int Packets, class Scalar, bool Transposed>
-void multiply_tile(Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
+void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                    Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
   constexpr Index w = width<Scalar>;
   const Index last = columns - (Packets - 1) * w;  // numbers of c in the last packet
@@ -67,12 +76,12 @@ void multiply_tile(Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
                   : v + 1 < Packets || last == w ? load(from)
                                                  : load_part(from, last);
     }
-  for (Index k = 0; k < depth; ++k, panel += Packets * w) {
+  for (Index k = 0; k < depth; ++k, panel.data += panel.stride) {
     Packet<Scalar> b[Packets];
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) {
-      if constexpr (Rows <= 4) prefetch_ahead<2304>(panel + v * w);
-      b[v] = load(panel + v * w);
+      if constexpr (Rows <= 4) prefetch_ahead<2304>(panel.data + v * w);
+      b[v] = load(panel.data + v * w);
       if constexpr (Rows > 1) keep_in_register(b[v]);
     }
 #pragma GCC unroll 8
@@ -106,7 +115,7 @@ void prefetch_tile(const Scalar* c, Index c_stride, Index columns) {
 
 // One panel of c for all rows.
 template <int Packets, class Scalar, bool Transposed>
-void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, const Scalar* panel,
+void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                     Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
   Index m = 0;
   const auto tiles = [&]<int Rows>() {
@@ -126,7 +135,7 @@ void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, const S
 
 template <class Scalar, bool Transposed>
 void multiply_panel(int packets, Index rows, Index depth, Left<Scalar, Transposed> a,
-                    const Scalar* panel, Start<Scalar> start, Finish finish, Scalar* c,
+                    Panel<Scalar> panel, Start<Scalar> start, Finish finish, Scalar* c,
                     Index c_stride, Index columns) {
   switch (packets) {
     case 1:
@@ -194,24 +203,25 @@ void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false>
     if (row_of.template operator()<tile_packets, 4>()) continue;
     if (row_of.template operator()<tile_packets, 2>()) continue;
     if (tile_packets != 2 && row_of.template operator()<2, 2>()) continue;
-    multiply_panel(packets, rows, depth, a, panels + n * depth, from, finish, c + n, c_stride,
-                   layout.columns(p));
+    multiply_panel(packets, rows, depth, a, {panels + n * depth, packets * width<Scalar>}, from,
+                   finish, c + n, c_stride, layout.columns(p));
     ++p;
   }
 }
 
-// The product with b packed on the way, panel by panel: pack(k, column, depth, columns, packets,
-// panel) fills one.
-template <class Scalar, bool Transposed, class Pack>
-void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a, const Pack& pack,
-              Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
-  alignas(buffer_alignment) Scalar panel[panel_depth * tile_packets * width<Scalar>];
+// The product panel by panel, each in pieces of up to panel_depth: panel_at(k, p, depth, room)
+// gives the piece of panel p from k on, perhaps packed into `room`.
+template <class Scalar, bool Transposed, class PanelAt>
+void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
+              const PanelAt& panel_at, Start<Scalar> start, Finish finish, Scalar* c,
+              Index c_stride) {
+  alignas(buffer_alignment) Scalar room[panel_depth * tile_packets * width<Scalar>];
   const Panels<Scalar> layout(columns);
   for (Index p = 0; p < layout.count(); ++p) {
     const Index n = layout.first(p);
     for (Index k = 0; k < depth; k += panel_depth) {
       const Index count = std::min(panel_depth, depth - k);
-      pack(k, n, count, layout.columns(p), layout.packets(p), panel);
+      const Panel<Scalar> panel = panel_at(k, p, count, room);
       const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
                                  : start.row == nullptr
                                      ? Start<Scalar>{}
@@ -221,6 +231,36 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
                      layout.columns(p));
     }
   }
+}
+
+// The product with b [K, N] row-major. Only a panel that is not whole is packed.
+template <class Scalar, bool Transposed>
+void multiply_rows(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
+                   const Scalar* b, Index b_stride, Start<Scalar> start, Finish finish, Scalar* c,
+                   Index c_stride) {
+  const Panels<Scalar> layout(columns);
+  const auto panel_at = [&](Index k, Index p, Index count, Scalar* room) -> Panel<Scalar> {
+    const Scalar* from = b + k * b_stride + layout.first(p);
+    const Index whole = layout.packets(p) * width<Scalar>;
+    if (layout.columns(p) == whole) return {from, b_stride};
+    pack_rows(from, b_stride, count, layout.columns(p), layout.packets(p), room);
+    return {room, whole};
+  };
+  multiply(rows, columns, depth, a, panel_at, start, finish, c, c_stride);
+}
+
+// The product with b given transposed, bᵀ [N, K] row-major.
+template <class Scalar, bool Transposed>
+void multiply_transposed(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
+                         const Scalar* bt, Index bt_stride, Start<Scalar> start, Finish finish,
+                         Scalar* c, Index c_stride) {
+  const Panels<Scalar> layout(columns);
+  const auto panel_at = [&](Index k, Index p, Index count, Scalar* room) -> Panel<Scalar> {
+    pack_transposed(bt + layout.first(p) * bt_stride + k, bt_stride, count, layout.columns(p),
+                    layout.packets(p), room);
+    return {room, layout.packets(p) * width<Scalar>};
+  };
+  multiply(rows, columns, depth, a, panel_at, start, finish, c, c_stride);
 }
 
 }  // namespace plait::simd

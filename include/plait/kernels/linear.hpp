@@ -1,6 +1,6 @@
 // Linear: y = f(x Wᵀ + b), W in the layout of torch.nn.Linear, so that state dicts load without
-// transposing. The weight comes plain, and is then packed on the way, or packed before; the result
-// is the same to the last bit.
+// transposing. For y the weight comes plain, and is then packed on the way, or packed before; the
+// result is the same to the last bit. The backward reads the weight as it is.
 #pragma once
 #include <type_traits>
 
@@ -32,14 +32,10 @@ void linear(ConstView3<Scalar> x, MatrixMap<const Scalar> weight,
             const std::type_identity_t<Scalar>* bias, View3<Scalar> y,
             Activation f = Activation::identity) {
   PLAIT_ASSERT(x.batch() == y.batch() && x.dim() == weight.cols() && y.dim() == weight.rows());
-  const auto pack = [&weight](Index k, Index column, Index depth, Index columns, int packets,
-                              Scalar* panel) {
-    simd::pack_transposed(weight.data() + column * weight.outerStride() + k, weight.outerStride(),
-                          depth, columns, packets, panel);
-  };
-  simd::multiply(y.batch(), y.dim(), x.dim(), simd::Left<Scalar, false>{x.data(), x.batch_stride()},
-                 pack, simd::Start<Scalar>{bias, 0}, detail::finish_of(f), y.data(),
-                 y.batch_stride());
+  simd::multiply_transposed(y.batch(), y.dim(), x.dim(),
+                            simd::Left<Scalar, false>{x.data(), x.batch_stride()}, weight.data(),
+                            weight.outerStride(), simd::Start<Scalar>{bias, 0},
+                            detail::finish_of(f), y.data(), y.batch_stride());
   detail::finish_linear(f, y);
 }
 
@@ -50,7 +46,7 @@ void linear(ConstView3<Scalar> x, const PackedWeight<Scalar>& weight,
             Activation f = Activation::identity) {
   PLAIT_ASSERT(x.batch() == y.batch() && x.dim() == weight.inputs && y.dim() == weight.outputs);
   simd::multiply_packed(y.batch(), y.dim(), weight.inputs,
-                        simd::Left<Scalar, false>{x.data(), x.batch_stride()}, weight.forward,
+                        simd::Left<Scalar, false>{x.data(), x.batch_stride()}, weight.panels,
                         simd::Start<Scalar>{weight.start == nullptr ? bias : weight.start, 0},
                         detail::finish_of(f), y.data(), y.batch_stride());
   detail::finish_linear(f, y);
@@ -61,24 +57,10 @@ template <class Scalar>
 void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight,
                            View3<Scalar> dx) {
   PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.cols() && dy.dim() == weight.rows());
-  const auto pack = [&weight](Index k, Index column, Index depth, Index columns, int packets,
-                              Scalar* panel) {
-    simd::pack_rows(weight.data() + k * weight.outerStride() + column, weight.outerStride(), depth,
-                    columns, packets, panel);
-  };
-  simd::multiply(dx.batch(), dx.dim(), dy.dim(),
-                 simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, pack,
-                 simd::Start<Scalar>{}, simd::Finish::none, dx.data(), dx.batch_stride());
-}
-
-// The same with a weight that is packed for it.
-template <class Scalar>
-void linear_backward_input(ConstView3<Scalar> dy, const PackedWeight<Scalar>& weight,
-                           View3<Scalar> dx) {
-  PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.inputs && weight.backward != nullptr);
-  simd::multiply_packed(dx.batch(), dx.dim(), dy.dim(),
-                        simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, weight.backward,
-                        simd::Start<Scalar>{}, simd::Finish::none, dx.data(), dx.batch_stride());
+  simd::multiply_rows(dx.batch(), dx.dim(), dy.dim(),
+                      simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, weight.data(),
+                      weight.outerStride(), simd::Start<Scalar>{}, simd::Finish::none, dx.data(),
+                      dx.batch_stride());
 }
 
 // Reverses y = x Wᵀ + b: dW += dyᵀ x and, unless dbias is null, db += sum over the batch of dy.
@@ -86,15 +68,10 @@ template <class Scalar>
 void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy, MatrixMap<Scalar> dweight,
                             std::type_identity_t<Scalar>* dbias) {
   PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols() && dy.dim() == dweight.rows());
-  const auto pack = [&x](Index k, Index column, Index depth, Index columns, int packets,
-                         Scalar* panel) {
-    simd::pack_rows(x.data() + k * x.batch_stride() + column, x.batch_stride(), depth, columns,
-                    packets, panel);
-  };
-  simd::multiply(dweight.rows(), dweight.cols(), x.batch(),
-                 simd::Left<Scalar, true>{dy.data(), dy.batch_stride()}, pack,
-                 simd::Start<Scalar>{dweight.data(), dweight.outerStride()}, simd::Finish::none,
-                 dweight.data(), dweight.outerStride());
+  simd::multiply_rows(dweight.rows(), dweight.cols(), x.batch(),
+                      simd::Left<Scalar, true>{dy.data(), dy.batch_stride()}, x.data(),
+                      x.batch_stride(), simd::Start<Scalar>{dweight.data(), dweight.outerStride()},
+                      simd::Finish::none, dweight.data(), dweight.outerStride());
   if (dbias != nullptr) add_batch_sums(dy, dbias);
 }
 

@@ -1,8 +1,9 @@
-// PackedWeights: the weights of a parameter buffer laid out for the product kernels, a mirror that
-// layers find through their ParamView.
+// PackedWeights: the weights of a parameter buffer laid out for x Wᵀ, a mirror that layers find
+// through their ParamView.
 //
 // Packed once per load when serving, once per step when training; layers that get a ParamView
-// without a mirror pack on the way and compute the same numbers.
+// without a mirror pack on the way and compute the same numbers. The backward reads the weights as
+// they are: rows of W are contiguous in dy W.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -16,9 +17,6 @@
 #include "plait/kernels/panels.hpp"
 
 namespace plait {
-
-// What packed weights are for: scoring reads x Wᵀ alone, training also dy W.
-enum class Packing { forward, both };
 
 // Panels of Wᵀ for one weight W [O, I]; `panels` holds packed_size(O, I) numbers.
 template <class Scalar>
@@ -40,19 +38,15 @@ template <class Scalar>
 class PackedWeights {
  public:
   // Allocates for every weight of the table (ParamTable::add_weight), and packs nothing yet.
-  PackedWeights(const ParamTable& table, Packing packing) : weights_(table.entries().size()) {
-    const bool both = packing == Packing::both;
+  explicit PackedWeights(const ParamTable& table) : weights_(table.entries().size()) {
     std::vector<bool> joined(weights_.size(), false);
     for (const auto& joint : table.joints()) {
       products_.push_back({joint});
       for (const ParamId id : joint.weights) joined[static_cast<std::size_t>(id.index)] = true;
     }
-    for (const auto& entry : table.entries()) {
-      if (!entry.is_weight) continue;
-      if (both) backward_.push_back({entry.id, 0});
-      if (!joined[static_cast<std::size_t>(entry.id.index)])
+    for (const auto& entry : table.entries())
+      if (entry.is_weight && !joined[static_cast<std::size_t>(entry.id.index)])
         products_.push_back({{{entry.id}, {}}});
-    }
 
     Index size = 0;
     const auto place = [&size](Index count) { return std::exchange(size, size + count); };
@@ -62,20 +56,13 @@ class PackedWeights {
       product.start = place(product.outputs());
       product.together = place(product.outputs() * product.inputs());
     }
-    for (Backward& weight : backward_)
-      weight.panels = place(packed_size<Scalar>(weight.id.cols, weight.id.rows));
     numbers_.resize(static_cast<std::size_t>(size));
 
     for (const Product& product : products_) {
-      auto& weight = of(product.joint.weights.front());
-      weight.forward = numbers_.data() + product.panels;
-      weight.outputs = product.outputs();
-      weight.inputs = product.inputs();
-      if (product.is_joint()) weight.start = numbers_.data() + product.start;
-    }
-    for (const Backward& weight : backward_) {
-      of(weight.id).backward = numbers_.data() + weight.panels;
-      of(weight.id).inputs = weight.id.cols;
+      const Index first = product.joint.weights.front().index;
+      weights_[static_cast<std::size_t>(first)] = {
+          numbers_.data() + product.panels, product.outputs(), product.inputs(),
+          product.is_joint() ? numbers_.data() + product.start : nullptr};
     }
   }
 
@@ -84,16 +71,10 @@ class PackedWeights {
   PackedWeights(PackedWeights&&) = default;
   PackedWeights& operator=(PackedWeights&&) = default;
 
-  // Packs `values`, a buffer over the table, one task per weight and direction.
+  // Packs `values`, a buffer over the table, one task per weight.
   void pack(ParamView<const Scalar> values, Executor* executor = nullptr) {
-    const Index products = std::ssize(products_);
-    run_tasks(executor, products + std::ssize(backward_), [&](Index i) {
-      if (i < products) {
-        pack(values, products_[static_cast<std::size_t>(i)]);
-      } else {
-        pack(values, backward_[static_cast<std::size_t>(i - products)]);
-      }
-    });
+    run_tasks(executor, std::ssize(products_),
+              [&](Index i) { pack(values, products_[static_cast<std::size_t>(i)]); });
   }
 
   // By index in the table; empty for what is not packed.
@@ -104,7 +85,7 @@ class PackedWeights {
   }
 
  private:
-  // Where the panels of one or several weights, packed as one for x Wᵀ, begin in numbers_.
+  // Where the panels of one or several weights, packed as one, begin in numbers_.
   struct Product {
     ParamTable::Joint joint;
     Index panels = 0;
@@ -119,13 +100,6 @@ class PackedWeights {
       return sum;
     }
   };
-  struct Backward {
-    ParamId id;
-    Index panels;
-  };
-
-  PackedWeight<Scalar>& of(ParamId id) { return weights_[static_cast<std::size_t>(id.index)]; }
-
   void pack(ParamView<const Scalar> values, const Product& product) {
     const auto& ids = product.joint.weights;
     Scalar* panels = numbers_.data() + product.panels;
@@ -140,17 +114,8 @@ class PackedWeights {
     for (const ParamId id : product.joint.biases)
       start = std::copy_n(values.data(id), id.size(), start);
   }
-  void pack(ParamView<const Scalar> values, const Backward& weight) {
-    const ParamId id = weight.id;
-    const simd::Panels<Scalar> layout(id.cols);
-    for (Index p = 0; p < layout.count(); ++p)
-      simd::pack_rows(values.data(id) + layout.first(p), id.cols, id.rows, layout.columns(p),
-                      layout.packets(p),
-                      numbers_.data() + weight.panels + layout.first(p) * id.rows);
-  }
 
   std::vector<Product> products_;
-  std::vector<Backward> backward_;
   AlignedVector<Scalar> numbers_;
   std::vector<PackedWeight<Scalar>> weights_;  // by index in the table; joint ones at their first
 };

@@ -180,7 +180,7 @@ class FusionLevel {
     table.join(std::move(joint));
   }
   const PackedWeight<Scalar>* packed_gates(ParamView<const Scalar> theta) const {
-    return joint_gates_ ? theta.packed_forward(*joint_gates_, selections_.columns()) : nullptr;
+    return joint_gates_ ? theta.packed(*joint_gates_, selections_.columns()) : nullptr;
   }
 
   template <bool Record>

@@ -53,7 +53,7 @@ class Linear {
   void apply(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Activation f) const {
     const Scalar* bias = has_bias_ ? theta.data(bias_) : nullptr;
-    if (const auto* packed = theta.packed_forward(weight_, output_dim_)) {
+    if (const auto* packed = theta.packed(weight_, output_dim_)) {
       linear(x, *packed, bias, y, f);
     } else {
       linear(x, theta.matrix(weight_), bias, y, f);
@@ -72,12 +72,7 @@ class Linear {
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
                 Scratch&) const {
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr);
-    if (!dx) return;
-    if (const auto* packed = theta.packed_backward(weight_)) {
-      linear_backward_input(dy, *packed, dx);
-    } else {
-      linear_backward_input(dy, theta.matrix(weight_), dx);
-    }
+    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx);
   }
 
  private:

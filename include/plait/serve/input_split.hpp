@@ -101,7 +101,7 @@ class InputSplit {
         part.col(j) = values.view().matrix(weight).col(columns[static_cast<std::size_t>(j)]);
       pack_weight<Scalar>(
           {part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())}, next);
-      const PackedWeight<Scalar> packed{next, nullptr, part.rows(), part.cols(), nullptr};
+      const PackedWeight<Scalar> packed{next, part.rows(), part.cols(), nullptr};
       next += packed_size<Scalar>(part.rows(), part.cols());
       return packed;
     };

@@ -30,7 +30,7 @@ class Scorer {
   // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
   // split from the rest (see InputSplit).
   explicit Scorer(ModelType model, ScorerOptions options = {})
-      : model_(std::move(model)), packed_(model_.table(), Packing::forward) {
+      : model_(std::move(model)), packed_(model_.table()) {
     packed_.pack(model_.values());
     if (!options.shared_inputs.empty())
       split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs));

@@ -291,7 +291,7 @@ class LayerSuite {
 
   // Weights packed before give the bits of plain ones.
   void packed() {
-    PackedWeights<Scalar> mirror(theta_.table(), Packing::both);
+    PackedWeights<Scalar> mirror(theta_.table());
     mirror.pack(theta_);
     const ParamView<const Scalar> theta = mirror.view(theta_);
     const std::string clause = "packed weights give the same bits";

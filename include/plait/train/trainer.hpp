@@ -55,7 +55,7 @@ class Trainer {
       : model_(&model),
         loss_(std::move(heads)),
         optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
-        packed_(model.table(), Packing::both),
+        packed_(model.table()),
         tile_rows_(options.tile_rows),
         executor_(options.executor),
         check_finite_(options.check_finite),
