@@ -1,4 +1,4 @@
-// The index type and the one macro of the library.
+// The index type and the macros of the library.
 #pragma once
 #include <cassert>
 #include <cstddef>
@@ -8,6 +8,10 @@
 #ifndef PLAIT_ASSERT
 #define PLAIT_ASSERT(condition) assert(condition)
 #endif
+
+// For the bodies of packet loops, given as lambdas: sums that they capture must stay in registers,
+// which they do only where the compiler inlines, and it does not always see why it should.
+#define PLAIT_INLINE __attribute__((always_inline))
 
 namespace plait {
 

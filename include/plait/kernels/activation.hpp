@@ -68,11 +68,12 @@ void scale_negative(std::type_identity_t<Scalar> slope, View3<Scalar> a) {
   for (Index s = 0; s < a.slots(); ++s)
     for (Index b = 0; b < a.batch(); ++b) {
       Scalar* row = a.row(b, s);
-      simd::for_each_packet<Scalar>(a.dim(), [&](Index d, const auto& load, const auto& store) {
-        const auto v = load(row + d);
-        const auto below = slope == 0 ? zero : ei::pmul(factor, v);  // 0 also for -infinity
-        store(row + d, ei::pselect(ei::pcmp_lt(v, zero), below, v));
-      });
+      simd::for_each_packet<Scalar>(
+          a.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
+            const auto v = load(row + d);
+            const auto below = slope == 0 ? zero : ei::pmul(factor, v);  // 0 also for -infinity
+            store(row + d, ei::pselect(ei::pcmp_lt(v, zero), below, v));
+          });
     }
 }
 
@@ -91,10 +92,11 @@ void scale_where_negative(std::type_identity_t<Scalar> slope, ConstView3<Scalar>
       const Scalar* y = saved.row(b, s);
       const Scalar* in = dy.row(b, s);
       Scalar* out = da.row(b, s);
-      simd::for_each_packet<Scalar>(da.dim(), [&](Index d, const auto& load, const auto& store) {
-        const auto derivative = ei::pselect(ei::pcmp_lt(zero, load(y + d)), one, factor);
-        store(out + d, ei::pmul(load(in + d), derivative));
-      });
+      simd::for_each_packet<Scalar>(
+          da.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
+            const auto derivative = ei::pselect(ei::pcmp_lt(zero, load(y + d)), one, factor);
+            store(out + d, ei::pmul(load(in + d), derivative));
+          });
     }
 }
 

@@ -60,10 +60,12 @@ Packet<Scalar> relu(const Packet<Scalar>& v) {
   return Eigen::internal::pmax(v, broadcast(Scalar(0)));
 }
 
-// One tile: c [Rows, columns], the last of Packets packets perhaps in part.
+// One tile: c [Rows, columns], the last of Packets packets perhaps in part. `ahead` is a packet for
+// every k, as far apart as the panel's, that later tiles will read.
 template <int Rows, int Packets, class Scalar, bool Transposed>
 void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
-                   Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
+                   const Scalar* ahead, Start<Scalar> start, Finish finish, Scalar* c,
+                   Index c_stride, Index columns) {
   constexpr Index w = width<Scalar>;
   const Index last = columns - (Packets - 1) * w;  // numbers of c in the last packet
   Packet<Scalar> sum[Rows][Packets];
@@ -76,7 +78,8 @@ void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                   : v + 1 < Packets || last == w ? load(from)
                                                  : load_part(from, last);
     }
-  for (Index k = 0; k < depth; ++k, panel.data += panel.stride) {
+  for (Index k = 0; k < depth; ++k, panel.data += panel.stride, ahead += panel.stride) {
+    if constexpr (Rows > 4) prefetch(ahead);
     Packet<Scalar> b[Packets];
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) {
@@ -113,7 +116,8 @@ void prefetch_tile(const Scalar* c, Index c_stride, Index columns) {
     for (Index n = 0; n < columns; n += line) Eigen::internal::prefetch(c + m * c_stride + n);
 }
 
-// One panel of c for all rows.
+// One panel of c for all rows. The first tiles ask for the next panel, one packet each for every k:
+// its lines are too far apart, or too few, for hardware to do it in time.
 template <int Packets, class Scalar, bool Transposed>
 void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                     Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
@@ -123,8 +127,10 @@ void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<S
       if (start.row == c) prefetch_tile<Rows>(c + (m + Rows) * c_stride, c_stride, columns);
       const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + m * start.stride,
                                start.stride};
-      multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, from, finish, c + m * c_stride,
-                                   c_stride, columns);
+      const Index tile = m / Rows;
+      const Scalar* ahead = panel.data + (tile < Packets ? (Packets + tile) * width<Scalar> : 0);
+      multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, ahead, from, finish,
+                                   c + m * c_stride, c_stride, columns);
     }
   };
   if constexpr (tile_rows == 8) tiles.template operator()<8>();

@@ -78,7 +78,8 @@ class Selections {
 namespace detail {
 
 // y[d ... d + Packets * width) of `Units` units that select the same experts, summed in registers:
-// each expert is read once. `rest` numbers of the last packet are there.
+// each expert is read once. `rest` numbers of the last packet are there. Experts and units are
+// short streams, too many for hardware to foresee: every line asks for the one of the next sample.
 template <int Units, int Packets, class Scalar>
 void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selections, Index unit,
                const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
@@ -90,14 +91,19 @@ void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selection
 #pragma GCC unroll 4
   for (int u = 0; u < Units; ++u)
 #pragma GCC unroll 16
-    for (int v = 0; v < Packets; ++v) sum[u][v] = simd::broadcast(Scalar(0));
+    for (int v = 0; v < Packets; ++v) {
+      sum[u][v] = simd::broadcast(Scalar(0));
+      simd::prefetch_to_write(y.row(b, unit + u) + d + v * w + y.batch_stride());
+    }
   for (Index j = 0; j < selected; ++j) {
     const Scalar* expert = experts.row(b, selections.expert(first + j)) + d;
     simd::Packet<Scalar> output[Packets];
 #pragma GCC unroll 16
-    for (int v = 0; v < Packets; ++v)
+    for (int v = 0; v < Packets; ++v) {
+      simd::prefetch(expert + v * w + experts.batch_stride());
       output[v] = v + 1 < Packets || whole ? simd::load(expert + v * w)
                                            : simd::load_part(expert + v * w, rest);
+    }
 #pragma GCC unroll 4
     for (int u = 0; u < Units; ++u) {
       const auto weight = simd::broadcast(weights[first + u * selected + j]);
@@ -133,12 +139,13 @@ void mix_group(View3<const Scalar> experts, Index b, const Selections& selection
     mix_chunk<Units, 1>(experts, b, selections, unit, weights, d, y, std::min(w, y.dim() - d));
 }
 
-// One expert's gradient and those of `Uses` of its weights, in one pass over the expert. Adds to
-// dexpert unless it is the first group of uses.
+// One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
+// expert. Adds to dexpert unless it is the first group of uses.
 template <int Uses, class Scalar>
-void mix_backward_uses(const Scalar* expert, std::span<const Selections::Use> uses,
-                       const Scalar* weights, View3<const Scalar> dy, Index b, bool first,
-                       Scalar* dexpert, Scalar* dweights) {
+void mix_backward_uses(View3<const Scalar> experts, Index slot,
+                       std::span<const Selections::Use> uses, const Scalar* weights,
+                       View3<const Scalar> dy, Index b, bool first, View3<Scalar> dexperts,
+                       Scalar* dweights) {
   simd::Packet<Scalar> weight[Uses];
   simd::Packet<Scalar> product[Uses];
   const Scalar* upstream[Uses];
@@ -148,7 +155,11 @@ void mix_backward_uses(const Scalar* expert, std::span<const Selections::Use> us
     product[i] = simd::broadcast(Scalar(0));
     upstream[i] = dy.row(b, use.unit);
   }
-  simd::for_each_packet<Scalar>(dy.dim(), [&](Index d, const auto& load, const auto& store) {
+  const Scalar* expert = experts.row(b, slot);
+  Scalar* dexpert = dexperts.row(b, slot);
+  const auto step = [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
+    simd::prefetch(expert + d + experts.batch_stride());
+    simd::prefetch_to_write(dexpert + d + dexperts.batch_stride());
     const auto output = load(expert + d);
     auto gradient = first ? simd::broadcast(Scalar(0)) : load(dexpert + d);
 #pragma GCC unroll 4
@@ -158,7 +169,8 @@ void mix_backward_uses(const Scalar* expert, std::span<const Selections::Use> us
       product[i] = Eigen::internal::pmadd(part, output, product[i]);
     }
     store(dexpert + d, gradient);
-  });
+  };
+  simd::for_each_packet<Scalar>(dy.dim(), step);
   for (int i = 0; i < Uses; ++i)
     dweights[uses[static_cast<std::size_t>(i)].column] = Eigen::internal::predux(product[i]);
 }
@@ -173,12 +185,6 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
   for (Index b = 0; b < y.batch(); ++b) {
-    if (b + 1 < y.batch())
-      for (Index e = 0; e < experts.slots(); ++e) {
-        const Scalar* next = experts.row(b + 1, e);
-        for (Index d = 0; d < y.dim(); d += Index{64} / Index{sizeof(Scalar)})
-          Eigen::internal::prefetch(next + d);
-      }
     for (Index u = 0; u < y.slots(); u += selections.group(u)) {
       switch (selections.group(u)) {
         case 1:
@@ -197,33 +203,36 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   }
 }
 
-// Reverses mix for one expert e: dE_be = Σ_uses w_buj dy_bu and, for its columns alone,
-// dw_buj = <dy_bu, E_be>. Both are overwritten. expert and dexpert [B, 1, H], weights and dweights
-// [B, 1, columns], dy [B, units, H].
+// Reverses mix for the experts from `first` on, as many as `experts` has slots:
+// dE_be = Σ_uses w_buj dy_bu and, for their columns alone, dw_buj = <dy_bu, E_be>. Both are
+// overwritten. experts and dexperts [B, some, H], weights and dweights [B, 1, columns],
+// dy [B, units, H].
 template <class Scalar>
-void mix_backward(ConstView3<Scalar> expert, const Selections& selections, Index e,
-                  ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexpert,
+void mix_backward(ConstView3<Scalar> experts, const Selections& selections, Index first,
+                  ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexperts,
                   View3<Scalar> dweights) {
-  PLAIT_ASSERT(expert.batch() == dy.batch() && expert.dim() == dy.dim());
-  PLAIT_ASSERT(dexpert.batch() == dy.batch() && dexpert.shape() == expert.shape());
+  PLAIT_ASSERT(experts.batch() == dy.batch() && experts.dim() == dy.dim());
+  PLAIT_ASSERT(dexperts.batch() == dy.batch() && dexperts.shape() == experts.shape());
   PLAIT_ASSERT(weights.batch() == dy.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(dweights.batch() == dy.batch() && dweights.dim() == selections.columns());
-  PLAIT_ASSERT(dy.slots() == selections.units() && 0 <= e && e < selections.experts());
-  if (selections.uses(e).empty()) return set_zero(dexpert);
-  for (Index b = 0; b < dy.batch(); ++b) {
-    auto uses = selections.uses(e);
-    bool first = true;
-    const auto take = [&]<int Uses>() {
-      detail::mix_backward_uses<Uses>(expert.row(b), uses, weights.row(b), dy, b, first,
-                                      dexpert.row(b), dweights.row(b));
-      uses = uses.subspan(Uses);
-      first = false;
-    };
-    while (uses.size() >= 4) take.template operator()<4>();
-    if (uses.size() == 3) take.template operator()<3>();
-    if (uses.size() == 2) take.template operator()<2>();
-    if (uses.size() == 1) take.template operator()<1>();
-  }
+  PLAIT_ASSERT(0 <= first && first + experts.slots() <= selections.experts());
+  PLAIT_ASSERT(dy.slots() == selections.units());
+  for (Index b = 0; b < dy.batch(); ++b)
+    for (Index slot = 0; slot < experts.slots(); ++slot) {
+      auto uses = selections.uses(first + slot);
+      if (uses.empty()) set_zero(dexperts.slot(slot).rows(b, 1));
+      bool overwrites = true;
+      const auto take = [&]<int Uses>() {
+        detail::mix_backward_uses<Uses>(experts, slot, uses, weights.row(b), dy, b, overwrites,
+                                        dexperts, dweights.row(b));
+        uses = uses.subspan(Uses);
+        overwrites = false;
+      };
+      while (uses.size() >= 4) take.template operator()<4>();
+      if (uses.size() == 3) take.template operator()<3>();
+      if (uses.size() == 2) take.template operator()<2>();
+      if (uses.size() == 1) take.template operator()<1>();
+    }
 }
 
 }  // namespace plait

@@ -53,6 +53,16 @@ void prefetch_ahead(const Scalar* stream) {
   Eigen::internal::prefetch(stream + Bytes / Index{sizeof(Scalar)});
 }
 
+// Asks for one line that will be read, or written, soon. `there` need not exist.
+template <class Scalar>
+void prefetch(const Scalar* there) {
+  __builtin_prefetch(there);
+}
+template <class Scalar>
+void prefetch_to_write(Scalar* there) {
+  __builtin_prefetch(there, 1);
+}
+
 // Keeps the compiler from reading a packet from memory again at every use, which would take the
 // loads that the numbers of the other operand need.
 template <class P>
@@ -96,8 +106,9 @@ void store_part(Scalar* to, const Packet<Scalar>& p, Index count) {
 
 // f(i, load, store) over [0, n) packet by packet, the last one in part: f(first number, loader,
 // storer), where loader reads a packet from a pointer to the first number and storer writes one.
+// Declare f PLAIT_INLINE.
 template <class Scalar, class F>
-void for_each_packet(Index n, const F& f) {
+PLAIT_INLINE inline void for_each_packet(Index n, const F& f) {
   constexpr Index w = width<Scalar>;
   Index i = 0;
   for (; i + w <= n; i += w)

@@ -59,14 +59,16 @@ void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scala
       const Scalar* upstream = dp.row(b, s);
       Scalar* out = da.row(b, s);
       auto sum = simd::broadcast(Scalar(0));
-      simd::for_each_packet<Scalar>(p.dim(), [&](Index d, const auto& load, const auto&) {
-        sum = ei::pmadd(load(weights + d), load(upstream + d), sum);
-      });
+      simd::for_each_packet<Scalar>(p.dim(),
+                                    [&](Index d, const auto& load, const auto&) PLAIT_INLINE {
+                                      sum = ei::pmadd(load(weights + d), load(upstream + d), sum);
+                                    });
       const auto mean = simd::broadcast(ei::predux(sum));
-      simd::for_each_packet<Scalar>(p.dim(), [&](Index d, const auto& load, const auto& store) {
-        const auto slope = ei::psub(load(upstream + d), mean);
-        store(out + d, ei::pdiv(ei::pmul(load(weights + d), slope), divisor));
-      });
+      simd::for_each_packet<Scalar>(
+          p.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
+            const auto slope = ei::psub(load(upstream + d), mean);
+            store(out + d, ei::pdiv(ei::pmul(load(weights + d), slope), divisor));
+          });
     }
 }
 

@@ -126,14 +126,17 @@ class FusionLevel {
     const Scratch::Frame frame(scratch);
     const View3<const Scalar> experts = workspace.experts.slot_major();
     const View3<const Scalar> gate_weights = workspace.gate_weights;
-    const auto dexpert = scratch.take<Scalar>(x.batch(), 1, experts.dim());
+    const auto dexperts = scratch.take_slot_major<Scalar>(x.batch(), mixed_together, experts.dim());
     const auto dweights = scratch.take<Scalar>(x.batch(), 1, selections_.columns());
 
     // y_u = Σ_j (g_u,j + s_u,j) E_j, and E_e = expert_e(x[slot(e)])
     const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
     const auto dexpert_of = [&](Index e) -> View3<const Scalar> {
-      mix_backward<Scalar>(experts.slot(e), selections_, e, weights, dy, dexpert, dweights);
-      return dexpert;
+      const Index count = std::min(mixed_together, bank_.size() - e);
+      if (e % mixed_together == 0)
+        mix_backward<Scalar>(experts.slot_range(e, count), selections_, e, weights, dy,
+                             dexperts.slot_range(0, count), dweights);
+      return dexperts.slot(e % mixed_together);
     };
     bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch);
     for (std::size_t u = 0; u < units_.size(); ++u) {
@@ -165,6 +168,10 @@ class FusionLevel {
     Index gate_slot = 0;
     bool has_gate() const { return gate >= 0; }
   };
+
+  // Experts whose gradients are made in one pass over dy: fewer read it more often, more push each
+  // other out of the cache before they are used.
+  static constexpr Index mixed_together = 3;
 
   // Gates of all units that read one slot, without hidden layers, multiply as one.
   void join_gates(ParamTable& table) {
