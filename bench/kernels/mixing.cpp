@@ -93,11 +93,14 @@ struct Mixing {
     const auto dexperts = doutputs.slot_major().rows(first, count);
     const auto tile_weights = slots(std::as_const(weights), shape.tasks).rows(first, count);
     const auto tile_dlogits = slots(dlogits, shape.tasks).rows(first, count);
-    for (Index e = 0; e < shape.experts; ++e)
-      plait::mix_backward<float>(experts_of_tile.slot(e), selections, e,
+    for (Index e = 0; e < shape.experts; e += plait::mixed_together) {
+      const Index some = std::min(plait::mixed_together, shape.experts - e);
+      plait::mix_backward<float>(experts_of_tile.slot_range(e, some), selections, e,
                                  plait::View3<const float>(weights).rows(first, count),
-                                 slots(dy, shape.tasks).rows(first, count), dexperts.slot(e),
+                                 slots(dy, shape.tasks).rows(first, count),
+                                 dexperts.slot_range(e, some),
                                  plait::View3<float>(dlogits).rows(first, count));
+    }
     plait::softmax_backward<float>(1, tile_weights, tile_dlogits, tile_dlogits);
   }
 

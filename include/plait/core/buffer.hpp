@@ -32,4 +32,13 @@ struct AlignedAllocator {
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
+// Numbers from one slot to the next in a block that lies slot by slot, [slot, batch, dim]: whole
+// cache lines, an odd number of them. At distances that are powers of two a sample's numbers of all
+// slots would compete for the same few places of the caches.
+template <class Scalar>
+constexpr Index slot_major_stride(Index batch, Index dim) {
+  constexpr Index line = static_cast<Index>(buffer_alignment / sizeof(Scalar));
+  return ((batch * dim + line - 1) / line | 1) * line;
+}
+
 }  // namespace plait

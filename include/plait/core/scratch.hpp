@@ -60,7 +60,8 @@ class Scratch {
   // The same with the numbers of one slot together, as Tensor::slot_major.
   template <class Scalar>
   View3<Scalar> take_slot_major(Index batch, Index slots, Index dim) {
-    return {take<Scalar>(batch, slots, dim).data(), batch, slots, dim, dim, batch * dim};
+    const Index stride = slot_major_stride<Scalar>(batch, dim);
+    return {take<Scalar>(1, slots, stride).data(), batch, slots, dim, dim, stride};
   }
 
  private:

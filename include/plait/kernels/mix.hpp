@@ -203,6 +203,10 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   }
 }
 
+// How many experts mix_backward should get at a time: fewer read dy more often, more push each
+// other out of the cache before their gradients are used.
+inline constexpr Index mixed_together = 3;
+
 // Reverses mix for the experts from `first` on, as many as `experts` has slots:
 // dE_be = Σ_uses w_buj dy_bu and, for their columns alone, dw_buj = <dy_bu, E_be>. Both are
 // overwritten. experts and dexperts [B, some, H], weights and dweights [B, 1, columns],

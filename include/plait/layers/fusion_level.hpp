@@ -169,10 +169,6 @@ class FusionLevel {
     bool has_gate() const { return gate >= 0; }
   };
 
-  // Experts whose gradients are made in one pass over dy: fewer read it more often, more push each
-  // other out of the cache before they are used.
-  static constexpr Index mixed_together = 3;
-
   // Gates of all units that read one slot, without hidden layers, multiply as one.
   void join_gates(ParamTable& table) {
     if (units_.size() < 2 || gates_.size() != units_.size()) return;
