@@ -72,8 +72,7 @@ Index num_outputs(const L& layer) {
 
 // layer.reach, or all inputs and false for a layer that has none.
 template <Layer L, class Mark>
-bool reach(const L& layer, Live live, std::span<bool> live_in, const Mark& mark,
-           Scratch& scratch) {
+bool reach(const L& layer, Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) {
   if constexpr (TellsReach<L>) {
     return layer.reach(live, live_in, mark, scratch);
   } else {

@@ -315,9 +315,9 @@ class FusionLevel {
   ExpertBank<Expert> bank_;
   std::vector<Gate<GateBody>> gates_;
   std::vector<Unit> units_;
-  Selections selections_;               // of all units, gated or not
+  Selections selections_;                 // of all units, gated or not
   std::vector<Selections> selection_of_;  // of each unit alone
-  std::optional<ParamId> joint_gates_;  // the first of the weights that were joined
+  std::optional<ParamId> joint_gates_;    // the first of the weights that were joined
   bool has_statics_ = false;
   bool gates_read_input_;
 };
