@@ -1,5 +1,5 @@
-// Gradient balancing and loss weighting, for users. Apart from plait.hpp because Eigen's solvers and
-// decompositions take several times as long to compile as all the rest.
+// Gradient balancing and loss weighting, for users. Apart from plait.hpp because Eigen's solvers
+// and decompositions take several times as long to compile as all the rest.
 #pragma once
 #include "plait/balance/aligned_mtl.hpp"
 #include "plait/balance/balancer.hpp"
@@ -10,6 +10,7 @@
 #include "plait/balance/fairgrad.hpp"
 #include "plait/balance/graddrop.hpp"
 #include "plait/balance/gradient_balancer.hpp"
+#include "plait/balance/gradient_cosines.hpp"
 #include "plait/balance/gradvac.hpp"
 #include "plait/balance/gramian.hpp"
 #include "plait/balance/imtl_g.hpp"
