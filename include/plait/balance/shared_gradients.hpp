@@ -16,13 +16,6 @@
 
 namespace plait {
 
-// Numbers [offset, offset + size) of every buffer over a table: a tensor, or a part of one.
-struct ParamRange {
-  Index offset = 0;
-  Index size = 0;
-  Index end() const { return offset + size; }
-};
-
 namespace detail {
 
 // Throws ConfigError, in the name of `where`, unless the ranges are in order, disjoint and inside.
