@@ -2,10 +2,13 @@
 // once for all layers.
 #pragma once
 #include <concepts>
+#include <functional>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 
 namespace support {
 
@@ -17,6 +20,7 @@ class AnyLayer {
   using Out = plait::View3<Scalar>;
   using Values = plait::ParamView<const Scalar>;
   using Gradients = plait::ParamView<Scalar>;
+  using Mark = std::function<void(const plait::ParamRange&)>;
 
  private:
   struct Recorded {
@@ -49,9 +53,15 @@ class AnyLayer {
     held_->forward(theta, x, y, workspace, scratch);
   }
   void backward(Values theta, In x, In y, In dy, Out dx, const Workspace& workspace, Gradients grad,
-                plait::Scratch& scratch) const {
-    held_->backward(theta, x, y, dy, dx, *workspace.held, grad, scratch);
+                plait::Scratch& scratch, plait::Live live = {}) const {
+    held_->backward(theta, x, y, dy, dx, *workspace.held, grad, scratch, live);
   }
+  // plait::reach of the wrapped layer, which need not tell.
+  bool reach(plait::Live live, std::span<bool> live_in, const Mark& mark,
+             plait::Scratch& scratch) const {
+    return held_->reach(live, live_in, mark, scratch);
+  }
+  plait::Index num_outputs() const { return held_->num_outputs(); }
 
  private:
   struct Interface {
@@ -61,8 +71,10 @@ class AnyLayer {
     virtual plait::Shape out_shape() const = 0;
     virtual void infer(Values, In, Out, plait::Scratch&) const = 0;
     virtual void forward(Values, In, Out, Workspace&, plait::Scratch&) const = 0;
-    virtual void backward(Values, In, In, In, Out, const Recorded&, Gradients,
-                          plait::Scratch&) const = 0;
+    virtual void backward(Values, In, In, In, Out, const Recorded&, Gradients, plait::Scratch&,
+                          plait::Live) const = 0;
+    virtual bool reach(plait::Live, std::span<bool>, const Mark&, plait::Scratch&) const = 0;
+    virtual plait::Index num_outputs() const = 0;
   };
 
   template <class L>
@@ -85,16 +97,21 @@ class AnyLayer {
       layer.forward(theta, x, y, static_cast<RecordedBy<L>&>(*workspace.held).workspace, scratch);
     }
     void backward(Values theta, In x, In y, In dy, Out dx, const Recorded& workspace,
-                  Gradients grad, plait::Scratch& scratch) const override {
-      layer.backward(theta, x, y, dy, dx, static_cast<const RecordedBy<L>&>(workspace).workspace,
-                     grad, scratch);
+                  Gradients grad, plait::Scratch& scratch, plait::Live live) const override {
+      plait::backward(layer, theta, x, y, dy, dx,
+                      static_cast<const RecordedBy<L>&>(workspace).workspace, grad, scratch, live);
     }
+    bool reach(plait::Live live, std::span<bool> live_in, const Mark& mark,
+               plait::Scratch& scratch) const override {
+      return plait::reach(layer, live, live_in, mark, scratch);
+    }
+    plait::Index num_outputs() const override { return plait::num_outputs(layer); }
     L layer;
   };
 
   std::unique_ptr<Interface> held_;
 };
 
-static_assert(plait::Layer<AnyLayer<double>>);
+static_assert(plait::TellsReach<AnyLayer<double>>);
 
 }  // namespace support

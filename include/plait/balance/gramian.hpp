@@ -32,8 +32,10 @@ void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gram
     for (Index t = 0; t < tasks; ++t) {
       const std::span<const Scalar> g = gradients[static_cast<std::size_t>(t)];
       PLAIT_ASSERT(std::ssize(g) == size);
-      rows.col(t).head(count) =
-          VectorMap<const Scalar>(g.data() + first, count).transpose().template cast<double>();
+      // A loop: Eigen's cast is not vectorized.
+      double* row = rows.col(t).data();
+      for (Index i = 0; i < count; ++i)
+        row[i] = static_cast<double>(g[static_cast<std::size_t>(first + i)]);
     }
     for (Index t = 0; t < tasks; ++t)
       for (Index s = 0; s <= t; ++s) {

@@ -16,13 +16,6 @@
 
 namespace plait {
 
-// Numbers [offset, offset + size) of every buffer over a table: a tensor, or a part of one.
-struct ParamRange {
-  Index offset = 0;
-  Index size = 0;
-  Index end() const { return offset + size; }
-};
-
 namespace detail {
 
 // Throws ConfigError, in the name of `where`, unless the ranges are in order, disjoint and inside.
@@ -85,17 +78,22 @@ double squared_length(const ParamBuffer<Scalar>& gradient, std::span<const Param
 template <class Scalar>
 void weighted_sum(std::span<const ParamBuffer<Scalar>> gradients, std::span<const double> weights,
                   std::span<const ParamRange> ranges, ParamBuffer<Scalar>& out) {
-  using Piece = Eigen::Array<double, 1, Eigen::Dynamic, Eigen::RowMajor, 1, gramian_piece>;
-  for (const ParamRange& range : ranges)
-    for (Index first = range.offset; first < range.end(); first += gramian_piece) {
-      const Index count = std::min(gramian_piece, range.end() - first);
-      Piece sum = Piece::Zero(count);
-      for (std::size_t t = 0; t < gradients.size(); ++t)
-        sum += weights[t] * VectorMap<const Scalar>(gradients[t].flat().data() + first, count)
-                                .array()
-                                .template cast<double>();
-      VectorMap<Scalar>(out.flat().data() + first, count) = sum.matrix().template cast<Scalar>();
+  // Sums of a few numbers at a time stay in registers.
+  constexpr Index chunk = 16;
+  const auto sum_chunk = [&](Index first, Index count) {
+    double sum[chunk] = {};
+    for (std::size_t t = 0; t < gradients.size(); ++t) {
+      const Scalar* g = gradients[t].flat().data() + first;
+      for (Index i = 0; i < count; ++i) sum[i] += weights[t] * static_cast<double>(g[i]);
     }
+    Scalar* to = out.flat().data() + first;
+    for (Index i = 0; i < count; ++i) to[i] = static_cast<Scalar>(sum[i]);
+  };
+  for (const ParamRange& range : ranges) {
+    Index first = range.offset;
+    for (; first + chunk <= range.end(); first += chunk) sum_chunk(first, chunk);
+    sum_chunk(first, range.end() - first);
+  }
 }
 
 }  // namespace detail

@@ -33,6 +33,14 @@ struct ParamId {
   Index size() const { return rows * cols; }
 };
 
+// Numbers [offset, offset + size) of every buffer over a table: a tensor, a part of one, or several
+// that lie side by side.
+struct ParamRange {
+  Index offset = 0;
+  Index size = 0;
+  Index end() const { return offset + size; }
+};
+
 // How a parameter starts.
 struct Init {
   enum class Kind { constant, uniform, diagonal };
@@ -99,6 +107,8 @@ class ParamTable {
   // Elements of a buffer over this table; includes the padding that starts each tensor on a cache
   // line. Padding is zero in every buffer and stays zero under every optimizer.
   Index buffer_size() const { return buffer_size_; }
+  // What was added since the table had `size` elements.
+  ParamRange range_from(Index size) const { return {size, buffer_size_ - size}; }
   // Trainable numbers, without padding.
   Index num_parameters() const {
     Index total = 0;

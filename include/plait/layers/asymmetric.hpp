@@ -13,9 +13,11 @@
 // Source: Tang et al. (PLE), RecSys 2020, figure 1(b) and section 3.2.
 #pragma once
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "plait/core/reach.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/expert_bank.hpp"
 #include "plait/layers/linear.hpp"
@@ -52,18 +54,31 @@ class AsymmetricSharing {
         stop_gradient_(config.stop_gradient),
         bank_(table, routes(name, config), {1, config.input_dim}, config.expert),
         projections_(sources_.size()) {
-    for (std::size_t t = 0; t < sources_.size(); ++t)
+    for (std::size_t t = 0; t < sources_.size(); ++t) {
+      const Index before = table.buffer_size();
       if (projects(t))
         projections_[t].emplace(table, join_name(name, text("projections.", t)),
                                 concatenated_width(t), width());
+      projection_params_.push_back(table.range_from(before));
+    }
   }
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return bank_.out_shape(); }
+  Index num_networks() const { return bank_.size(); }
 
   template <class F>
   bool visit_input_linears(const F& f) const {
     return bank_.visit_input_linears(f);
+  }
+
+  // As core/reach.hpp has it.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    for (std::size_t t = 0; t < sources_.size(); ++t)
+      if (live[t] && projects(t)) mark(projection_params_[t]);
+    return bank_.reach(networks_of(live, scratch), live_in, mark, scratch);
   }
 
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
@@ -83,11 +98,12 @@ class AsymmetricSharing {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
     const Scratch::Frame frame(scratch);
     const auto dnetworks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     set_zero(dnetworks);
     for (std::size_t t = 0; t < sources_.size(); ++t) {
+      if (!live.empty() && !live[t]) continue;
       const Scratch::Frame task_frame(scratch);
       const auto task = static_cast<Index>(t);
       const View3<const Scalar> upstream = dy.slot(task);
@@ -112,7 +128,7 @@ class AsymmetricSharing {
       }
     }
     bank_.backward(theta, x, workspace.networks.slot_major(), dnetworks, dx, workspace.bank, grad,
-                   scratch);
+                   scratch, live.empty() ? live : networks_of(live, scratch));
   }
 
  private:
@@ -135,6 +151,17 @@ class AsymmetricSharing {
     return result;
   }
 
+  // The networks that the gradient of live tasks flows to.
+  Live networks_of(Live live, Scratch& scratch) const {
+    const std::span<bool> networks = take_flags(scratch, bank_.size());
+    for (std::size_t t = 0; t < sources_.size(); ++t) {
+      if (!live[t]) continue;
+      networks[t] = true;
+      if (stop_gradient_) continue;
+      for (const Index s : sources_[t]) networks[static_cast<std::size_t>(s)] = true;
+    }
+    return networks;
+  }
   Index width() const { return bank_.out_shape().dim; }
   bool projects(std::size_t t) const { return fusion_ == Fusion::concat && !sources_[t].empty(); }
   Index concatenated_width(std::size_t t) const {
@@ -179,8 +206,9 @@ class AsymmetricSharing {
   bool stop_gradient_;
   ExpertBank<Expert_> bank_;
   std::vector<std::optional<Linear<Scalar>>> projections_;
+  std::vector<ParamRange> projection_params_;
 };
 
-static_assert(Layer<AsymmetricSharing<float>>);
+static_assert(TellsReach<AsymmetricSharing<float>>);
 
 }  // namespace plait

@@ -11,10 +11,12 @@
 // Tasks 0 ... T - 1 are the towers, T ... 2 T - 1 the small ones. Parameters: those of Towers under
 // two names.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/towers.hpp"
@@ -45,9 +47,18 @@ class AuxiliaryTowers {
   Shape in_shape() const { return towers_.in_shape(); }
   Shape out_shape() const { return {1, 2 * width()}; }
   Index num_tasks() const { return 2 * towers_.num_tasks(); }
+  Index num_outputs() const { return num_tasks(); }
   // First column of a task's logits, and their number; small towers included.
   Index offset(Index task) const { return is_small(task) * width() + towers_.offset(own(task)); }
   Index outputs(Index task) const { return towers_.outputs(own(task)); }
+
+  // As core/reach.hpp has it; `live` tasks.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+    towers_.reach(own_part(live), live_in, mark, scratch);
+    small_.reach(small_part(live), live_in, mark, scratch);
+    return true;
+  }
 
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
@@ -62,18 +73,27 @@ class AuxiliaryTowers {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
     const Scratch::Frame frame(scratch);
     View3<Scalar> dx_small;
     if (dx) dx_small = scratch.take<Scalar>(x.batch(), x.slots(), x.dim());
     small_.backward(theta, x, y.columns(width(), width()), dy.columns(width(), width()), dx_small,
-                    workspace.small, grad, scratch);
+                    workspace.small, grad, scratch, small_part(live));
     towers_.backward(theta, x, y.columns(0, width()), dy.columns(0, width()), dx, workspace.towers,
-                     grad, scratch);
-    if (dx) add<Scalar>(dx_small, dx);
+                     grad, scratch, own_part(live));
+    for (Index t = 0; t < dx.slots(); ++t) {
+      const auto i = static_cast<std::size_t>(t);
+      if (live.empty() || (live[i] && small_part(live)[i])) {
+        add<Scalar>(dx_small.slot(t), dx.slot(t));
+      } else if (small_part(live)[i]) {
+        copy<Scalar>(dx_small.slot(t), dx.slot(t));
+      }
+    }
   }
 
  private:
+  Live own_part(Live live) const { return live.first(live.size() / 2); }
+  Live small_part(Live live) const { return live.last(live.size() / 2); }
   Index width() const { return towers_.out_shape().dim; }
   Index is_small(Index task) const { return task < towers_.num_tasks() ? 0 : 1; }
   Index own(Index task) const { return task - is_small(task) * towers_.num_tasks(); }
@@ -82,6 +102,6 @@ class AuxiliaryTowers {
   TowersLayer small_;
 };
 
-static_assert(Layer<AuxiliaryTowers<float>>);
+static_assert(TellsReach<AuxiliaryTowers<float>>);
 
 }  // namespace plait

@@ -6,12 +6,14 @@
 // own (cross-stitch), or its owner's (PLE, AdaTT).
 #pragma once
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 #include "plait/kernels/reduce.hpp"
 
 namespace plait {
@@ -37,16 +39,13 @@ class ExpertBank {
       : in_(in) {
     require_config(!routes.empty(), "ExpertBank", "experts", "0 experts", "at least one");
     experts_.reserve(routes.size());
-    std::vector<bool> read(static_cast<std::size_t>(in.slots), false);
     for (const auto& route : routes) {
       PLAIT_ASSERT(0 <= route.slot && route.slot < in.slots);
+      const Index before = table.buffer_size();
       experts_.emplace_back(table, route.name, in.dim, config);
+      params_.push_back(table.range_from(before));
       slots_.push_back(route.slot);
-      reads_first_.push_back(!read[static_cast<std::size_t>(route.slot)]);
-      read[static_cast<std::size_t>(route.slot)] = true;
     }
-    for (Index s = 0; s < in.slots; ++s)
-      if (!read[static_cast<std::size_t>(s)]) unread_slots_.push_back(s);
   }
 
   Shape in_shape() const { return in_; }
@@ -72,40 +71,62 @@ class ExpertBank {
                           workspace.experts[e], scratch);
   }
 
+  // As core/reach.hpp has it; `live` experts.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
+    for (std::size_t e = 0; e < experts_.size(); ++e) {
+      if (!live[e]) continue;
+      mark(params_[e]);
+      live_in[static_cast<std::size_t>(slots_[e])] = true;
+    }
+    return true;
+  }
+
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+    const Scratch::Frame frame(scratch);
+    const std::span<bool> written = take_flags(scratch, in_.slots);
     backward_each(
-        theta, x, y, [dy](Index e) { return dy.slot(e); }, dx, workspace, grad, scratch);
+        theta, x, y, [dy](Index e) { return dy.slot(e); }, dx, workspace, grad, scratch, live,
+        written);
+    if (live.empty()) clear_unwritten(written, dx);
   }
-  // The same with dy expert by expert: dy_of(e) gives expert e's when it is needed, and may reuse
-  // its memory afterwards, so that a gradient goes from its maker to its reader in cache.
+  // The same with dy expert by expert: dy_of(e) gives a live expert's when it is needed, and may
+  // reuse its memory afterwards, so that a gradient goes from its maker to its reader in cache. dx
+  // is overwritten in slots that are not `written` [in.slots] and then are, and added to in the
+  // others.
   template <class DyOf>
   void backward_each(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                      const DyOf& dy_of, View3<Scalar> dx, const Workspace& workspace,
-                     ParamView<Scalar> grad, Scratch& scratch) const {
+                     ParamView<Scalar> grad, Scratch& scratch, Live live,
+                     std::span<bool> written) const {
     const Scratch::Frame frame(scratch);
-    for (const Index s : unread_slots_)
-      if (dx) set_zero(dx.slot(s));
     const View3<Scalar> share = dx ? scratch.take<Scalar>(x.batch(), 1, in_.dim) : View3<Scalar>();
     for (std::size_t e = 0; e < experts_.size(); ++e) {
+      if (!live.empty() && !live[e]) continue;
       const auto slot = static_cast<Index>(e);
       const View3<const Scalar> dy = dy_of(slot);
       const View3<Scalar> dslot = dx ? dx.slot(slots_[e]) : View3<Scalar>();
       // The first expert that reads a slot writes its gradient, the others add theirs.
-      const bool writes = reads_first_[e];
+      const bool writes = !std::exchange(written[static_cast<std::size_t>(slots_[e])], true);
       experts_[e].backward(theta, x.slot(slots_[e]), y.slot(slot), dy, writes ? dslot : share,
                            workspace.experts[e], grad, scratch);
       if (dx && !writes) add(share, dslot);
     }
   }
 
+  // Slots that nobody read have a gradient of zero.
+  static void clear_unwritten(Live written, View3<Scalar> dx) {
+    for (Index s = 0; s < dx.slots(); ++s)
+      if (!written[static_cast<std::size_t>(s)]) set_zero(dx.slot(s));
+  }
+
  private:
   Shape in_;
   std::vector<Expert> experts_;
-  std::vector<Index> slots_;         // by expert, as is
-  std::vector<bool> reads_first_;    // whether no expert before it reads the same slot
-  std::vector<Index> unread_slots_;  // whose gradient is zero
+  std::vector<Index> slots_;        // by expert, as are
+  std::vector<ParamRange> params_;  // its parameters
 };
 
 }  // namespace plait

@@ -11,15 +11,19 @@
 // the LevelRoute. The backward is P1, P3, P4 and P5 of docs/mathematics.md, once.
 #pragma once
 #include <algorithm>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 #include "plait/kernels/mix.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/expert_bank.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/layers/gate.hpp"
 
 namespace plait {
@@ -60,6 +64,7 @@ class FusionLevel {
     typename ExpertBank<Expert>::Workspace bank;
     std::vector<typename Gate<GateBody>::Workspace> gates;
     Tensor<Scalar> experts;       // E [B, E, H]
+    ExpertDropout dropout;        // of the next forward
     Tensor<Scalar> gate_weights;  // g of all units side by side [B, 1, Σ_u n_u], 0 without a gate
   };
 
@@ -71,7 +76,7 @@ class FusionLevel {
     std::vector<std::vector<Index>> selected;
     for (const auto& unit : route.units) {
       selected.push_back(unit.experts);
-      units_.push_back({unit.statics, -1, 0});
+      units_.push_back({unit.statics});
       has_statics_ = has_statics_ || unit.statics.has_value();
       if (!unit.gate) {
         PLAIT_ASSERT(unit.statics);  // what else would weigh its experts
@@ -79,10 +84,13 @@ class FusionLevel {
       }
       units_.back().gate = static_cast<Index>(gates_.size());
       units_.back().gate_slot = unit.gate->slot;
+      const Index before = table.buffer_size();
       gates_.emplace_back(table, unit.gate->body, unit.gate->linear, gate_input_dim,
                           static_cast<Index>(unit.experts.size()), gate);
+      units_.back().gate_params = table.range_from(before);
     }
     selections_ = Selections(selected, bank_.size());
+    for (const auto& experts : selected) selection_of_.push_back({{experts}, bank_.size()});
     join_gates(table);
   }
 
@@ -100,9 +108,49 @@ class FusionLevel {
   }
   bool gates_read_input() const { return gates_read_input_; }
 
-  // As the Layer concept's, with the model's `input` beside the level's state x. backward
-  // overwrites dx and adds the gates' share to dinput when they read the input; either may be
-  // empty.
+  // What there is to watch: the columns of weights, and which units have a gate.
+  const Selections& selections() const { return selections_; }
+  bool has_gate(Index unit) const { return units_[static_cast<std::size_t>(unit)].has_gate(); }
+  // s of all units side by side [1, 1, Σ_u n_u], 0 where a unit has none.
+  void static_weights(ParamView<const Scalar> theta, View3<Scalar> statics) const {
+    set_zero(statics);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!route) continue;
+      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
+      if (route->weights) {
+        row = VectorMap<const Scalar>(
+            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
+      } else {
+        row.setOnes();
+      }
+    }
+  }
+
+  // As core/reach.hpp has it; `live` units. Both the state and, where gates read it, the model's
+  // input are reached.
+  template <class Mark>
+  void reach(Live live, std::span<bool> live_state, std::span<bool> live_input, const Mark& mark,
+             Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    bank_.reach(experts_of(live, scratch), live_state, mark, scratch);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const Unit& unit = units_[u];
+      if (!live[u]) continue;
+      if (unit.statics && unit.statics->weights) {
+        const ParamId& id = *unit.statics->weights;
+        mark(ParamRange{id.offset + unit.statics->row * id.cols, unit.statics->count});
+      }
+      if (!unit.has_gate()) continue;
+      mark(unit.gate_params);
+      (gates_read_input_ ? live_input : live_state)[static_cast<std::size_t>(unit.gate_slot)] =
+          true;
+    }
+  }
+
+  // As the Layer concept's and core/reach.hpp's, with the model's `input` beside the level's state
+  // x. backward overwrites dx and adds the gates' share to dinput when they read the input; either
+  // may be empty.
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
              View3<Scalar> y, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
@@ -122,8 +170,11 @@ class FusionLevel {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                 View3<const Scalar> dy, View3<Scalar> dx, View3<Scalar> dinput,
-                const Workspace& workspace, ParamView<Scalar> grad, Scratch& scratch) const {
+                const Workspace& workspace, ParamView<Scalar> grad, Scratch& scratch,
+                Live live = {}) const {
     const Scratch::Frame frame(scratch);
+    const bool whole = std::ranges::all_of(live, std::identity());  // or empty
+    const auto is_live = [&](std::size_t u) { return whole || live[u]; };
     const View3<const Scalar> experts = workspace.experts.slot_major();
     const View3<const Scalar> gate_weights = workspace.gate_weights;
     const auto dexperts = scratch.take_slot_major<Scalar>(x.batch(), mixed_together, experts.dim());
@@ -132,15 +183,22 @@ class FusionLevel {
     // y_u = Σ_j (g_u,j + s_u,j) E_j, and E_e = expert_e(x[slot(e)])
     const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
     const auto dexpert_of = [&](Index e) -> View3<const Scalar> {
-      const Index count = std::min(mixed_together, bank_.size() - e);
-      if (e % mixed_together == 0)
+      const View3<Scalar> dexpert = dexperts.slot(e % mixed_together);
+      if (!whole) {
+        mix_backward_live(experts.slot(e), e, weights, dy, dexpert, dweights, scratch, live);
+      } else if (e % mixed_together == 0) {
+        const Index count = std::min(mixed_together, bank_.size() - e);
         mix_backward<Scalar>(experts.slot_range(e, count), selections_, e, weights, dy,
                              dexperts.slot_range(0, count), dweights);
-      return dexperts.slot(e % mixed_together);
+      }
+      return dexpert;
     };
-    bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch);
+    const std::span<bool> written = take_flags(scratch, x.slots());
+    bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch,
+                        whole ? Live() : experts_of(live, scratch), written);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const auto& route = units_[u].statics;
+      if (!is_live(u)) continue;
       if (!route || !route->weights) continue;
       add_batch_sums<Scalar>(statics_of(*route, columns_of(u, View3<const Scalar>(dweights))),
                              grad.data(*route->weights) + route->row * route->weights->cols);
@@ -153,12 +211,16 @@ class FusionLevel {
         dgate_input ? scratch.take<Scalar>(x.batch(), 1, gate_input.dim()) : View3<Scalar>();
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
-      if (!unit.has_gate()) continue;
+      if (!unit.has_gate() || !is_live(u)) continue;
       const auto g = static_cast<std::size_t>(unit.gate);
       gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
                          columns_of(u, dweights), share, workspace.gates[g], grad, scratch);
+      const auto slot = static_cast<std::size_t>(unit.gate_slot);
+      if (share && !gates_read_input_ && !std::exchange(written[slot], true))
+        set_zero(dx.slot(unit.gate_slot));
       if (share) add(share, dgate_input.slot(unit.gate_slot));
     }
+    if (whole) ExpertBank<Expert>::clear_unwritten(written, dx);
   }
 
  private:
@@ -166,8 +228,35 @@ class FusionLevel {
     std::optional<StaticRoute> statics;
     Index gate = -1;  // index into gates_, or -1
     Index gate_slot = 0;
+    ParamRange gate_params{};
     bool has_gate() const { return gate >= 0; }
   };
+
+  // The experts that live units select.
+  std::span<bool> experts_of(Live live, Scratch& scratch) const {
+    const std::span<bool> experts = take_flags(scratch, bank_.size());
+    for (std::size_t u = 0; u < units_.size(); ++u)
+      for (Index j = 0; live[u] && j < selection_of_[u].columns(); ++j)
+        experts[static_cast<std::size_t>(selection_of_[u].expert(j))] = true;
+    return experts;
+  }
+
+  // mix_backward over the live units that select expert e, one after the other.
+  void mix_backward_live(View3<const Scalar> expert, Index e, View3<const Scalar> weights,
+                         View3<const Scalar> dy, View3<Scalar> dexpert, View3<Scalar> dweights,
+                         Scratch& scratch, Live live) const {
+    const Scratch::Frame frame(scratch);
+    const auto share = scratch.take<Scalar>(dexpert.batch(), 1, dexpert.dim());
+    bool first = true;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      if (!live[u] || selection_of_[u].uses(e).empty()) continue;
+      const bool writes = std::exchange(first, false);
+      mix_backward<Scalar>(expert, selection_of_[u], e, columns_of(u, weights),
+                           dy.slot(static_cast<Index>(u)), writes ? dexpert : share,
+                           columns_of(u, dweights));
+      if (!writes) add(share, dexpert);
+    }
+  }
 
   // Gates of all units that read one slot, without hidden layers, multiply as one.
   void join_gates(ParamTable& table) {
@@ -207,6 +296,9 @@ class FusionLevel {
       } else if (!gates_.empty()) {
         set_zero(weights);
       }
+      if constexpr (Record)
+        if (unit.has_gate())
+          workspace->dropout.apply(weights, selections_.first(static_cast<Index>(u)));
     }
     mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }
@@ -217,18 +309,7 @@ class FusionLevel {
                                      View3<const Scalar> gate_weights, Scratch& scratch) const {
     if (!has_statics_) return gate_weights;
     const auto statics = scratch.take<Scalar>(1, 1, selections_.columns());
-    set_zero(statics);
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      const auto& route = units_[u].statics;
-      if (!route) continue;
-      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
-      if (route->weights) {
-        row = VectorMap<const Scalar>(
-            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
-      } else {
-        row.setOnes();
-      }
-    }
+    static_weights(theta, statics);
     if (gates_.empty()) return {statics.data(), gate_weights.batch(), 1, statics.dim(), 0, 0};
     const auto weights = scratch.take<Scalar>(gate_weights.batch(), 1, statics.dim());
     weights.of_slot(0) =
@@ -250,8 +331,9 @@ class FusionLevel {
   ExpertBank<Expert> bank_;
   std::vector<Gate<GateBody>> gates_;
   std::vector<Unit> units_;
-  Selections selections_;               // of all units, gated or not
-  std::optional<ParamId> joint_gates_;  // the first of the weights that were joined
+  Selections selections_;                 // of all units, gated or not
+  std::vector<Selections> selection_of_;  // of each unit alone
+  std::optional<ParamId> joint_gates_;    // the first of the weights that were joined
   bool has_statics_ = false;
   bool gates_read_input_;
 };

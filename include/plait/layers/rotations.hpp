@@ -5,11 +5,15 @@
 //
 // Parameters: {name}.{t} [dim, dim], the identity at first.
 #pragma once
+#include <algorithm>
+#include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 #include "plait/kernels/linear.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/linear.hpp"
@@ -39,6 +43,13 @@ class Rotations {
   // Of R_t, in any buffer over the table.
   ParamId rotation(Index t) const { return rotations_[static_cast<std::size_t>(t)]; }
 
+  // As core/reach.hpp has it: the rotations get no gradient.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark&, Scratch&) const {
+    live_in[0] = std::ranges::any_of(live, std::identity());
+    return true;
+  }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch&) const {
     for (Index t = 0; t < y.slots(); ++t) linear(x, theta.matrix(rotation(t)), nullptr, y.slot(t));
@@ -51,12 +62,13 @@ class Rotations {
   // dy at a time, the others zero.
   void backward(ParamView<const Scalar> theta, View3<const Scalar>, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar>,
-                Scratch& scratch) const {
+                Scratch& scratch, Live live = {}) const {
     if (!dx) return;
     const Scratch::Frame frame(scratch);
     const auto part = scratch.take<Scalar>(dx.batch(), 1, dim_);
     set_zero(dx);
     for (Index t = 0; t < dy.slots(); ++t) {
+      if (!live.empty() && !live[static_cast<std::size_t>(t)]) continue;
       linear_backward_input(dy.slot(t), theta.matrix(rotation(t)), part);
       add(part, dx);
     }
@@ -67,6 +79,6 @@ class Rotations {
   std::vector<ParamId> rotations_;
 };
 
-static_assert(Layer<Rotations<float>>);
+static_assert(TellsReach<Rotations<float>>);
 
 }  // namespace plait

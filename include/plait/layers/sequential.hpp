@@ -1,13 +1,16 @@
 // Sequential: layers one after the other, each reading the previous one's output.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <span>
 #include <string>
 #include <tuple>
 #include <utility>
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
 
 namespace plait {
 
@@ -33,6 +36,14 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   bool visit_input_linears(const F& f) const {
     return plait::visit_input_linears(layer<0>(), f);
   }
+  // Of the last layer.
+  Index num_outputs() const { return plait::num_outputs(layer<count - 1>()); }
+  // As core/reach.hpp has it.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    return reach_from<count - 1>(live, live_in, mark, scratch);
+  }
   template <std::size_t I>
   const auto& layer() const {
     return std::get<I>(layers_);
@@ -49,9 +60,9 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   }
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
     const Scratch::Frame frame(scratch);
-    back_from<count - 1>(theta, x, y, dy, dx, workspace, grad, scratch);
+    back_from<count - 1>(theta, x, y, dy, dx, workspace, grad, scratch, live);
   }
 
  private:
@@ -86,19 +97,46 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
     }
   }
 
+  template <std::size_t I, class Mark>
+  bool reach_from(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+    if constexpr (I == 0) {
+      return plait::reach(layer<0>(), live, live_in, mark, scratch);
+    } else {
+      const std::span<bool> state = take_flags(scratch, layer<I>().in_shape().slots);
+      const bool tells = plait::reach(layer<I>(), live, state, mark, scratch);
+      return reach_from<I - 1>(outputs_of<I - 1>(state, scratch), live_in, mark, scratch) && tells;
+    }
+  }
+  // Which outputs of layer I have a gradient, from the slots that have one: all where several share
+  // a slot.
+  template <std::size_t I>
+  Live outputs_of(Live slots, Scratch& scratch) const {
+    const Index outputs = plait::num_outputs(layer<I>());
+    if (std::ssize(slots) == outputs) return slots;
+    const std::span<bool> all = take_flags(scratch, outputs);
+    std::ranges::fill(all, true);
+    return all;
+  }
+
   // Layers I, I - 1, ..., 0; dy is the gradient of layer I's output y.
   template <std::size_t I>
   void back_from(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                  View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                 ParamView<Scalar> grad, Scratch& scratch) const {
+                 ParamView<Scalar> grad, Scratch& scratch, Live live) const {
     if constexpr (I == 0) {
-      layer<0>().backward(theta, x, y, dy, dx, std::get<0>(workspace.layers), grad, scratch);
+      plait::backward(layer<0>(), theta, x, y, dy, dx, std::get<0>(workspace.layers), grad, scratch,
+                      live);
     } else {
       const View3<const Scalar> state = workspace.states[I - 1].slot_major();
       const auto dstate = scratch.take_slot_major<Scalar>(x.batch(), state.slots(), state.dim());
-      layer<I>().backward(theta, state, y, dy, dstate, std::get<I>(workspace.layers), grad,
-                          scratch);
-      back_from<I - 1>(theta, x, state, dstate, dx, workspace, grad, scratch);
+      plait::backward(layer<I>(), theta, state, y, dy, dstate, std::get<I>(workspace.layers), grad,
+                      scratch, live);
+      if (!live.empty()) {
+        const std::span<bool> below = take_flags(scratch, state.slots());
+        plait::reach(layer<I>(), live, below, detail::AnyMark(), scratch);
+        live = outputs_of<I - 1>(below, scratch);
+      }
+      back_from<I - 1>(theta, x, state, dstate, dx, workspace, grad, scratch, live);
     }
   }
 

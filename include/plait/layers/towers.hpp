@@ -8,9 +8,11 @@
 // puts them under task_modules. Without hidden layers the tower is the linear layer alone. Source:
 // facebookresearch/AdaTT mtl_lib.py, CentralTaskArch.
 #pragma once
+#include <span>
 #include <string>
 #include <vector>
 
+#include "plait/core/reach.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/routing.hpp"
@@ -36,8 +38,10 @@ class Towers {
     const auto outputs = one_or_each(config.outputs, in.slots, "Towers", "outputs");
     for (std::size_t t = 0; t < hidden.size(); ++t) {
       const std::string tower = join_name(name, std::to_string(t));
+      const Index before = table.buffer_size();
       bodies_.emplace_back(table, tower + ".0", in.dim, hidden[t]);
       heads_.emplace_back(table, tower + ".1", bodies_[t].out_shape().dim, outputs[t]);
+      params_.push_back(table.range_from(before));
       offsets_.push_back(width_);
       width_ += outputs[t];
     }
@@ -46,9 +50,21 @@ class Towers {
   Shape in_shape() const { return in_; }
   Shape out_shape() const { return {1, width_}; }
   Index num_tasks() const { return in_.slots; }
+  Index num_outputs() const { return num_tasks(); }
   // First column of a task's logits, and their number.
   Index offset(Index task) const { return offsets_[static_cast<std::size_t>(task)]; }
   Index outputs(Index task) const { return heads_[static_cast<std::size_t>(task)].out_shape().dim; }
+
+  // As core/reach.hpp has it; `live` tasks.
+  template <class Mark>
+  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
+    for (std::size_t t = 0; t < live.size(); ++t) {
+      if (!live[t]) continue;
+      mark(params_[t]);
+      live_in[t] = true;
+    }
+    return true;
+  }
 
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
@@ -63,8 +79,9 @@ class Towers {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
     for (std::size_t t = 0; t < bodies_.size(); ++t) {
+      if (!live.empty() && !live[t]) continue;
       const Scratch::Frame frame(scratch);
       const auto task = static_cast<Index>(t);
       const View3<const Scalar> input = x.slot(task);
@@ -114,9 +131,10 @@ class Towers {
   std::vector<TowerBody_> bodies_;
   std::vector<Linear<Scalar>> heads_;
   std::vector<Index> offsets_;
+  std::vector<ParamRange> params_;  // of each tower
   Index width_ = 0;
 };
 
-static_assert(Layer<Towers<float>>);
+static_assert(TellsReach<Towers<float>>);
 
 }  // namespace plait

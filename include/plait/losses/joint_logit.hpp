@@ -10,8 +10,8 @@
 
 namespace plait {
 
-// Calls visit(k) for every task that task t's event is conditional on, directly or through others;
-// its logit lies k columns before task t's.
+// Calls visit(s, k) for every task s that task t's event is conditional on, directly or through
+// others; its logit lies k columns before task t's.
 template <class Visit>
 void for_each_given(std::span<const Head> heads, Index t, const Visit& visit) {
   std::optional<Index> wanted = heads[static_cast<std::size_t>(t)].given;
@@ -20,7 +20,7 @@ void for_each_given(std::span<const Head> heads, Index t, const Visit& visit) {
     const Head& head = heads[static_cast<std::size_t>(s)];
     columns += head.width();
     if (s != *wanted) continue;
-    visit(columns);
+    visit(s, columns);
     wanted = head.given;
   }
 }
@@ -31,7 +31,7 @@ void for_each_given(std::span<const Head> heads, Index t, const Visit& visit) {
 template <class Scalar>
 double joint_logit(std::span<const Head> heads, Index t, const Scalar* z) {
   auto joint = static_cast<double>(*z);
-  for_each_given(heads, t, [&](Index columns) {
+  for_each_given(heads, t, [&](Index, Index columns) {
     joint = product_logit(joint, static_cast<double>(z[-columns]));
   });
   return joint;

@@ -81,13 +81,16 @@ class MultiTaskLoss {
   // One tile of n rows: logits and dlogits [n, 1, C], targets of the same rows, normaliser and
   // task_losses [T] of the whole batch. dlogits is overwritten, and skipped when empty; the tile's
   // share of every L_t is added to task_losses. Logits that are not finite make the losses and
-  // gradients that they count for not finite. Does not check values.
+  // gradients that they count for not finite. Does not check values. With scales [T] dlogits is the
+  // gradient of Σ_t scale_t weight_t L_t; task_losses are without them.
   void evaluate(View3<const Scalar> logits, const Targets<Scalar>& targets,
                 std::span<const double> normaliser, View3<Scalar> dlogits,
-                std::span<double> task_losses) const {
+                std::span<double> task_losses, std::span<const double> scales = {}) const {
     check_tile(logits, targets, normaliser, dlogits, task_losses);
+    PLAIT_ASSERT(scales.empty() || std::ssize(scales) == num_tasks());
     for (Index t = 0; t < num_tasks(); ++t)
-      evaluate_columns(t, logits, targets, normaliser, dlogits, task_losses);
+      evaluate_columns(t, logits, targets, normaliser, dlogits, task_losses,
+                       scales.empty() ? 1 : scales[static_cast<std::size_t>(t)]);
   }
 
   // The same for task t alone: dlogits [n, 1, C] is the gradient of weight_t L_t, zero in the
@@ -141,8 +144,9 @@ class MultiTaskLoss {
   // of the rows.
   void evaluate_columns(Index t, View3<const Scalar> logits, const Targets<Scalar>& targets,
                         std::span<const double> normaliser, View3<Scalar> dlogits,
-                        std::span<double> task_losses) const {
-    const Tile tile{logits, targets, normaliser[static_cast<std::size_t>(t)], dlogits};
+                        std::span<double> task_losses, double scale = 1) const {
+    const Tile tile{logits, targets, normaliser[static_cast<std::size_t>(t)],
+                    scale * head(t).weight, dlogits};
     double& task_loss = task_losses[static_cast<std::size_t>(t)];
     with_loss(head(t), [&]<class Loss>(const Loss& loss) {
       if constexpr (GroupLoss<Loss, Scalar>) {
@@ -159,6 +163,7 @@ class MultiTaskLoss {
     View3<const Scalar> logits;
     const Targets<Scalar>& targets;
     double reciprocal;  // of the task
+    double weight;      // of the task in the total
     View3<Scalar> dlogits;
   };
 
@@ -167,7 +172,7 @@ class MultiTaskLoss {
     for_each_share(t, tile, [&](Index b, double share, const Scalar* z, Scalar* dz) {
       task_loss += share * static_cast<double>(loss(z, label(t, tile, b), dz));
       if (!dz) return;
-      const auto scale = static_cast<Scalar>(head(t).weight * share);
+      const auto scale = static_cast<Scalar>(tile.weight * share);
       for (Index c = 0; c < loss.width(); ++c) dz[c] *= scale;
     });
   }
@@ -181,11 +186,11 @@ class MultiTaskLoss {
       task_loss += share * loss(&joint, static_cast<double>(label(t, tile, b)), &slope);
       if (!dz) return;
       const auto gradient = [&](Index k) {  // of the logit k columns before
-        return static_cast<Scalar>(head(t).weight * share * slope *
+        return static_cast<Scalar>(tile.weight * share * slope *
                                    product_logit_slope(static_cast<double>(z[-k]), joint));
       };
       *dz = gradient(0);
-      for_each_given(heads(), t, [&](Index k) { dz[-k] += gradient(k); });
+      for_each_given(heads(), t, [&](Index, Index k) { dz[-k] += gradient(k); });
     });
   }
 
@@ -200,7 +205,7 @@ class MultiTaskLoss {
     all.logits = columns(tile.logits);
     if (tile.dlogits) all.dlogits = columns(tile.dlogits);
     for_each_group(tile.targets.groups, [&](Index first, Index count) {
-      task_loss += tile.reciprocal * loss(all.rows(first, count), head(t).weight * tile.reciprocal);
+      task_loss += tile.reciprocal * loss(all.rows(first, count), tile.weight * tile.reciprocal);
     });
   }
 

@@ -6,28 +6,30 @@
 // and the loss normalises over all of it, so the summed gradients are those of the whole batch.
 // Losses that compare rows get tiles of whole groups (see tiles.hpp).
 //
-// Tiles are dealt to a fixed number of lanes, each with its own gradient; lanes are summed in
-// order. With an executor lanes run on its threads: the result depends on the number of lanes,
-// never on the number of threads or their timing.
+// How tiles become a gradient, on one thread or several: lanes.hpp. The tasks' gradients one by
+// one, for methods that balance tasks: compute_task_gradients, and step with a method.
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
 
+#include "plait/balance/shared_gradients.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/params.hpp"
-#include "plait/core/scratch.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/optim/optimizer.hpp"
+#include "plait/train/lanes.hpp"
+#include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 
 namespace plait {
@@ -38,16 +40,36 @@ struct TrainerOptions {
   Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
+  double expert_dropout = 0;        // share of experts that gates do without (expert_dropout.hpp)
+  std::uint64_t seed = 0;           // of what is dropped
+};
+
+// What makes one gradient of the tasks' gradients: a GradientBalancer (balance/).
+template <class B, class Scalar>
+concept CombinesGradients = requires(B& balancer, std::span<ParamBuffer<Scalar>> gradients,
+                                     std::span<const double> losses, ParamBuffer<Scalar>& out) {
+  balancer.combine(gradients, losses, out);
+};
+
+// What gives the tasks' losses weights: a LossWeighting (weighting/).
+template <class W>
+concept WeighsLosses = requires(W& weighting, std::span<const double> losses,
+                                std::span<const double> norms) {
+  { W::needs_losses } -> std::convertible_to<bool>;
+  { W::needs_gradient_norms } -> std::convertible_to<bool>;
+  { weighting.weigh(losses) } -> std::convertible_to<std::span<const double>>;
+  weighting.update(losses, norms);
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
-// during a step. Its values may be exchanged between steps for others of the same parameters. Not
-// thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each batch size, and each size of a group, that is larger than any before, never otherwise.
+// during a step. It may be exchanged between steps for one of other numbers. Not thread-safe, and
+// not copyable: a copy would train the same model. Allocates in the first step of each batch size,
+// and each size of a group, that is larger than any before, never otherwise.
 template <class ModelType, class Rule>
 class Trainer {
  public:
   using Scalar = typename ModelType::Scalar;
+  using Network = typename ModelType::Network;
 
   // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
@@ -59,7 +81,9 @@ class Trainer {
         tile_rows_(options.tile_rows),
         executor_(options.executor),
         check_finite_(options.check_finite),
-        task_losses_(static_cast<std::size_t>(loss_.num_tasks()), 0.0) {
+        dropout_{.rate = options.expert_dropout, .seed = options.seed},
+        reach_(model.network(), model.table(), loss_.heads()),
+        lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
     require_config(loss_.num_tasks() == model.num_tasks(), "Trainer", "heads",
                    text(loss_.num_tasks()), text(model.num_tasks(), ", one per task"));
     for (Index t = 0; t < model.num_tasks(); ++t) {
@@ -68,9 +92,11 @@ class Trainer {
                      text(width, " logits"), text(model.towers().outputs(t), " as its tower"));
     }
     require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
-    require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");
-    const Index lanes = options.lanes > 0 ? options.lanes : executor_ != nullptr ? 8 : 1;
-    lanes_.resize(static_cast<std::size_t>(lanes), Lane(model.values().shared_table()));
+    require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
+                   text(dropout_.rate), "at least 0 and below 1");
+    typename Network::Workspace workspace;
+    require_config(dropout_.rate == 0 || set_expert_dropout(workspace, dropout_), "Trainer",
+                   "expert_dropout", text(dropout_.rate), "0 for a network without fusion levels");
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -94,28 +120,68 @@ class Trainer {
     return loss;
   }
 
+  // The same with the tasks' gradients combined by a method, in the parameters that several tasks
+  // share:
+  //
+  //   GradientBalancer<float, PCGrad> balancer({}, trainer.num_tasks(),
+  //                                            model.values().shared_table(), trainer.shared());
+  //   trainer.step(x, targets, balancer);
+  //
+  // The losses that the method sees are those in the total, weight_t L_t; a task without a label
+  // that counts has loss and gradient 0. gradient() is then the combined one. Throws what the
+  // method throws as well; a gradient that is refused only once it is combined leaves model and
+  // optimizer as they were, but the method has made its step.
+  template <CombinesGradients<Scalar> B>
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets, B& balancer) {
+    const double loss = compute_task_gradients(x, targets);
+    if (!has_gradient()) return loss;
+    balancer.combine(task_gradients(), weighted_losses(), lanes_.gradient());
+    apply(gradient());
+    return loss;
+  }
+
+  // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
+  // weight_t L_t and learns from them afterwards; the total that is returned is without w. Weights
+  // that depend on the losses of the very batch cost a forward pass more. Those that learn from
+  // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
+  // or over all shared parameters when it is empty.
+  template <WeighsLosses W>
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets, W& weighting,
+              std::span<const ParamRange> layer = {}) {
+    detail::check_ranges("Trainer", layer, model_->table().buffer_size());
+    const auto work = prepare(x, targets);
+    if (!has_gradient()) return 0;
+    if constexpr (W::needs_gradient_norms) {
+      lanes_.compute_task_gradients(work, reach_);
+      const std::span<const ParamBuffer<Scalar>> gradients = task_gradients();
+      norms_.clear();
+      for (const auto& gradient : gradients)
+        norms_.push_back(std::sqrt(
+            detail::squared_length(gradient, layer.empty() ? std::span(shared()) : layer)));
+      const ParamRange all{0, model_->table().buffer_size()};
+      detail::weighted_sum(gradients, weighting.weigh(weighted_losses()), std::span(&all, 1),
+                           lanes_.gradient());
+    } else {
+      if constexpr (W::needs_losses) lanes_.compute_losses(work);
+      lanes_.compute_gradient(
+          work, weighting.weigh(W::needs_losses ? weighted_losses() : std::span<const double>()));
+    }
+    apply(gradient());
+    weighting.update(weighted_losses(), norms_);
+    return total();
+  }
+
   // The first half of a step: total loss and gradient() at the model's values, which stay as they
   // are.
   double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
-    check(x, targets);
-    loss_.normaliser(targets, normaliser_);
-    if (loss_.needs_groups()) {
-      tiles_.cut(targets.groups, tile_rows_);
-    } else {
-      tiles_.cut(x.batch(), tile_rows_);
-    }
-    const Index tiles = tiles_.count();
-    const Index lanes = std::clamp(tiles / tiles_per_lane, Index{1}, std::ssize(lanes_));
-    packed_.pack(model_->values(), executor_);
-    const auto theta = packed_.view(model_->values());
-    const auto run_lane = [&](Index i) {
-      lanes_[static_cast<std::size_t>(i)].run(model_->network(), theta, loss_, x, targets,
-                                              normaliser_, tiles_, tiles * i / lanes,
-                                              tiles * (i + 1) / lanes);
-    };
-    run_tasks(executor_, lanes, run_lane);
-    sum_lanes(lanes);
-    return loss_.total(task_losses_);
+    lanes_.compute_gradient(prepare(x, targets));
+    return total();
+  }
+  // The same with task_gradients() instead: one forward, and a backward per task of what its loss
+  // reaches. They add up to gradient(), to rounding. The first call allocates T gradients per lane.
+  double compute_task_gradients(View3<const Scalar> x, const Targets<Scalar>& targets) {
+    lanes_.compute_task_gradients(prepare(x, targets), reach_);
+    return total();
   }
   // True when the last batch had a label that counts; without one there is nothing to apply.
   bool has_gradient() const {
@@ -134,47 +200,43 @@ class Trainer {
     optimizer_.step(model_->values(), gradient, executor_);
   }
 
-  // Of the last step: the gradient of the total loss, and each task's own loss.
-  const ParamBuffer<Scalar>& gradient() const { return lanes_.front().gradient; }
-  std::span<const double> task_losses() const { return task_losses_; }
+  // Of the last step: the gradient that it was made with, that of the total loss unless a method
+  // changed it; each task's own loss, without weight_t; and of the last compute_task_gradients the
+  // gradients [T] of weight_t L_t, none before it.
+  const ParamBuffer<Scalar>& gradient() const { return lanes_.gradient(); }
+  std::span<const double> task_losses() const { return lanes_.task_losses(); }
+  std::span<ParamBuffer<Scalar>> task_gradients() { return lanes_.task_gradients(); }
 
+  Index num_tasks() const { return loss_.num_tasks(); }
+  // The parameters that two or more tasks' losses reach: what methods balance.
+  const std::vector<ParamRange>& shared() const { return reach_.shared(); }
+  const TaskReach& reach() const { return reach_; }
   const MultiTaskLoss<Scalar>& loss() const { return loss_; }
   Optimizer<Scalar, Rule>& optimizer() { return optimizer_; }
   const Optimizer<Scalar, Rule>& optimizer() const { return optimizer_; }
 
  private:
-  // A lane that runs fewer tiles is not worth its gradient's way through memory.
-  static constexpr Index tiles_per_lane = 4;
+  // Lanes where the options leave it open.
+  static Index num_lanes(const TrainerOptions& options) {
+    require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");
+    return options.lanes > 0 ? options.lanes : options.executor != nullptr ? 8 : 1;
+  }
 
-  // What one thread needs to run tiles.
-  struct Lane {
-    ParamBuffer<Scalar> gradient;
-    typename ModelType::Network::Workspace workspace;
-    Scratch scratch;
-    Tensor<Scalar> logits;   // [tile, 1, C]
-    Tensor<Scalar> dlogits;  // [tile, 1, C]
-    std::vector<double> task_losses;
-
-    explicit Lane(std::shared_ptr<const ParamTable> table) : gradient(std::move(table)) {}
-
-    void run(const typename ModelType::Network& network, ParamView<const Scalar> theta,
-             const MultiTaskLoss<Scalar>& loss, View3<const Scalar> x,
-             const Targets<Scalar>& targets, std::span<const double> normaliser, const Tiles& tiles,
-             Index first_tile, Index last_tile) {
-      gradient.set_zero();
-      task_losses.assign(normaliser.size(), 0.0);
-      for (Index tile = first_tile; tile < last_tile; ++tile) {
-        const Index first = tiles.first(tile);
-        const Index rows = tiles.rows(tile);
-        const View3<const Scalar> input = x.rows(first, rows);
-        logits.resize(rows, 1, loss.width());
-        dlogits.resize(rows, 1, loss.width());
-        network.forward(theta, input, logits, workspace, scratch);
-        loss.evaluate(logits, targets.rows(first, rows), normaliser, dlogits, task_losses);
-        network.backward(theta, input, logits, dlogits, {}, workspace, gradient, scratch);
-      }
+  // Checks a batch and makes everything ready that its lanes read.
+  LaneWork<Network> prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
+    check(x, targets);
+    loss_.normaliser(targets, normaliser_);
+    if (loss_.needs_groups()) {
+      tiles_.cut(targets.groups, tile_rows_);
+    } else {
+      tiles_.cut(x.batch(), tile_rows_);
     }
-  };
+    packed_.pack(model_->values(), executor_);
+    dropout_.step = optimizer_.steps();  // which a checkpoint restores
+    return {
+        model_->network(), packed_.view(model_->values()), loss_, x, targets, normaliser_, tiles_,
+        dropout_};
+  }
 
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
     require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
@@ -189,25 +251,13 @@ class Trainer {
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
   }
 
-  // Adds the lanes' gradients to the first, number by number in the order of the lanes, in pieces
-  // that run at the same time.
-  void sum_lanes(Index lanes) {
-    if (lanes > 1) {
-      const auto size = static_cast<Index>(lanes_.front().gradient.flat().size());
-      run_tasks(executor_, lanes, [&](Index piece) {
-        const Index first = size * piece / lanes;
-        const Index count = size * (piece + 1) / lanes - first;
-        VectorMap<Scalar> total(lanes_.front().gradient.flat().data() + first, count);
-        for (Index i = 1; i < lanes; ++i) {
-          const auto& lane = lanes_[static_cast<std::size_t>(i)];
-          total += VectorMap<const Scalar>(lane.gradient.flat().data() + first, count);
-        }
-      });
-    }
-    std::fill(task_losses_.begin(), task_losses_.end(), 0.0);
-    for (Index i = 0; i < lanes; ++i)
-      for (std::size_t t = 0; t < task_losses_.size(); ++t)
-        task_losses_[t] += lanes_[static_cast<std::size_t>(i)].task_losses[t];
+  double total() const { return loss_.total(task_losses()); }
+  // weight_t L_t.
+  std::span<const double> weighted_losses() {
+    weighted_losses_.assign(task_losses().begin(), task_losses().end());
+    for (std::size_t t = 0; t < weighted_losses_.size(); ++t)
+      weighted_losses_[t] *= loss_.heads()[t].weight;
+    return weighted_losses_;
   }
 
   ModelType* model_;
@@ -217,10 +267,13 @@ class Trainer {
   Index tile_rows_;
   Executor* executor_;
   bool check_finite_;
+  ExpertDropout dropout_;
   Tiles tiles_;
-  std::vector<Lane> lanes_;
+  TaskReach reach_;
+  Lanes<Network> lanes_;
   std::vector<double> normaliser_;
-  std::vector<double> task_losses_;
+  std::vector<double> weighted_losses_;
+  std::vector<double> norms_;  // of the tasks' gradients, for weightings that need them
 };
 
 }  // namespace plait

@@ -23,6 +23,10 @@ namespace plait {
 template <Weighting Method>
 class LossWeighting {
  public:
+  // What weigh() and update() need: see weighting.hpp.
+  static constexpr bool needs_losses = Method::needs_losses;
+  static constexpr bool needs_gradient_norms = Method::needs_gradient_norms;
+
   // `seed` is for methods that draw. Throws ConfigError for less than one task and hyper-parameters
   // out of range.
   LossWeighting(Method method, Index tasks, std::uint64_t seed = 0)

@@ -1,0 +1,197 @@
+// Lanes: a batch's row tiles run through a network, forward, loss and backward, in one or several
+// partial gradients that are summed in order.
+//
+// Tiles are dealt to a fixed number of lanes, each with gradients, activations and scratch of its
+// own. With an executor lanes run on its threads; the result depends on the number of lanes, never
+// on the number of threads or their timing.
+//
+// Every task's gradient costs one forward for all of them and a backward each, on the activations
+// that they share, and only of what the task's loss reaches.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "plait/core/layer.hpp"
+#include "plait/core/parallel.hpp"
+#include "plait/core/params.hpp"
+#include "plait/core/reach.hpp"
+#include "plait/core/scratch.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/layers/expert_dropout.hpp"
+#include "plait/losses/multi_task_loss.hpp"
+#include "plait/train/task_reach.hpp"
+#include "plait/train/tiles.hpp"
+
+namespace plait {
+
+// What is run: a batch, cut into tiles, through a network with its numbers, into a loss.
+template <Layer Network>
+struct LaneWork {
+  using Scalar = typename Network::Scalar;
+
+  const Network& network;
+  ParamView<const Scalar> theta;
+  const MultiTaskLoss<Scalar>& loss;
+  View3<const Scalar> x;
+  const Targets<Scalar>& targets;
+  std::span<const double> normaliser;  // of the loss, on the whole batch
+  const Tiles& tiles;
+  ExpertDropout dropout;
+};
+
+// Allocates in the first call of each kind, and for tiles that are larger than any before.
+template <Layer Network>
+class Lanes {
+ public:
+  using Scalar = typename Network::Scalar;
+  using Work = LaneWork<Network>;
+
+  // At most `count` lanes; `executor` may be null.
+  Lanes(std::shared_ptr<const ParamTable> table, Index tasks, Index count, Executor* executor)
+      : executor_(executor) {
+    lanes_.resize(static_cast<std::size_t>(count), Lane(std::move(table), tasks));
+  }
+
+  // Each of these sets task_losses().
+
+  // Nothing else.
+  void compute_losses(const Work& work) {
+    run(
+        work, [](Lane&) {}, [&](Lane& lane, Index tile) { lane.evaluate(work, tile); });
+  }
+  // gradient(), of the total with every task's share times scales [T], if not empty.
+  void compute_gradient(const Work& work, std::span<const double> scales = {}) {
+    run(
+        work, [](Lane& lane) { lane.gradient.set_zero(); },
+        [&](Lane& lane, Index tile) { lane.add_gradient(work, tile, scales); });
+    sum(
+        used(work), [](Lane & lane) -> auto& { return lane.gradient; });
+  }
+  // task_gradients(), of every task's own share of the total.
+  void compute_task_gradients(const Work& work, const TaskReach& reach) {
+    const auto tasks = static_cast<std::size_t>(work.loss.num_tasks());
+    const auto clear = [tasks](Lane& lane) {
+      while (lane.task_gradients.size() < tasks)
+        lane.task_gradients.emplace_back(lane.gradient.shared_table());
+      for (auto& gradient : lane.task_gradients) gradient.set_zero();
+    };
+    run(work, clear, [&](Lane& lane, Index tile) { lane.add_task_gradients(work, tile, reach); });
+    for (std::size_t t = 0; t < tasks; ++t)
+      sum(
+          used(work), [t](Lane & lane) -> auto& { return lane.task_gradients[t]; });
+  }
+
+  ParamBuffer<Scalar>& gradient() { return lanes_.front().gradient; }
+  const ParamBuffer<Scalar>& gradient() const { return lanes_.front().gradient; }
+  std::span<ParamBuffer<Scalar>> task_gradients() { return lanes_.front().task_gradients; }
+  std::span<const double> task_losses() const { return lanes_.front().task_losses; }
+
+ private:
+  // A lane that runs fewer tiles is not worth its gradient's way through memory.
+  static constexpr Index tiles_per_lane = 4;
+
+  // What one thread needs to run tiles.
+  struct Lane {
+    ParamBuffer<Scalar> gradient;
+    std::vector<ParamBuffer<Scalar>> task_gradients;  // [T], or none before they are asked for
+    typename Network::Workspace workspace;
+    Scratch scratch;
+    Tensor<Scalar> logits;            // [tile, 1, C]
+    Tensor<Scalar> dlogits;           // [tile, 1, C]
+    std::vector<double> task_losses;  // [T]
+
+    Lane(std::shared_ptr<const ParamTable> table, Index tasks)
+        : gradient(std::move(table)), task_losses(static_cast<std::size_t>(tasks), 0.0) {}
+
+    View3<const Scalar> rows_of(const Work& work, Index tile) {
+      const Index rows = work.tiles.rows(tile);
+      logits.resize(rows, 1, work.loss.width());
+      dlogits.resize(rows, 1, work.loss.width());
+      return work.x.rows(work.tiles.first(tile), rows);
+    }
+    Targets<Scalar> targets_of(const Work& work, Index tile) const {
+      return work.targets.rows(work.tiles.first(tile), work.tiles.rows(tile));
+    }
+
+    void forward(const Work& work, Index tile, View3<const Scalar> x) {
+      ExpertDropout dropout = work.dropout;
+      dropout.first_row = work.tiles.first(tile);
+      set_expert_dropout(workspace, dropout);
+      work.network.forward(work.theta, x, logits, workspace, scratch);
+    }
+    // Without dropout, as the model is when it scores.
+    void evaluate(const Work& work, Index tile) {
+      const auto x = rows_of(work, tile);
+      work.network.infer(work.theta, x, logits, scratch);
+      work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, {}, task_losses);
+    }
+    void add_gradient(const Work& work, Index tile, std::span<const double> scales) {
+      const auto x = rows_of(work, tile);
+      forward(work, tile, x);
+      work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, dlogits, task_losses,
+                         scales);
+      work.network.backward(work.theta, x, logits, dlogits, {}, workspace, gradient, scratch);
+    }
+    void add_task_gradients(const Work& work, Index tile, const TaskReach& reach) {
+      const auto x = rows_of(work, tile);
+      forward(work, tile, x);
+      for (std::size_t t = 0; t < task_gradients.size(); ++t) {
+        if (work.normaliser[t] == 0) continue;  // no label that counts
+        const auto task = static_cast<Index>(t);
+        work.loss.evaluate_task(task, logits, targets_of(work, tile), work.normaliser, dlogits,
+                                task_losses);
+        plait::backward(work.network, work.theta, x, logits, dlogits, {}, workspace,
+                        task_gradients[t].view(), scratch, reach.outputs_of(task));
+      }
+    }
+  };
+
+  std::span<Lane> used(const Work& work) {
+    const Index count = std::clamp(work.tiles.count() / tiles_per_lane, Index{1},
+                                   static_cast<Index>(lanes_.size()));
+    return std::span(lanes_).first(static_cast<std::size_t>(count));
+  }
+
+  template <class Begin, class RunTile>
+  void run(const Work& work, const Begin& begin, const RunTile& run_tile) {
+    const std::span<Lane> lanes = used(work);
+    const Index count = std::ssize(lanes);
+    const Index tiles = work.tiles.count();
+    const auto run_lane = [&](Index i) {
+      Lane& lane = lanes[static_cast<std::size_t>(i)];
+      begin(lane);
+      std::ranges::fill(lane.task_losses, 0.0);
+      for (Index tile = tiles * i / count; tile < tiles * (i + 1) / count; ++tile)
+        run_tile(lane, tile);
+    };
+    run_tasks(executor_, count, run_lane);
+    for (std::size_t i = 1; i < lanes.size(); ++i)
+      for (std::size_t t = 0; t < lanes[i].task_losses.size(); ++t)
+        lanes.front().task_losses[t] += lanes[i].task_losses[t];
+  }
+
+  // Adds the lanes' gradients to the first, number by number in the order of the lanes, in pieces
+  // that run at the same time. of(lane) is the gradient.
+  template <class Of>
+  void sum(std::span<Lane> lanes, const Of& of) {
+    const Index count = std::ssize(lanes);
+    if (count == 1) return;
+    const auto size = static_cast<Index>(of(lanes.front()).flat().size());
+    run_tasks(executor_, count, [&](Index piece) {
+      const Index first = size * piece / count;
+      const Index length = size * (piece + 1) / count - first;
+      VectorMap<Scalar> total(of(lanes.front()).flat().data() + first, length);
+      for (Lane& lane : lanes.subspan(1))
+        total += VectorMap<const Scalar>(of(lane).flat().data() + first, length);
+    });
+  }
+
+  Executor* executor_;
+  std::vector<Lane> lanes_;
+};
+
+}  // namespace plait
