@@ -25,7 +25,7 @@ MARKED = re.compile(r"`(?P<code>[^`]+)`"
 
 
 def plain(text):
-    text = re.sub(r"([\\@<>&#%$\"])", r"\\\1", text)
+    text = re.sub(r"([\\@<>&#%$\"])", r"\\\1", text.replace("*/", "* /"))
     return re.sub(r"(?<![\w>])::", r"\\::", text)
 
 
@@ -57,12 +57,18 @@ def document(lines):
         if indented[i]:
             opens = "@verbatim " if i == 0 or not indented[i - 1] else ""
             closes = " @endverbatim" if i + 1 == len(lines) or not indented[i + 1] else ""
-            result.append(f"{opens}{text}{closes}")
+            result.append(opens + text.replace("*/", "* /") + closes)
         elif re.match(r"[*-] ", text):
             result.append("- " + marked(text[2:]))
         else:
             result.append(marked(text))
     return result
+
+
+def comment(indent, lines):
+    """Lines as one comment. Not with /// on each: Doxygen keeps those where lines keep their form."""
+    lines = [f"/** {lines[0]}", *lines[1:]]
+    return [indent + line for line in lines[:-1]] + [f"{indent}{lines[-1]} */"]
 
 
 class Scopes:
@@ -105,10 +111,10 @@ def filtered(path, lines):
         if block:
             texts = [match[2] for match in block]
             if i == 0:  # one line more, in the place of the include guard
-                result += [f"/// {text}" for text in [f"@file {path}", *document(texts)]]
+                result += comment("", [f"@file {path}", *document(texts)])
                 i += lines[i + len(block)] == "#pragma once"
             elif scopes.declares() and not follows_member(lines, i):
-                result += [f"{match[1]}/// {text}" for match, text in zip(block, document(texts))]
+                result += comment(block[0][1], document(texts))
             else:
                 result += lines[i:i + len(block)]
             i += len(block)
