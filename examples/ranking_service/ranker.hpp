@@ -11,8 +11,8 @@
 namespace service {
 
 struct RankerOptions {
-  std::vector<Index> user_columns;  // of the input, the same for all candidates of a request
-  std::size_t workers = 1;          // threads that score at the same time
+  std::vector<Index> user_columns = {};  // of the input, the same for all candidates of a request
+  std::size_t workers = 1;               // threads that score at the same time
 };
 
 class Ranker {

@@ -17,14 +17,14 @@
 namespace service {
 
 struct ServiceOptions {
-  std::string model;                // its file
-  std::vector<Index> user_columns;  // of the model's input; see RankerOptions
-  std::size_t threads = 1;          // that score
-  std::size_t queue = 64;           // requests that may wait for them; more are turned away
-  Index max_rows = 1000;            // candidates of a request
+  std::string model = {};                // its file
+  std::vector<Index> user_columns = {};  // of the model's input; see RankerOptions
+  std::size_t threads = 1;               // that score
+  std::size_t queue = 64;                // requests that may wait for them; more are turned away
+  Index max_rows = 1000;                 // candidates of a request
   // What a score counts in the rank unless a request says otherwise, by the score's name; scores
   // that are not named count 0. Empty: all count 1.
-  std::vector<std::pair<std::string, double>> weights;
+  std::vector<std::pair<std::string, double>> weights = {};
 };
 
 // All but the constructor may be called by any number of threads at the same time.

@@ -4,10 +4,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <stdexcept>
 
 namespace load {
@@ -39,15 +41,19 @@ Number parse(std::string_view text) {
 
 }  // namespace
 
-Connection::Connection(const std::string& host, int port)
+Connection::Connection(const std::string& host, int port, std::chrono::milliseconds at_most)
     : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   const int on = 1;
+  timeval patience{};
+  patience.tv_sec = at_most.count() / 1000;
+  patience.tv_usec = at_most.count() % 1000 * 1000;
   if (socket_ < 0 || inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1 ||
       connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
-      setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+      setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
+      setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
     if (socket_ >= 0) ::close(socket_);
     throw std::runtime_error(host + ":" + std::to_string(port) + ": nobody listens");
   }
@@ -63,8 +69,6 @@ bool Connection::send(std::string_view bytes) {
   }
   return true;
 }
-
-void Connection::finish() { ::shutdown(socket_, SHUT_WR); }
 
 const Answer* Connection::receive() {
   std::size_t end = 0;

@@ -1,6 +1,6 @@
 // A TCP connection of a client, as low as it goes: bytes out, an HTTP answer in. POSIX.
 #pragma once
-#include <optional>
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -14,17 +14,18 @@ struct Answer {
 
 class Connection {
  public:
-  // Throws std::runtime_error when nobody listens.
-  Connection(const std::string& host, int port);
+  // Waits for an answer's next bytes for so long at most. Throws std::runtime_error when nobody
+  // listens.
+  Connection(const std::string& host, int port,
+             std::chrono::milliseconds at_most = std::chrono::seconds(60));
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   // False when the server has closed.
   bool send(std::string_view bytes);
-  // Tells the server that no more is coming.
-  void finish();
-  // The next answer, which lasts until the next one; null when the server closed before its end.
+  // The next answer, which lasts until the next one; null when the server closed before its end, or
+  // took too long.
   const Answer* receive();
 
  private:
