@@ -8,7 +8,7 @@
 namespace online {
 namespace {
 
-int run(int argc, char** argv) {
+int run_program(int argc, char** argv) {
   Options options;
   CLI::App app(
       "Scores a stream of impressions whose tasks drift, trains on their labels as they come in\n"
@@ -59,7 +59,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
-    return online::run(argc, argv);
+    return online::run_program(argc, argv);
   } catch (const std::exception& error) {
     std::cerr << "online_learning: " << error.what() << '\n';
     return 2;

@@ -62,6 +62,12 @@ HttpServer::Routes::Routes(Service& service, const HttpOptions& options)
   server_.set_keep_alive_timeout(options.keep_alive_seconds);
   server_.set_payload_max_length(options.max_body);
   server_.set_tcp_nodelay(true);
+  int listening = -1;
+  server_.set_socket_options([&](int socket) {
+    const int on = 1;  // and not SO_REUSEPORT, httplib's own, by which two services share a port
+    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    listening = socket;
+  });
   add_routes();
   if (options.port == 0) {
     port_ = server_.bind_to_any_port(options.host);
@@ -70,6 +76,8 @@ HttpServer::Routes::Routes(Service& service, const HttpOptions& options)
   }
   if (port_ <= 0)
     throw UsageError(plait::text("--port: cannot listen on ", options.host, ":", options.port));
+  // httplib's own queue of connections is 5 long: a burst of more would wait a second each.
+  ::listen(listening, 128);
 }
 
 void HttpServer::Routes::drain(std::chrono::milliseconds at_most) {

@@ -20,8 +20,7 @@ struct Request {
 };
 
 // Throws RequestError, which says what is wrong and where: 400 for what is no JSON, 413 for more
-// than max_rows candidates, 422 for JSON that is something else than a request. Reads the numbers
-// without building a tree of them, so that a body takes no more memory than its numbers.
+// than max_rows candidates, 422 for JSON that is something else than a request.
 void parse_request(std::string_view body, const Interface& interface, Index max_rows,
                    Request& request);
 
