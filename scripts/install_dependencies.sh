@@ -8,7 +8,8 @@
 #   --torch  also LibTorch, a peer in the benchmarks, and OpenBLAS, without which it is slow
 set -euo pipefail
 
-packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev)
+packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev
+          pkg-config libcpp-httplib-dev)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;
