@@ -1,5 +1,5 @@
-// Gradient balancing and loss weighting, for users. Apart from plait.hpp because Eigen's solvers and
-// decompositions take several times as long to compile as all the rest.
+// Gradient balancing and loss weighting, for users. Apart from plait.hpp because Eigen's solvers
+// and decompositions take several times as long to compile as all the rest.
 #pragma once
 #include "plait/balance/aligned_mtl.hpp"
 #include "plait/balance/balancer.hpp"
