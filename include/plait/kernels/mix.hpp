@@ -4,7 +4,7 @@
 //
 // a small product per sample (torch.bmm). The weights of all units lie side by side, one column for
 // each selected expert. What they are, a gate's softmax, static weights or the sum of both, is the
-// caller's business. math.md P4 and P5.
+// caller's business. docs/mathematics.md, P4 and P5.
 #pragma once
 #include <algorithm>
 #include <cstddef>
