@@ -16,13 +16,15 @@ cmake --preset bench -DPLAIT_BUILD_EXAMPLES=OFF >&2
 cmake --build --preset bench --target benchmarks >&2
 mkdir -p "$results"
 
-for program in serving training kernels scaling; do
+for program in serving training balancing kernels scaling; do
   build/bench/bench/$program --benchmark_out="$results/$program.json" "$@" >&2
 done
 for program in serving training kernels; do
   python3 bench/compare.py --tables "$results/$program.json"
   echo
 done
+python3 bench/compare.py --peers --ours PCGrad "$results/balancing.json"
+echo
 python3 bench/compare.py --tables --ours 2 "$results/scaling.json"
 echo
 for library in plait torch; do build/bench/bench/training_memory $library; done

@@ -92,6 +92,7 @@
 #include "plait/optim/schedule.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/serve/input_split.hpp"
+#include "plait/serve/live.hpp"
 #include "plait/serve/scorer.hpp"
 #include "plait/serve/scoring_context.hpp"
 #include "plait/train/early_stopping.hpp"

@@ -38,6 +38,6 @@ TEST_CASE("a tensor allocates only when it has never been that large", "[tensor]
   CHECK(tensor.view().data() == data);
   CHECK(tensor.batch() == 16);
   CHECK(tensor.view().batch_stride() == 16);
-  tensor.resize(17, 1, 16);
+  tensor.resize(32, 1, 16);
   CHECK(allocations::count() > before);
 }

@@ -28,7 +28,7 @@ constexpr Index batch = 40;
 struct Flags {
   Vector<bool> values;
   explicit Flags(Index count) : values(Vector<bool>::Zero(count)) {}
-  operator Live() const { return {values.data(), static_cast<std::size_t>(values.size())}; }
+  operator Flags() const { return {values.data(), static_cast<std::size_t>(values.size())}; }
   std::span<bool> span() { return {values.data(), static_cast<std::size_t>(values.size())}; }
 };
 

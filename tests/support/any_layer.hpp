@@ -53,11 +53,11 @@ class AnyLayer {
     held_->forward(theta, x, y, workspace, scratch);
   }
   void backward(Values theta, In x, In y, In dy, Out dx, const Workspace& workspace, Gradients grad,
-                plait::Scratch& scratch, plait::Live live = {}) const {
+                plait::Scratch& scratch, plait::Flags live = {}) const {
     held_->backward(theta, x, y, dy, dx, *workspace.held, grad, scratch, live);
   }
   // plait::reach of the wrapped layer, which need not tell.
-  bool reach(plait::Live live, std::span<bool> live_in, const Mark& mark,
+  bool reach(plait::Flags live, std::span<bool> live_in, const Mark& mark,
              plait::Scratch& scratch) const {
     return held_->reach(live, live_in, mark, scratch);
   }
@@ -72,8 +72,8 @@ class AnyLayer {
     virtual void infer(Values, In, Out, plait::Scratch&) const = 0;
     virtual void forward(Values, In, Out, Workspace&, plait::Scratch&) const = 0;
     virtual void backward(Values, In, In, In, Out, const Recorded&, Gradients, plait::Scratch&,
-                          plait::Live) const = 0;
-    virtual bool reach(plait::Live, std::span<bool>, const Mark&, plait::Scratch&) const = 0;
+                          plait::Flags) const = 0;
+    virtual bool reach(plait::Flags, std::span<bool>, const Mark&, plait::Scratch&) const = 0;
     virtual plait::Index num_outputs() const = 0;
   };
 
@@ -97,11 +97,11 @@ class AnyLayer {
       layer.forward(theta, x, y, static_cast<RecordedBy<L>&>(*workspace.held).workspace, scratch);
     }
     void backward(Values theta, In x, In y, In dy, Out dx, const Recorded& workspace,
-                  Gradients grad, plait::Scratch& scratch, plait::Live live) const override {
+                  Gradients grad, plait::Scratch& scratch, plait::Flags live) const override {
       plait::backward(layer, theta, x, y, dy, dx,
                       static_cast<const RecordedBy<L>&>(workspace).workspace, grad, scratch, live);
     }
-    bool reach(plait::Live live, std::span<bool> live_in, const Mark& mark,
+    bool reach(plait::Flags live, std::span<bool> live_in, const Mark& mark,
                plait::Scratch& scratch) const override {
       return plait::reach(layer, live, live_in, mark, scratch);
     }

@@ -37,7 +37,7 @@ namespace plait {
 
 // Which of some slots, experts or tasks have a gradient, by index. Empty means all of them, where a
 // function says so.
-using Live = std::span<const bool>;
+using Flags = std::span<const bool>;
 
 namespace detail {
 
@@ -53,7 +53,7 @@ concept TellsReach = Layer<L> &&
     requires(const L& layer, ParamView<const typename L::Scalar> theta,
              View3<const typename L::Scalar> in, View3<typename L::Scalar> out,
              const typename L::Workspace& recorded, ParamView<typename L::Scalar> grad,
-             Scratch& scratch, Live live, std::span<bool> live_in, detail::AnyMark mark) {
+             Scratch& scratch, Flags live, std::span<bool> live_in, detail::AnyMark mark) {
   { layer.reach(live, live_in, mark, scratch) } -> std::same_as<bool>;
   layer.backward(theta, in, in, in, out, recorded, grad, scratch, live);
 };
@@ -72,7 +72,8 @@ Index num_outputs(const L& layer) {
 
 // layer.reach, or all inputs and false for a layer that has none.
 template <Layer L, class Mark>
-bool reach(const L& layer, Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) {
+bool reach(const L& layer, Flags live, std::span<bool> live_in, const Mark& mark,
+           Scratch& scratch) {
   if constexpr (TellsReach<L>) {
     return layer.reach(live, live_in, mark, scratch);
   } else {
@@ -96,7 +97,7 @@ void backward(const L& layer, ParamView<const typename L::Scalar> theta,
               View3<const typename L::Scalar> x, View3<const typename L::Scalar> y,
               View3<const typename L::Scalar> dy, View3<typename L::Scalar> dx,
               const typename L::Workspace& workspace, ParamView<typename L::Scalar> grad,
-              Scratch& scratch, Live live) {
+              Scratch& scratch, Flags live) {
   using Scalar = typename L::Scalar;
   if constexpr (TellsReach<L>) {
     layer.backward(theta, x, y, dy, dx, workspace, grad, scratch, live);

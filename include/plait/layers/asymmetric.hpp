@@ -74,7 +74,7 @@ class AsymmetricSharing {
 
   // As core/reach.hpp has it.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     for (std::size_t t = 0; t < sources_.size(); ++t)
       if (live[t] && projects(t)) mark(projection_params_[t]);
@@ -98,7 +98,7 @@ class AsymmetricSharing {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     const auto dnetworks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
     set_zero(dnetworks);
@@ -152,7 +152,7 @@ class AsymmetricSharing {
   }
 
   // The networks that the gradient of live tasks flows to.
-  Live networks_of(Live live, Scratch& scratch) const {
+  Flags networks_of(Flags live, Scratch& scratch) const {
     const std::span<bool> networks = take_flags(scratch, bank_.size());
     for (std::size_t t = 0; t < sources_.size(); ++t) {
       if (!live[t]) continue;

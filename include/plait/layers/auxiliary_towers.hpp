@@ -54,7 +54,7 @@ class AuxiliaryTowers {
 
   // As core/reach.hpp has it; `live` tasks.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     towers_.reach(own_part(live), live_in, mark, scratch);
     small_.reach(small_part(live), live_in, mark, scratch);
     return true;
@@ -73,7 +73,7 @@ class AuxiliaryTowers {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     View3<Scalar> dx_small;
     if (dx) dx_small = scratch.take<Scalar>(x.batch(), x.slots(), x.dim());
@@ -92,8 +92,8 @@ class AuxiliaryTowers {
   }
 
  private:
-  Live own_part(Live live) const { return live.first(live.size() / 2); }
-  Live small_part(Live live) const { return live.last(live.size() / 2); }
+  Flags own_part(Flags live) const { return live.first(live.size() / 2); }
+  Flags small_part(Flags live) const { return live.last(live.size() / 2); }
   Index width() const { return towers_.out_shape().dim; }
   Index is_small(Index task) const { return task < towers_.num_tasks() ? 0 : 1; }
   Index own(Index task) const { return task - is_small(task) * towers_.num_tasks(); }

@@ -49,7 +49,7 @@ class CustomizedSharing {
 
   // As core/reach.hpp has it.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     return bank_.reach(networks_of(live, scratch), live_in, mark, scratch);
   }
@@ -70,7 +70,7 @@ class CustomizedSharing {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     // y_t = [networks_t; networks_T]
     const auto dnetworks = scratch.take_slot_major<Scalar>(x.batch(), bank_.size(), width());
@@ -100,7 +100,7 @@ class CustomizedSharing {
     return result;
   }
   // The networks that live tasks see.
-  Live networks_of(Live live, Scratch& scratch) const {
+  Flags networks_of(Flags live, Scratch& scratch) const {
     const std::span<bool> networks = take_flags(scratch, bank_.size());
     std::ranges::copy(live, networks.begin());
     networks.back() = std::ranges::any_of(live, std::identity());

@@ -73,7 +73,7 @@ class ExpertBank {
 
   // As core/reach.hpp has it; `live` experts.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
     for (std::size_t e = 0; e < experts_.size(); ++e) {
       if (!live[e]) continue;
       mark(params_[e]);
@@ -84,7 +84,7 @@ class ExpertBank {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     const std::span<bool> written = take_flags(scratch, in_.slots);
     backward_each(
@@ -99,7 +99,7 @@ class ExpertBank {
   template <class DyOf>
   void backward_each(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                      const DyOf& dy_of, View3<Scalar> dx, const Workspace& workspace,
-                     ParamView<Scalar> grad, Scratch& scratch, Live live,
+                     ParamView<Scalar> grad, Scratch& scratch, Flags live,
                      std::span<bool> written) const {
     const Scratch::Frame frame(scratch);
     const View3<Scalar> share = dx ? scratch.take<Scalar>(x.batch(), 1, in_.dim) : View3<Scalar>();
@@ -117,7 +117,7 @@ class ExpertBank {
   }
 
   // Slots that nobody read have a gradient of zero.
-  static void clear_unwritten(Live written, View3<Scalar> dx) {
+  static void clear_unwritten(Flags written, View3<Scalar> dx) {
     for (Index s = 0; s < dx.slots(); ++s)
       if (!written[static_cast<std::size_t>(s)]) set_zero(dx.slot(s));
   }

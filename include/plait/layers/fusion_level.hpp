@@ -130,7 +130,7 @@ class FusionLevel {
   // As core/reach.hpp has it; `live` units. Both the state and, where gates read it, the model's
   // input are reached.
   template <class Mark>
-  void reach(Live live, std::span<bool> live_state, std::span<bool> live_input, const Mark& mark,
+  void reach(Flags live, std::span<bool> live_state, std::span<bool> live_input, const Mark& mark,
              Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     bank_.reach(experts_of(live, scratch), live_state, mark, scratch);
@@ -171,7 +171,7 @@ class FusionLevel {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                 View3<const Scalar> dy, View3<Scalar> dx, View3<Scalar> dinput,
                 const Workspace& workspace, ParamView<Scalar> grad, Scratch& scratch,
-                Live live = {}) const {
+                Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     const bool whole = std::ranges::all_of(live, std::identity());  // or empty
     const auto is_live = [&](std::size_t u) { return whole || live[u]; };
@@ -195,7 +195,7 @@ class FusionLevel {
     };
     const std::span<bool> written = take_flags(scratch, x.slots());
     bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch,
-                        whole ? Live() : experts_of(live, scratch), written);
+                        whole ? Flags() : experts_of(live, scratch), written);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const auto& route = units_[u].statics;
       if (!is_live(u)) continue;
@@ -233,7 +233,7 @@ class FusionLevel {
   };
 
   // The experts that live units select.
-  std::span<bool> experts_of(Live live, Scratch& scratch) const {
+  std::span<bool> experts_of(Flags live, Scratch& scratch) const {
     const std::span<bool> experts = take_flags(scratch, bank_.size());
     for (std::size_t u = 0; u < units_.size(); ++u)
       for (Index j = 0; live[u] && j < selection_of_[u].columns(); ++j)
@@ -244,7 +244,7 @@ class FusionLevel {
   // mix_backward over the live units that select expert e, one after the other.
   void mix_backward_live(View3<const Scalar> expert, Index e, View3<const Scalar> weights,
                          View3<const Scalar> dy, View3<Scalar> dexpert, View3<Scalar> dweights,
-                         Scratch& scratch, Live live) const {
+                         Scratch& scratch, Flags live) const {
     const Scratch::Frame frame(scratch);
     const auto share = scratch.take<Scalar>(dexpert.batch(), 1, dexpert.dim());
     bool first = true;

@@ -43,7 +43,7 @@ class FusionStack {
 
   // As core/reach.hpp has it.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     const std::span<bool> input = take_flags(scratch, in_shape().slots);
     for (std::size_t l = levels_.size(); l-- > 0;) {
@@ -91,7 +91,7 @@ class FusionStack {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     // What gates that read the input pass back to it, from every level.
     View3<Scalar> dinput;
@@ -134,7 +134,7 @@ class FusionStack {
 
  private:
   // The slots of level l's state that the gradient of its live units reaches.
-  Live state_reached(std::size_t l, Live live, Scratch& scratch) const {
+  Flags state_reached(std::size_t l, Flags live, Scratch& scratch) const {
     const std::span<bool> state = take_flags(scratch, levels_[l].in_shape().slots);
     const std::span<bool> input = take_flags(scratch, in_shape().slots);
     levels_[l].reach(live, state, input, detail::AnyMark(), scratch);

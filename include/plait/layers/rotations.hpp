@@ -45,7 +45,7 @@ class Rotations {
 
   // As core/reach.hpp has it: the rotations get no gradient.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark&, Scratch&) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark&, Scratch&) const {
     live_in[0] = std::ranges::any_of(live, std::identity());
     return true;
   }
@@ -62,7 +62,7 @@ class Rotations {
   // dy at a time, the others zero.
   void backward(ParamView<const Scalar> theta, View3<const Scalar>, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar>,
-                Scratch& scratch, Live live = {}) const {
+                Scratch& scratch, Flags live = {}) const {
     if (!dx) return;
     const Scratch::Frame frame(scratch);
     const auto part = scratch.take<Scalar>(dx.batch(), 1, dim_);

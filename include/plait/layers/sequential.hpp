@@ -40,7 +40,7 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   Index num_outputs() const { return plait::num_outputs(layer<count - 1>()); }
   // As core/reach.hpp has it.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     return reach_from<count - 1>(live, live_in, mark, scratch);
   }
@@ -60,7 +60,7 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   }
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
     back_from<count - 1>(theta, x, y, dy, dx, workspace, grad, scratch, live);
   }
@@ -98,7 +98,7 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   }
 
   template <std::size_t I, class Mark>
-  bool reach_from(Live live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach_from(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
     if constexpr (I == 0) {
       return plait::reach(layer<0>(), live, live_in, mark, scratch);
     } else {
@@ -110,7 +110,7 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   // Which outputs of layer I have a gradient, from the slots that have one: all where several share
   // a slot.
   template <std::size_t I>
-  Live outputs_of(Live slots, Scratch& scratch) const {
+  Flags outputs_of(Flags slots, Scratch& scratch) const {
     const Index outputs = plait::num_outputs(layer<I>());
     if (std::ssize(slots) == outputs) return slots;
     const std::span<bool> all = take_flags(scratch, outputs);
@@ -122,7 +122,7 @@ requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class
   template <std::size_t I>
   void back_from(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                  View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                 ParamView<Scalar> grad, Scratch& scratch, Live live) const {
+                 ParamView<Scalar> grad, Scratch& scratch, Flags live) const {
     if constexpr (I == 0) {
       plait::backward(layer<0>(), theta, x, y, dy, dx, std::get<0>(workspace.layers), grad, scratch,
                       live);

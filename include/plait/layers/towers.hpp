@@ -57,7 +57,7 @@ class Towers {
 
   // As core/reach.hpp has it; `live` tasks.
   template <class Mark>
-  bool reach(Live live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
+  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
     for (std::size_t t = 0; t < live.size(); ++t) {
       if (!live[t]) continue;
       mark(params_[t]);
@@ -79,7 +79,7 @@ class Towers {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Live live = {}) const {
+                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     for (std::size_t t = 0; t < bodies_.size(); ++t) {
       if (!live.empty() && !live[t]) continue;
       const Scratch::Frame frame(scratch);

@@ -40,7 +40,7 @@ class TaskReach {
       }
 
     Scratch scratch;
-    const auto walk = [&](Live live, std::vector<ParamRange>& ranges) {
+    const auto walk = [&](Flags live, std::vector<ParamRange>& ranges) {
       const Scratch::Frame frame(scratch);
       return reach(
           network, live, take_flags(scratch, network.in_shape().slots),
@@ -50,7 +50,7 @@ class TaskReach {
 
     const Vector<bool> all = Vector<bool>::Constant(outputs, true);
     std::vector<ParamRange> told;
-    if (!walk(Live(all.data(), static_cast<std::size_t>(outputs)), told)) {
+    if (!walk(Flags(all.data(), static_cast<std::size_t>(outputs)), told)) {
       for (auto& ranges : reached_) {
         const auto rest = complement(at_least(1, {told}), table.buffer_size());
         ranges.insert(ranges.end(), rest.begin(), rest.end());
@@ -63,7 +63,7 @@ class TaskReach {
   Index num_tasks() const { return std::ssize(reached_); }
 
   // The outputs of the network that task t's loss has a gradient in.
-  Live outputs_of(Index t) const {
+  Flags outputs_of(Index t) const {
     return {live_.data() + t * live_.cols(), static_cast<std::size_t>(live_.cols())};
   }
   // Parameters that task t's loss reaches, and those that two or more tasks' losses do: ranges in

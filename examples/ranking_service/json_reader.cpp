@@ -1,0 +1,122 @@
+#include "json_reader.hpp"
+
+#include <charconv>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <type_traits>
+
+namespace service {
+namespace {
+
+bool is_digit(char c) { return '0' <= c && c <= '9'; }
+
+}  // namespace
+
+JsonError::JsonError(std::size_t byte_)
+    : std::runtime_error("no JSON at byte " + std::to_string(byte_)), byte(byte_) {}
+
+JsonReader::Kind JsonReader::kind() {
+  skip_spaces();
+  const std::string_view rest = text_.substr(at_);
+  switch (next()) {
+    case '{':
+      return Kind::object;
+    case '[':
+      return Kind::array;
+    case '"':
+      return Kind::string;
+    case 't':
+      if (rest.starts_with("true")) return Kind::boolean;
+      break;
+    case 'f':
+      if (rest.starts_with("false")) return Kind::boolean;
+      break;
+    case 'n':
+      if (rest.starts_with("null")) return Kind::null;
+      break;
+    default:
+      if (next() == '-' || is_digit(next())) return Kind::number;
+  }
+  fail();
+}
+
+float JsonReader::read_float() { return number<float>(); }
+double JsonReader::read_double() { return number<double>(); }
+
+void JsonReader::finish() {
+  skip_spaces();
+  if (at_ < text_.size()) fail();
+}
+
+template <class Number>
+Number JsonReader::number() {
+  const std::string_view digits = number_text();
+  Number value = 0;
+  const auto result = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  if (result.ec == std::errc::result_out_of_range) {  // which of the two ends, strtod tells
+    const std::string copy(digits);
+    if constexpr (std::is_same_v<Number, float>) {
+      value = std::strtof(copy.c_str(), nullptr);
+    } else {
+      value = std::strtod(copy.c_str(), nullptr);
+    }
+  }
+  return value;
+}
+
+// from_chars takes more than JSON's numbers: 01, 1., inf.
+std::string_view JsonReader::number_text() {
+  const std::size_t first = at_;
+  const auto digits = [&] {
+    if (!is_digit(next())) fail();
+    while (is_digit(next())) ++at_;
+  };
+  if (next() == '-') ++at_;
+  if (next() == '0') {
+    ++at_;
+  } else {
+    digits();
+  }
+  if (next() == '.') {
+    ++at_;
+    digits();
+  }
+  if (next() == 'e' || next() == 'E') {
+    ++at_;
+    if (next() == '+' || next() == '-') ++at_;
+    digits();
+  }
+  return text_.substr(first, at_ - first);
+}
+
+// A member's name and the colon. nlohmann knows escapes and UTF-8.
+std::string JsonReader::key() {
+  skip_spaces();
+  if (next() != '"') fail();
+  std::size_t end = at_ + 1;
+  while (end < text_.size() && text_[end] != '"') end += text_[end] == '\\' ? 2 : 1;
+  if (end >= text_.size()) {
+    at_ = text_.size();
+    fail();
+  }
+  const auto name = nlohmann::json::parse(text_.substr(at_, end + 1 - at_), nullptr, false);
+  if (!name.is_string()) fail();
+  at_ = end + 1;
+  skip_spaces();
+  expect(':');
+  return name;
+}
+
+void JsonReader::skip_spaces() {
+  while (next() == ' ' || next() == '\n' || next() == '\r' || next() == '\t') ++at_;
+}
+
+void JsonReader::expect(char c) {
+  if (next() != c) fail();
+  ++at_;
+}
+
+void JsonReader::fail() const { throw JsonError(at_ + 1); }
+
+}  // namespace service

@@ -1,0 +1,66 @@
+#include "model_slot.hpp"
+
+#include <sys/stat.h>
+
+#include <chrono>
+#include <thread>
+
+#include "errors.hpp"
+#include "plait/core/error.hpp"
+
+namespace service {
+namespace {
+
+std::string describe(const Interface& interface) {
+  std::string columns;
+  for (const std::string& column : interface.columns)
+    columns += (columns.empty() ? "" : ", ") + column;
+  return plait::text(interface.user_features, " + ", interface.candidate_features,
+                     " features and scores ", columns);
+}
+
+}  // namespace
+
+ModelSlot::ModelSlot(std::string path, RankerOptions options)
+    : path_(std::move(path)),
+      options_(std::move(options)),
+      live_(load(1)),
+      interface_(live_.reader().read()->ranker->interface()) {}
+
+std::uint64_t ModelSlot::reload() {
+  const std::unique_lock lock(loading_, std::try_to_lock);
+  if (!lock) throw ModelError(path_ + ": is being loaded already");
+  auto version = load(live_.version() + 1);
+  const std::uint64_t number = version->number;
+  if (version->ranker->interface() != interface_)
+    throw ModelError(path_ + ": got " + describe(version->ranker->interface()) + ", expected " +
+                     describe(interface_) + " as served");
+  live_.publish(std::move(version));
+  while (live_.collect() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  return number;
+}
+
+bool ModelSlot::changed() const {
+  const auto now = identify(path_);
+  const std::lock_guard lock(identity_mutex_);
+  return now && now != tried_;
+}
+
+// Taken before the file is read: one that changes meanwhile counts as changed.
+std::unique_ptr<const Version> ModelSlot::load(std::uint64_t number) {
+  {
+    const auto now = identify(path_);
+    const std::lock_guard lock(identity_mutex_);
+    tried_ = now;
+  }
+  return std::make_unique<const Version>(Version{number, load_ranker(path_, options_)});
+}
+
+std::optional<ModelSlot::Identity> ModelSlot::identify(const std::string& path) {
+  struct stat file {};
+  if (stat(path.c_str(), &file) != 0) return std::nullopt;
+  return Identity{file.st_dev, file.st_ino, static_cast<std::uint64_t>(file.st_size),
+                  file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
+}
+
+}  // namespace service

@@ -1,0 +1,92 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "errors.hpp"
+
+namespace service {
+namespace {
+
+std::pair<std::string, double> parse_weight(const std::string& text) {
+  const auto equals = text.rfind('=');
+  double weight = 0;
+  const char* const end = text.data() + text.size();
+  if (equals != text.npos) {
+    const auto [after, error] = std::from_chars(text.data() + equals + 1, end, weight);
+    if (error == std::errc() && after == end) return {text.substr(0, equals), weight};
+  }
+  throw UsageError("--weight: got '" + text + "', expected a score and a number, such as buy=0.5");
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
+  Options options;
+  options.service.threads = std::max(1u, std::thread::hardware_concurrency());
+  std::string user_columns;
+  std::vector<std::string> weights;
+  long watch = options.watch.count();
+  long drain = options.drain.count();
+
+  CLI::App app(
+      "Serves a model file over HTTP: POST /score with a user's features and candidates, and get\n"
+      "their scores. Loads the file again when it changes or on POST /reload. Ends on SIGTERM "
+      "when\n"
+      "the requests that are under way have been answered.",
+      "ranking_service");
+  app.add_option("model", options.service.model, "Model file, as train_ranker --save writes it")
+      ->required();
+  const auto count = CLI::Range(1, 1 << 20);
+  app.add_option("--user-columns", user_columns,
+                 "Columns of the input that a request gives once, as its user, such as 0-31,40");
+  app.add_option(
+      "--weight", weights,
+      "What a score counts in the rank, such as click=1; may be repeated. Scores without "
+      "one count 0; all count 1 when there is none");
+  app.add_option("--threads", options.service.threads, "Threads that score")
+      ->check(count)
+      ->capture_default_str();
+  app.add_option("--queue", options.service.queue, "Requests that may wait for them")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  app.add_option("--max-rows", options.service.max_rows, "Candidates of a request at most")
+      ->check(count)
+      ->capture_default_str();
+  app.add_option("--max-body", options.http.max_body, "Bytes of a request at most")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
+  app.add_option("--host", options.http.host, "Address to listen on")->capture_default_str();
+  app.add_option("--port", options.http.port, "Port to listen on; 0 takes one that is free")
+      ->check(CLI::Range(0, 65535))
+      ->capture_default_str();
+  app.add_option("--connections", options.http.connections, "Connections at most")
+      ->check(CLI::Range(1, 512))  // httplib waits with select, which knows 1024 files
+      ->capture_default_str();
+  app.add_option("--watch", watch, "Milliseconds between looks at the model's file; 0 for none")
+      ->check(CLI::Range(0, 86400000))
+      ->capture_default_str();
+  app.add_option("--drain", drain, "Milliseconds that clients have to leave on SIGTERM")
+      ->check(CLI::Range(0, 86400000))
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    out << app.help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  options.service.user_columns = parse_columns(user_columns);
+  for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
+  options.watch = std::chrono::milliseconds(watch);
+  options.drain = std::chrono::milliseconds(drain);
+  return options;
+}
+
+}  // namespace service

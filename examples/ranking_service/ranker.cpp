@@ -1,0 +1,100 @@
+#include "ranker.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+#include <variant>
+
+#include "errors.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/io/model_file.hpp"
+#include "plait/losses/head.hpp"
+#include "plait/losses/predict.hpp"
+#include "plait/serve/scorer.hpp"
+
+namespace service {
+namespace {
+
+std::vector<std::string> column_names(std::span<const plait::Head> heads) {
+  std::vector<std::string> names;
+  for (Index t = 0; t < std::ssize(heads); ++t) {
+    const Index width = heads[static_cast<std::size_t>(t)].width();
+    const std::string task = plait::task_name(heads, t);
+    for (Index c = 0; c < width; ++c)
+      names.push_back(width > 1 ? task + "." + std::to_string(c) : task);
+  }
+  return names;
+}
+
+template <class Model>
+class RankerOf final : public Ranker {
+ public:
+  RankerOf(Model model, std::vector<plait::Head> heads, std::string architecture,
+           const RankerOptions& options)
+      : scorer_(std::move(model), {.shared_inputs = options.user_columns}),
+        heads_(std::move(heads)),
+        in_(scorer_.model().in_shape()) {
+    interface_.user_features = std::ssize(options.user_columns);
+    interface_.candidate_features = in_.slots * in_.dim - interface_.user_features;
+    interface_.columns = column_names(heads_);
+    architecture_ = std::move(architecture);
+    parameters_ = scorer_.model().table().num_parameters();
+    for (std::size_t i = 0; i < options.workers; ++i)
+      contexts_.push_back(std::make_unique<Context>(scorer_.context()));
+  }
+
+  void score(std::size_t worker, plait::View3<const float> user,
+             plait::View3<const float> candidates, plait::View3<float> scores) const override {
+    Context& context = *contexts_[worker];
+    if (interface_.user_features > 0) {
+      context.score(user, candidates, scores);
+    } else {
+      context.score({candidates.data(), candidates.batch(), in_.slots, in_.dim}, scores);
+    }
+    plait::predict(heads_, scores, scores);
+  }
+
+ private:
+  using Context = typename plait::Scorer<Model>::Context;
+
+  plait::Scorer<Model> scorer_;
+  std::vector<plait::Head> heads_;
+  plait::Shape in_;
+  std::vector<std::unique_ptr<Context>> contexts_;  // by worker
+};
+
+void check_scores(const Ranker& ranker, const std::string& path, std::size_t workers) {
+  const Interface& interface = ranker.interface();
+  const plait::Tensor<float> user(1, 1, interface.user_features);
+  const plait::Tensor<float> candidate(1, 1, interface.candidate_features);
+  plait::Tensor<float> scores(1, 1, std::ssize(interface.columns));
+  for (std::size_t worker = 0; worker < workers; ++worker) {
+    ranker.score(worker, user, candidate, scores);
+    const std::span all(scores.view().row(0), interface.columns.size());
+    if (!std::ranges::all_of(all, [](float score) { return std::isfinite(score); }))
+      throw ModelError(path + ": scores of a row of zeros: got NaN or infinity, expected numbers");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<const Ranker> load_ranker(const std::string& path, const RankerOptions& options) {
+  plait::SafetensorsReader file(path);
+  const std::string* name = file.header().meta("plait.architecture");
+  std::string architecture = name != nullptr ? *name : "";
+  auto loaded = plait::load<float>(std::move(file));
+  if (loaded.heads.empty())
+    throw ModelError(path + ": got no heads, expected one per task: what its scores mean");
+  auto ranker = std::visit(
+      [&](auto& model) -> std::unique_ptr<const Ranker> {
+        using Model = std::remove_reference_t<decltype(model)>;
+        return std::make_unique<RankerOf<Model>>(std::move(model), std::move(loaded.heads),
+                                                 std::move(architecture), options);
+      },
+      loaded.model);
+  check_scores(*ranker, path, options.workers);
+  return ranker;
+}
+
+}  // namespace service

@@ -1,0 +1,43 @@
+// A model of any architecture, loaded from its file and ready to score.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "interface.hpp"
+#include "plait/core/view.hpp"
+
+namespace service {
+
+struct RankerOptions {
+  std::vector<Index> user_columns = {};  // of the input, the same for all candidates of a request
+  std::size_t workers = 1;               // threads that score at the same time
+};
+
+class Ranker {
+ public:
+  virtual ~Ranker() = default;
+
+  const Interface& interface() const { return interface_; }
+  const std::string& architecture() const { return architecture_; }
+  Index parameters() const { return parameters_; }
+
+  // scores [B, 1, columns] of candidates [B, 1, features]; user [1, 1, features] is read only where
+  // the interface has user features. Each worker has a context of its own: calls with different
+  // workers may run at the same time. Does not allocate or lock.
+  virtual void score(std::size_t worker, plait::View3<const float> user,
+                     plait::View3<const float> candidates, plait::View3<float> scores) const = 0;
+
+ protected:
+  Interface interface_;
+  std::string architecture_;
+  Index parameters_ = 0;
+};
+
+// Loads a model file, which replays its self-test rows, and scores a row of zeros with every
+// context. Throws ModelError when the file says not what the model predicts or the row's scores are
+// not finite, and as plait::load and plait::Scorer do.
+std::unique_ptr<const Ranker> load_ranker(const std::string& path, const RankerOptions& options);
+
+}  // namespace service

@@ -1,0 +1,72 @@
+// The ranking service without HTTP: JSON texts in, answers out.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "metrics.hpp"
+#include "model_slot.hpp"
+#include "plait/core/tensor.hpp"
+#include "reply.hpp"
+#include "request.hpp"
+#include "workers.hpp"
+
+namespace service {
+
+struct ServiceOptions {
+  std::string model = {};                // its file
+  std::vector<Index> user_columns = {};  // of the model's input; see RankerOptions
+  std::size_t threads = 1;               // that score
+  std::size_t queue = 64;                // requests that may wait for them; more are turned away
+  Index max_rows = 1000;                 // candidates of a request
+  // What a score counts in the rank unless a request says otherwise, by the score's name; scores
+  // that are not named count 0. Empty: all count 1.
+  std::vector<std::pair<std::string, double>> weights = {};
+};
+
+// All but the constructor may be called by any number of threads at the same time.
+class Service {
+ public:
+  // Loads the model. Throws UsageError for weights that do not fit it, and as ModelSlot does.
+  explicit Service(ServiceOptions options);
+
+  // Scores a request (request.hpp) on one of the threads: 200 and its scores (reply.hpp), the
+  // status of a RequestError, 422 for features so large that a score is not finite, or 503 when the
+  // queue is full.
+  Reply score(std::string_view body);
+
+  // Loads the model's file again: 200 and the new version, or 422, what is wrong with the file, and
+  // the served model as it was.
+  Reply reload();
+  // The file changed since it was last tried.
+  bool model_changed() const { return slot_.changed(); }
+
+  // What is served, as JSON.
+  Reply describe();
+  // For Prometheus.
+  std::string metrics() const;
+
+ private:
+  // What one worker needs, reused by all of its requests.
+  struct Desk {
+    explicit Desk(ModelSlot::Reader reader_) : reader(std::move(reader_)) {}
+    ModelSlot::Reader reader;
+    Request request;
+    plait::Tensor<float> scores;
+    std::vector<double> rank;
+  };
+
+  Reply score_on(std::size_t worker, std::string_view body, Answered& answered);
+
+  ServiceOptions options_;
+  ModelSlot slot_;
+  std::vector<double> weights_;  // by column
+  Metrics metrics_;
+  std::vector<Desk> desks_;  // by worker
+  Workers workers_;          // last: its threads use the others
+};
+
+}  // namespace service

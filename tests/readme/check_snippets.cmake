@@ -1,0 +1,23 @@
+# Fails unless every ```cpp block of DOCUMENT is part of PROGRAM to the letter, indentation of the
+# whole block aside, and there is one.
+file(READ ${DOCUMENT} document)
+file(READ ${PROGRAM} program)
+string(REGEX REPLACE "\n +" "\n" program "\n${program}")
+string(FIND "${document}" "```cpp\n" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "${DOCUMENT} shows no C++")
+endif()
+while(NOT at EQUAL -1)
+  math(EXPR at "${at} + 6")  # the line break stays
+  string(SUBSTRING "${document}" ${at} -1 document)
+  string(FIND "${document}" "```" end)
+  string(SUBSTRING "${document}" 0 ${end} block)
+  string(SUBSTRING "${document}" ${end} -1 document)
+  string(REGEX REPLACE "\n +" "\n" block "${block}")
+  string(FIND "${program}" "${block}" place)
+  if(place EQUAL -1)
+    message(FATAL_ERROR "${PROGRAM} does not contain this block of ${DOCUMENT}:${block}")
+  endif()
+  string(SUBSTRING "${document}" 3 -1 document)
+  string(FIND "${document}" "```cpp\n" at)
+endwhile()
