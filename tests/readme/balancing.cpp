@@ -26,8 +26,7 @@ int main() {
 
   const std::vector<double> losses{1, 1};
   plait::ParamBuffer<float> out(model.values().shared_table());
-  trainer.compute_task_gradients(
-      x, targets);  // then trainer.task_gradients(), one ParamBuffer per task
+  trainer.compute_task_gradients(x, targets);
   balancer.combine(trainer.task_gradients(), losses, out);
   trainer.apply(out);
   return out.of("task_modules.0.1.weight")[0] == 0 ? 1 : 0;
