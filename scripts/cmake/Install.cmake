@@ -1,4 +1,5 @@
-# The installed package: headers, and a config that finds Eigen and threads again.
+# The installed package: headers, a config that finds Eigen and threads again, and the same for
+# pkg-config. All of it may be moved, and serves any architecture.
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
 
@@ -19,4 +20,15 @@ write_basic_package_version_file(plaitConfigVersion.cmake COMPATIBILITY SameMino
                                  ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/plaitConfig.cmake ${PROJECT_BINARY_DIR}/plaitConfigVersion.cmake
         DESTINATION ${package_dir})
+
+# plait.pc finds its prefix from where it lies.
+set(pc_dir ${CMAKE_INSTALL_DATADIR}/pkgconfig)
+file(RELATIVE_PATH pc_to_prefix /prefix/${pc_dir} /prefix)
+set(pc_includedir "\${prefix}")
+cmake_path(APPEND pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")  # which may be absolute
+foreach(file plait.pc plait-io.pc)
+  configure_file(scripts/cmake/${file}.in ${file} @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${pc_dir})
+endforeach()
+
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
