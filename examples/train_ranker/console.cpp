@@ -15,7 +15,9 @@ std::string epoch_line(std::span<const plait::Head> heads, const Epoch& epoch, i
     line += " " + heads[t].name + metric + fixed(epoch.validation[t].value(heads[t].kind), 4);
   }
   line += "  " + grouped(static_cast<Index>(epoch.rows_per_second)) + " rows/s";
-  return epoch.best ? line + " *" : line;
+  if (epoch.best) line += " *";
+  if (epoch.stop) line += " stop";
+  return line;
 }
 
 Console::Console(std::ostream& out, Progress& progress, const Dataset& data, std::string label,

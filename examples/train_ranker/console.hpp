@@ -8,7 +8,8 @@
 
 namespace ranker {
 
-// One epoch's losses and validation metrics, " *" at the end of the best so far.
+// One epoch's losses and validation metrics; then " *" for the best so far and " stop" for the last
+// by early stopping.
 std::string epoch_line(std::span<const plait::Head> heads, const Epoch& epoch, int epochs);
 
 class Console final : public Monitor {

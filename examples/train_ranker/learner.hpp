@@ -15,8 +15,11 @@ class Learner {
   virtual ~Learner() = default;
 
   virtual Index num_parameters() const = 0;
-  // One optimizer step on x [batch, 1, input], labels [batch, 1, task]; returns the batch's loss.
+  // One optimizer step on x [batch, 1, input], labels [batch, 1, task]; returns the batch's loss,
+  // before any method weighs it.
   virtual double step(plait::View3<const float> x, plait::View3<const float> labels) = 0;
+  // After the last step of an epoch.
+  virtual void end_epoch() = 0;
   // Writes logits [batch, 1, task].
   virtual void score(plait::View3<const float> x, plait::View3<float> logits) = 0;
   // Remembers the present weights, and returns to the remembered ones.
@@ -29,6 +32,8 @@ class Learner {
                                plait::Progress<float>& progress) const = 0;
   virtual plait::Resumed resume(const plait::Checkpoints& checkpoints,
                                 plait::Progress<float>& progress) = 0;
+  // The state of the balancing method, from a checkpoint of a run with the same one.
+  virtual void resume_method(const plait::Progress<float>& progress) = 0;
   // Writes a model file (plait/io/model_file.hpp) with some rows x to test it when it is loaded.
   virtual void save(const std::string& path, plait::View3<const float> x) const = 0;
 };

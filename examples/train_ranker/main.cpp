@@ -42,31 +42,60 @@ void save(const Learner& learner, const Dataset& data, const std::string& path) 
   learner.save(path, x);
 }
 
+// A row of the table: a model and how it is trained.
+struct Row {
+  const Model* model;
+  Balancing balancing;
+
+  std::string name() const {
+    return std::string(model->name) + (balancing.is_plain() ? "" : " " + balancing.name());
+  }
+};
+
+// The baseline shares nothing that would have to be balanced: it is trained once, plainly.
+std::vector<Row> rows_of(const Options& options) {
+  std::vector<Row> rows;
+  for (const Model* model : options.models) {
+    if (model->name == baseline) {
+      rows.push_back({model, {}});
+      continue;
+    }
+    for (const Balancing& balancing : options.balancing) rows.push_back({model, balancing});
+  }
+  return rows;
+}
+
 // The results so far when Ctrl-C ends the training.
 std::vector<Result> train_all(const Options& options, const Dataset& data, LearnerConfig config,
                               plait::Checkpoints* checkpoints) {
+  const auto rows = rows_of(options);
   std::size_t widest = 0;
-  for (const Model* model : options.models) widest = std::max(widest, model->name.size());
+  for (const Row& row : rows) widest = std::max(widest, row.name().size());
   const Terminal terminal = stderr_terminal();
   Progress progress(std::cerr, terminal.interactive, terminal.width);
 
   std::vector<Result> results;
-  for (const Model* model : options.models) {
+  for (const Row& row : rows) {
     Result result;
-    result.model = model->name;
+    result.model = row.name();
+    config.balancing = row.balancing;
     for (const std::uint64_t seed : options.seeds) {
       config.seed = seed;
-      const auto learner = model->make(config);
+      const auto learner = row.model->make(config);
       result.parameters = learner->num_parameters();
       std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
       if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
       Console console(std::cout, progress, data, label, options.epochs);
-      const auto run = train(
-          *learner, data, {.epochs = options.epochs, .batch = options.batch, .seed = seed}, console,
-          {.checkpoints = checkpoints,
-           .every = options.checkpoint_every,
-           .resume = options.resume,
-           .run = options.run});
+      const auto run = train(*learner, data,
+                             {.epochs = options.epochs,
+                              .batch = options.batch,
+                              .seed = seed,
+                              .early_stop = options.early_stop},
+                             console,
+                             {.checkpoints = checkpoints,
+                              .every = options.checkpoint_every,
+                              .resume = options.resume,
+                              .run = options.run});
       if (!run) break;
       if (!options.save.empty()) save(*learner, data, options.save);
       result.runs.push_back(*run);
@@ -89,14 +118,19 @@ int run(int argc, const char* const* argv) {
   const Dataset data = load(*options);
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
-  const LearnerConfig config{.input_dim = data.features.input_dim(),
-                             .heads = data.heads,
-                             .sizes = options->sizes,
-                             .stitch = options->stitch,
-                             .rule = options->rule,
-                             .executor = pool ? &*pool : nullptr};
+  LearnerConfig config{.input_dim = data.features.input_dim(),
+                       .heads = data.heads,
+                       .sizes = options->sizes,
+                       .stitch = options->stitch,
+                       .rule = options->rule,
+                       .balancing = {},
+                       .task_weights = options->task_weights,
+                       .executor = pool ? &*pool : nullptr};
   // Sizes that do not fit the last model are reported now, not after the others have trained.
-  for (const Model* model : options->models) model->make(config);
+  for (const Row& row : rows_of(*options)) {
+    config.balancing = row.balancing;
+    row.model->make(config);
+  }
 
   Interrupt::watch();
   describe(data);
@@ -107,6 +141,7 @@ int run(int argc, const char* const* argv) {
       << "\nTest rows, weights of the best epoch. gain %: mean over tasks of the relative gain "
          "over\n"
       << baseline << ", in AUC (binary) or MSE (regression); positive is better.\n";
+  std::cout << seesaw_text(data.heads, results, std::string(baseline));
   if (!options->csv.empty()) {
     std::ofstream csv(options->csv, std::ios::binary);
     csv << to_csv(result_csv(data.heads, results, std::string(baseline)));

@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "learner.hpp"
+#include "loss_weights.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/losses/head.hpp"
@@ -23,12 +25,24 @@ struct Sizes {
   Index shared_experts = 3;           // those of them that are shared, where a model distinguishes
 };
 
+// What keeps the tasks from hurting each other, by its name in loss_weights() or balancers(); at
+// most one of them.
+struct Balancing {
+  std::string loss_weights{};
+  std::string balancer{};
+
+  bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
+  const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }
+};
+
 struct LearnerConfig {
   Index input_dim = 0;
   std::vector<plait::Head> heads{};
   Sizes sizes{};
   plait::Stitch stitch = plait::Stitch::near_identity;
   Rule rule{};
+  Balancing balancing{};
+  TaskWeights task_weights{};
   std::uint64_t seed = 1;               // of the weights
   plait::Executor* executor = nullptr;  // none: the calling thread alone
 

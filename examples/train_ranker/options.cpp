@@ -3,11 +3,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <string_view>
 
+#include "balancers.hpp"
 #include "errors.hpp"
+#include "loss_weights.hpp"
 
 namespace ranker {
 namespace {
+
+// The name of no method at all, in both lists.
+constexpr std::string_view equal = "equal";
 
 std::string shortest(double value) {
   char text[32];
@@ -46,12 +52,54 @@ plait::Stitch stitch_start(const std::string& name) {
   throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
 }
 
-std::string model_list() {
-  std::string list = "Models:\n";
-  for (const Model& entry : models())
+// Their names and summaries.
+template <class Entries>
+std::string list_of(const char* title, const Entries& entries) {
+  std::string list = title;
+  for (const auto& entry : entries)
     list += "  " + std::string(entry.name) + std::string(16 - entry.name.size(), ' ') +
             std::string(entry.summary) + '\n';
   return list;
+}
+
+// That a name is all, one of the entries', or `also`.
+template <class Entries>
+CLI::Validator name_of(const char* what, const Entries& entries, std::string_view also = "all") {
+  return CLI::Validator(
+      [what, entries, also](std::string& name) {
+        const bool known = name == "all" || name == also ||
+                           std::any_of(entries.begin(), entries.end(),
+                                       [&](const auto& entry) { return entry.name == name; });
+        return known ? std::string()
+                     : "unknown " + std::string(what) + " '" + name + "'; --help lists them";
+      },
+      "");
+}
+
+// Equal weights, the methods that weigh losses, then those that balance gradients, in the order of
+// their lists.
+std::vector<Balancing> chosen_balancing(const std::vector<std::string>& loss_weight_names,
+                                        const std::vector<std::string>& balancer_names) {
+  const auto has = [](const std::vector<std::string>& names, std::string_view name) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& given) { return given == "all" || given == name; });
+  };
+  std::vector<Balancing> result;
+  if (has(loss_weight_names, equal) || has(balancer_names, equal)) result.push_back({});
+  for (const LossWeightsEntry& entry : loss_weights())
+    if (has(loss_weight_names, entry.name))
+      result.push_back({.loss_weights = std::string(entry.name)});
+  for (const BalancerEntry& entry : balancers())
+    if (has(balancer_names, entry.name)) result.push_back({.balancer = std::string(entry.name)});
+  if (result.empty()) result.push_back({});
+  return result;
+}
+
+plait::StopWhen stop_when(const std::string& name) {
+  if (name == "sum") return plait::StopWhen::sum_stalls;
+  if (name == "every") return plait::StopWhen::every_task_stalls;
+  if (name == "any") return plait::StopWhen::any_task_stalls;
+  throw UsageError("--early-stop: got " + name + ", expected sum, every or any");
 }
 
 // The options that decide the weights a run ends in, as one text. The number of epochs is not among
@@ -61,7 +109,8 @@ std::string run_text(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     const std::string& group = option->get_group();
     const std::string name = option->get_name();
-    if (group != "Models" && group != "Training" && group != "Data") continue;
+    if (group != "Models" && group != "Training" && group != "Balancing" && group != "Data")
+      continue;
     if (name == "--epochs" || name == "--threads") continue;
     const auto& given = option->results();
     std::string value = given.empty() ? option->get_default_str() : "";
@@ -78,6 +127,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::vector<std::string> names{"all"};
   std::string stitch = "near-identity";
   std::string optimizer = "adam";
+  std::vector<std::string> loss_weight_names;
+  std::vector<std::string> balancer_names;
+  std::string early_stop;
+  plait::EarlyStoppingOptions stopping;
   double learning_rate = 1e-3;
   constexpr double many = 1e9;
 
@@ -85,10 +138,13 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       "Trains multi-task ranking models on the same data and compares them in one table.\n"
       "The epoch with the best sum of validation AUC (R^2 for regression) is kept and tested.\n",
       "train_ranker");
-  app.footer(model_list() +
+  app.footer(list_of("Models:\n", models()) +
+             list_of("\nMethods of --loss-weights:\n", loss_weights()) +
+             list_of("\nMethods of --balancer:\n", balancers()) +
              "\nExamples:\n"
              "  train_ranker                                       all models, synthetic data\n"
              "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+             "  train_ranker --models single-task,mmoe --loss-weights equal,dwa --balancer pcgrad\n"
              "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
              "      --batch 1024 --epochs 5");
   app.get_formatter()->column_width(34);
@@ -97,14 +153,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--models", names, "Models to train, or all")
       ->delimiter(',')
       ->group("Models")
-      ->check(CLI::Validator(
-          [](std::string& name) {
-            const bool known =
-                name == "all" || std::any_of(models().begin(), models().end(),
-                                             [&](const Model& e) { return e.name == name; });
-            return known ? std::string() : "unknown model '" + name + "'; --help lists them";
-          },
-          ""));
+      ->check(name_of("model", models()));
   app.add_option("--levels", options.sizes.levels,
                  "Width of each level; one-level models stack them in their experts")
       ->delimiter(',')
@@ -147,6 +196,41 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
                  "Threads, of which at most 8 are of use; results do not depend on it")
       ->group("Training")
       ->check(between(1, 1024));
+
+  app.add_option(
+         "--early-stop", early_stop,
+         "Stop when validation no longer gains: in the sum over the tasks, in every task, or "
+         "in any (sum, every, any); without it all epochs are trained")
+      ->group("Training")
+      ->always_capture_default(false);
+  app.add_option("--patience", stopping.patience,
+                 "Epochs without a gain after which --early-stop stops")
+      ->group("Training")
+      ->check(between(1, many));
+
+  app.add_option("--loss-weights", loss_weight_names,
+                 "Methods that weigh the tasks' losses, equal or all; each is a row of the table")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(name_of("method", loss_weights(), equal));
+  app.add_option("--balancer", balancer_names,
+                 "Methods that balance the tasks' gradients, equal or all; the same")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(name_of("method", balancers(), equal));
+  app.add_option("--task-weights", options.task_weights.initial,
+                 "A weight per task for static and scheduled")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(between(0, many));
+  app.add_option("--task-factors", options.task_weights.factor, "A factor per task for scheduled")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(between(0, many));
 
   app.add_option("--data", options.data,
                  "synthetic, or a Census-Income (KDD) file of the UCI archive, plain or gzip")
@@ -194,11 +278,21 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.models = chosen(names);
+  options.balancing = chosen_balancing(loss_weight_names, balancer_names);
+  if (!early_stop.empty()) {
+    stopping.stop_when = stop_when(early_stop);
+    options.early_stop = stopping;
+  } else if (app.count("--patience") > 0) {
+    throw UsageError("--patience: expected --early-stop with it");
+  }
   options.stitch = stitch_start(stitch);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
   if (files && app.count("--seeds") == 0) options.seeds.resize(1);
   if (files && (options.models.size() != 1 || options.seeds.size() != 1))
     throw UsageError("--save and --checkpoint-dir: expected one model and one seed");
+  if (files && options.balancing.size() != 1)
+    throw UsageError(
+        "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
   for (const char* option : {"--resume", "--checkpoint-every"})
     if (options.checkpoint_dir.empty() && app.count(option) > 0)
       throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "models.hpp"
+#include "plait/train/early_stopping.hpp"
 #include "synthetic.hpp"
 
 namespace ranker {
@@ -17,14 +18,17 @@ struct Options {
   std::vector<const Model*> models;
   Sizes sizes;
   plait::Stitch stitch = plait::Stitch::near_identity;
+  std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
+  TaskWeights task_weights;
   Rule rule;
+  std::optional<plait::EarlyStoppingOptions> early_stop;
   int epochs = 6;
   Index batch = 128;
   std::vector<std::uint64_t> seeds{1, 2, 3};
   Index threads = 1;
   std::string csv;  // empty: no file
 
-  // For one model and one seed (the first when none was chosen).
+  // For one model, one method and one seed (the first when none was chosen).
   std::string save;            // model file; empty: none
   std::string checkpoint_dir;  // empty: no checkpoints
   Index checkpoint_every = 100;

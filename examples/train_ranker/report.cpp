@@ -1,12 +1,15 @@
 #include "report.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <functional>
 #include <limits>
 
 #include "format.hpp"
+#include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mtl_gain.hpp"
+#include "plait/metrics/seesaw.hpp"
 
 namespace ranker {
 namespace {
@@ -33,6 +36,19 @@ std::vector<Metric> test_metrics(std::span<const plait::Head> heads) {
     }
   }
   return metrics;
+}
+
+// What models are compared by: one metric per task.
+std::vector<plait::MetricValue> compared_metrics(std::span<const plait::Head> heads,
+                                                 const Run& run) {
+  std::vector<plait::MetricValue> values;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    if (heads[t].kind == plait::HeadKind::binary)
+      values.push_back({heads[t].name, "auc", run.test[t].auc, plait::Better::higher});
+    else
+      values.push_back({heads[t].name, "mse", run.test[t].mse, plait::Better::lower});
+  }
+  return values;
 }
 
 Spread over_runs(const Result& result, const Number& number) {
@@ -115,6 +131,24 @@ Table result_table(std::span<const plait::Head> heads, std::span<const Result> r
     table.rows.push_back(std::move(row));
   }
   return table;
+}
+
+std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
+                        const std::string& baseline) {
+  const auto single = std::find_if(results.begin(), results.end(),
+                                   [&](const Result& result) { return result.model == baseline; });
+  if (single == results.end()) return "";
+  const auto values = [&](const Result& result) {
+    std::vector<std::vector<plait::MetricValue>> runs;
+    for (const Run& run : result.runs) runs.push_back(compared_metrics(heads, run));
+    return runs;
+  };
+  std::string text;
+  for (const Result& result : results)
+    if (result.model != baseline && result.runs.size() == single->runs.size())
+      text += "\n" + result.model + " against " + baseline + ":\n" +
+              plait::seesaw_report(values(result), values(*single)).text();
+  return text;
 }
 
 Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,

@@ -32,6 +32,11 @@ double gain(std::span<const plait::Head> heads, const Result& result, const Resu
 Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
                    const std::string& baseline);
 
+// Of every result that has as many runs as the baseline: which tasks gained over it and which lost,
+// beyond the spread of the seeds (plait::seesaw_report). Empty without the baseline.
+std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
+                        const std::string& baseline);
+
 // For programs: every mean and deviation in a column of its own, nan where there is none.
 Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,
                  const std::string& baseline);

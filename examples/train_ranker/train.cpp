@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "errors.hpp"
 #include "plait/core/random.hpp"
@@ -21,6 +22,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // The sum of the losses of the epoch so far is part of a checkpoint, by its bits.
 constexpr const char* loss_note = "loss";
 constexpr const char* run_note = "run";
+constexpr const char* stopping_numbers = "early_stopping";
 
 double stored_loss(const plait::Progress<float>& progress) {
   return std::bit_cast<double>(
@@ -33,7 +35,18 @@ void resume(Learner& learner, const Checkpointing& from, plait::Progress<float>&
   if (resumed && progress.notes[run_note] != from.run)
     throw UsageError("--resume: " + resumed.path + " is of another run: got " +
                      progress.notes[run_note] + ", expected " + from.run);
+  if (resumed) learner.resume_method(progress);
   monitor.resumed(resumed);
+}
+
+// What TaskScore::value gives: higher is better for AUC and R^2 alike.
+std::optional<plait::EarlyStopping> early_stopping(const Dataset& data, const Schedule& schedule,
+                                                   const plait::Progress<float>& progress) {
+  if (!schedule.early_stop) return std::nullopt;
+  plait::EarlyStopping result(std::vector<plait::Watch>(data.heads.size()), *schedule.early_stop);
+  const auto stored = progress.numbers.find(stopping_numbers);
+  if (stored != progress.numbers.end()) result.restore(stored->second);
+  return result;
 }
 
 }  // namespace
@@ -43,6 +56,7 @@ std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& 
   const auto rows = static_cast<Index>(data.train.size());
   plait::Progress<float> progress{.random = plait::Random(schedule.seed), .order = data.train};
   if (checkpointing.resume) resume(learner, checkpointing, progress, monitor);
+  auto stopping = early_stopping(data, schedule, progress);
   plait::Tensor<float> x;
   plait::Tensor<float> labels;
 
@@ -82,6 +96,7 @@ std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& 
     const double epoch_seconds = seconds_since(start);
     seconds += epoch_seconds;
     progress.step = 0;
+    learner.end_epoch();
 
     epoch.loss /= static_cast<double>(rows);
     epoch.rows_per_second = static_cast<double>(trained - trained_before) / epoch_seconds;
@@ -93,7 +108,17 @@ std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& 
       progress.best = plait::Best<float>{epoch.total, epoch.number, {}};
       learner.keep();
     }
+    if (stopping) {
+      std::vector<double> values;
+      for (std::size_t t = 0; t < data.heads.size(); ++t)
+        values.push_back(epoch.validation[t].value(data.heads[t].kind));
+      stopping->update(values);
+      progress.numbers[stopping_numbers] = stopping->state();
+      epoch.stop = stopping->stop();
+    }
+    run.epochs = epoch.number;
     monitor.end_epoch(epoch);
+    if (epoch.stop) break;
   }
   if (progress.best) {
     run.best_epoch = static_cast<int>(progress.best->epoch);

@@ -8,6 +8,7 @@
 #include "dataset.hpp"
 #include "evaluate.hpp"
 #include "learner.hpp"
+#include "plait/train/early_stopping.hpp"
 
 namespace ranker {
 
@@ -15,6 +16,8 @@ struct Schedule {
   int epochs = 6;
   Index batch = 128;
   std::uint64_t seed = 1;  // of the order of the rows
+  // Watches every task's TaskScore::value on the validation rows; none: all epochs.
+  std::optional<plait::EarlyStoppingOptions> early_stop = {};
 };
 
 struct Checkpointing {
@@ -30,6 +33,7 @@ struct Epoch {
   std::vector<TaskScore> validation;
   double total = 0;   // total_value(validation)
   bool best = false;  // the largest total so far
+  bool stop = false;  // the last one, by early stopping
   double rows_per_second = 0;
 };
 
@@ -47,6 +51,7 @@ class Monitor {
 
 struct Run {
   int best_epoch = 0;
+  int epochs = 0;                // until early stopping
   std::vector<TaskScore> test;   // of the best epoch's weights
   double seconds_per_epoch = 0;  // of training, without evaluation
   double rows_per_second = 0;

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "balancers.hpp"
+#include "loss_weights.hpp"
 #include "models.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/layers/mlp.hpp"
@@ -25,11 +27,30 @@ class TrunkLearner final : public Learner {
                config.seed),
         trainer_(model_, config.heads, config.rule, {.lanes = lanes, .executor = config.executor}),
         context_(model_),
-        kept_(model_.values()) {}
+        kept_(model_.values()) {
+    for (const BalancerEntry& entry : balancers())
+      if (entry.name == config.balancing.balancer)
+        balancer_ = entry.make({.num_tasks = config.num_tasks(),
+                                .table = model_.values().shared_table(),
+                                .shared = trainer_.shared(),
+                                .seed = config.seed});
+    for (const LossWeightsEntry& entry : loss_weights())
+      if (entry.name == config.balancing.loss_weights)
+        weights_ = entry.make(
+            {.heads = config.heads, .task_weights = config.task_weights, .seed = config.seed});
+  }
 
   Index num_parameters() const override { return model_.table().num_parameters(); }
   double step(plait::View3<const float> x, plait::View3<const float> labels) override {
-    return trainer_.step(x, labels);
+    const plait::Targets<float> targets{.labels = labels};
+    if (balancer_) return trainer_.step(x, targets, *balancer_);
+    if (!weights_) return trainer_.step(x, targets);
+    if (weights_->needs_gradient_norms()) return weighted_step<false, true>(x, targets);
+    if (weights_->needs_losses()) return weighted_step<true, false>(x, targets);
+    return weighted_step<false, false>(x, targets);
+  }
+  void end_epoch() override {
+    if (weights_) weights_->end_epoch();
   }
   void score(plait::View3<const float> x, plait::View3<float> logits) override {
     context_.score(x, logits);
@@ -40,6 +61,8 @@ class TrunkLearner final : public Learner {
   void save_checkpoint(plait::Checkpoints& checkpoints,
                        plait::Progress<float>& progress) const override {
     if (progress.best) progress.best->values = kept_;
+    if (balancer_) balancer_->store(progress);
+    if (weights_) weights_->store(progress);
     checkpoints.save(model_.values(), trainer_.optimizer(), progress);
   }
   plait::Resumed resume(const plait::Checkpoints& checkpoints,
@@ -48,15 +71,27 @@ class TrunkLearner final : public Learner {
     if (progress.best) kept_ = progress.best->values;
     return resumed;
   }
+  void resume_method(const plait::Progress<float>& progress) override {
+    if (balancer_) balancer_->restore(progress);
+    if (weights_) weights_->restore(progress);
+  }
   void save(const std::string& path, plait::View3<const float> x) const override {
     plait::save(model_, path, {.heads = trainer_.loss().heads()}, x);
   }
 
  private:
+  template <bool NeedsLosses, bool NeedsGradientNorms>
+  double weighted_step(plait::View3<const float> x, const plait::Targets<float>& targets) {
+    LossWeightsRef<NeedsLosses, NeedsGradientNorms> weights(*weights_);
+    return trainer_.step(x, targets, weights);
+  }
+
   plait::Model<Trunk> model_;
   plait::Trainer<plait::Model<Trunk>, Rule> trainer_;
   plait::ScoringContext<plait::Model<Trunk>> context_;
   plait::ParamBuffer<float> kept_;
+  std::unique_ptr<Balancer> balancer_;    // or none
+  std::unique_ptr<LossWeights> weights_;  // or none
 };
 
 template <class Trunk>

@@ -10,6 +10,7 @@
 #include "plait/balance/fairgrad.hpp"
 #include "plait/balance/graddrop.hpp"
 #include "plait/balance/gradient_balancer.hpp"
+#include "plait/balance/gradient_cosines.hpp"
 #include "plait/balance/gradvac.hpp"
 #include "plait/balance/gramian.hpp"
 #include "plait/balance/imtl_g.hpp"

@@ -2,6 +2,7 @@
 #pragma once
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/method_state.hpp"
@@ -13,6 +14,9 @@
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"
+#include "plait/inspect/expert_report.hpp"
+#include "plait/inspect/expert_watch.hpp"
+#include "plait/inspect/level_sums.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/kernels/gemm.hpp"
 #include "plait/kernels/linear.hpp"

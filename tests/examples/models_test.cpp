@@ -3,10 +3,15 @@
 #include <cmath>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "balancers.hpp"
 #include "errors.hpp"
+#include "loss_weights.hpp"
 #include "plait/core/tensor.hpp"
 #include "support/catch.hpp"
+#include "support/data.hpp"
+#include "support/files.hpp"
 
 namespace {
 
@@ -59,6 +64,53 @@ TEST_CASE("models: every model learns, and returns to the weights it kept") {
     learner->restore();
     learner->score(x, later);
     CHECK(later.view().of_slot(0) == kept.view().of_slot(0));
+  }
+}
+
+TEST_CASE("models: under every method a model learns, and goes on from a checkpoint bit for bit") {
+  std::vector<ranker::Balancing> methods;
+  for (const auto& entry : ranker::balancers())
+    methods.push_back({.balancer = std::string(entry.name)});
+  for (const auto& entry : ranker::loss_weights())
+    methods.push_back({.loss_weights = std::string(entry.name)});
+  const auto& shared_bottom = ranker::models()[1];
+  REQUIRE(shared_bottom.name == "shared-bottom");
+  const auto x = data::normal<float>(64, 4, 5);
+  plait::Matrix<float> labels(64, 3);
+  labels << (x.col(0).array() > 0).cast<float>(), x.col(1), (x.col(2).array() > 0.5f).cast<float>();
+  const auto scores = [&](ranker::Learner& learner) {
+    plait::Matrix<float> logits(64, 3);
+    learner.score(x, logits);
+    return logits;
+  };
+
+  for (const auto& method : methods) {
+    INFO(method.name());
+    auto setting = config();
+    setting.balancing = method;
+    setting.task_weights = {.initial = {2, 1, 0.5}, .factor = {1, 0.5, 1}};
+    const auto plain = shared_bottom.make(config());
+    const auto learner = shared_bottom.make(setting);
+    const double first = learner->step(x, labels);
+    CHECK(plain->step(x, labels) == Approx(first));  // the loss is told unweighted
+    for (int i = 0; i < 60; ++i) {
+      learner->step(x, labels);
+      plain->step(x, labels);
+      if (i % 20 == 19) learner->end_epoch();
+    }
+
+    const files::Directory directory;
+    plait::Checkpoints checkpoints(directory.path());
+    plait::Progress<float> progress;
+    learner->save_checkpoint(checkpoints, progress);
+    const auto second = shared_bottom.make(setting);
+    plait::Progress<float> resumed;
+    REQUIRE(second->resume(checkpoints, resumed));
+    second->resume_method(resumed);
+    for (int i = 0; i < 5; ++i) CHECK(learner->step(x, labels) == second->step(x, labels));
+    CHECK(scores(*learner) == scores(*second));
+    CHECK(learner->step(x, labels) < 0.8 * first);
+    CHECK(scores(*learner) != scores(*plain));
   }
 }
 

@@ -2,7 +2,9 @@
 
 #include <sstream>
 
+#include "balancers.hpp"
 #include "errors.hpp"
+#include "loss_weights.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -68,12 +70,57 @@ TEST_CASE("options: values are taken") {
   CHECK(options.csv == "out.csv");
 }
 
-TEST_CASE("options: help lists every model and is not an error") {
+TEST_CASE("options: methods are taken in the order of their lists, and each trains by itself") {
+  CHECK(parse({}).balancing.size() == 1);
+  CHECK(parse({}).balancing.front().is_plain());
+  const auto chosen =
+      parse({"--balancer", "upgrad,pcgrad", "--loss-weights", "gradnorm,equal,dwa"}).balancing;
+  std::vector<std::string> names;
+  for (const auto& balancing : chosen) {
+    names.push_back(balancing.name());
+    CHECK((balancing.balancer.empty() || balancing.loss_weights.empty()));
+  }
+  CHECK(names == std::vector<std::string>{"", "dwa", "gradnorm", "pcgrad", "upgrad"});
+  CHECK(parse({"--balancer", "all"}).balancing.size() == 1 + ranker::balancers().size());
+  CHECK(parse({"--loss-weights", "all"}).balancing.size() == 1 + ranker::loss_weights().size());
+
+  const auto weights =
+      parse({"--loss-weights", "scheduled", "--task-weights", "1,2.5", "--task-factors", "1,0.9"});
+  CHECK(weights.task_weights.initial == std::vector<double>{1, 2.5});
+  CHECK(weights.task_weights.factor == std::vector<double>{1, 0.9});
+}
+
+TEST_CASE("options: early stopping is off unless asked for") {
+  CHECK_FALSE(parse({}).early_stop);
+  const auto stopping = parse({"--early-stop", "every", "--patience", "5"}).early_stop;
+  REQUIRE(stopping);
+  CHECK(stopping->stop_when == plait::StopWhen::every_task_stalls);
+  CHECK(stopping->patience == 5);
+  CHECK(parse({"--early-stop", "sum"}).early_stop->stop_when == plait::StopWhen::sum_stalls);
+  CHECK(parse({"--early-stop", "any"}).early_stop->stop_when == plait::StopWhen::any_task_stalls);
+}
+
+TEST_CASE("options: a run to resume shares the method") {
+  const auto run = [](std::vector<const char*> arguments) {
+    arguments.insert(arguments.end(), {"--models", "mmoe", "--checkpoint-dir", "here"});
+    return parse(arguments).run;
+  };
+  CHECK(run({}) == run({"--epochs", "9"}));
+  CHECK(run({}) != run({"--balancer", "pcgrad"}));
+  CHECK(run({}) != run({"--loss-weights", "dwa"}));
+  CHECK(run({}) != run({"--early-stop", "sum"}));
+}
+
+TEST_CASE("options: help lists every model, every method and is not an error") {
   std::ostringstream help;
   const char* arguments[] = {"train_ranker", "--help"};
   CHECK_FALSE(ranker::parse_options(2, arguments, help));
   for (const auto& model : ranker::models())
     CHECK(help.str().find("  " + std::string(model.name) + " ") != std::string::npos);
+  for (const auto& method : ranker::balancers())
+    CHECK(help.str().find("  " + std::string(method.name) + " ") != std::string::npos);
+  for (const auto& method : ranker::loss_weights())
+    CHECK(help.str().find("  " + std::string(method.name) + " ") != std::string::npos);
 }
 
 TEST_CASE("options: errors are one line that names the option") {
@@ -88,6 +135,13 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--optimizer", "lion"},
        "--optimizer: got lion, expected adam, adamw, adagrad, rmsprop or sgd"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
+      {{"--balancer", "dwa"}, "--balancer: unknown method 'dwa'; --help lists them"},
+      {{"--loss-weights", "pcgrad"}, "--loss-weights: unknown method 'pcgrad'; --help lists them"},
+      {{"--task-weights", "-1"}, "--task-weights: got -1, expected a number from 0 to 1000000000"},
+      {{"--early-stop", "now"}, "--early-stop: got now, expected sum, every or any"},
+      {{"--patience", "2"}, "--patience: expected --early-stop with it"},
+      {{"--models", "mmoe", "--save", "x", "--balancer", "pcgrad,cagrad"},
+       "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer"},
       {{"--seeds", "-1"}, "--seeds: got -1, expected a number from 0 to 1000000000"},
   };
   for (const auto& [arguments, message] : cases) CHECK(error_of(arguments) == message);

@@ -59,6 +59,19 @@ TEST_CASE("report: the table for people") {
   CHECK(ranker::result_table(heads, results, "not trained").rows[1][5] == "-");
 }
 
+TEST_CASE("report: who gained over the baseline and who lost, of results with as many seeds") {
+  const std::vector<Result> pair{{"single-task", 1200, {run(0.80, 0.50), run(0.80, 0.52)}},
+                                 {"mmoe", 3400, {run(0.90, 0.60), run(0.91, 0.61)}},
+                                 {"ple", 3400, {run(0.90, 0.60)}}};  // interrupted
+  const std::string report = ranker::seesaw_text(heads, pair, "single-task");
+  CHECK(report.starts_with("\nmmoe against single-task:\ntask "));
+  CHECK(report.find("click  auc") != std::string::npos);
+  CHECK(report.find("gained 1, lost 1, unclear 0: a seesaw") != std::string::npos);
+  CHECK(report.find("ple") == std::string::npos);
+  CHECK(ranker::seesaw_text(heads, pair, "not trained").empty());
+  CHECK(ranker::seesaw_text(heads, std::span(pair).first(1), "single-task").empty());
+}
+
 TEST_CASE("report: several seeds show their deviation") {
   const std::vector<Result> pair{{"mmoe", 3400, {run(0.87, 0.40), run(0.89, 0.40)}}};
   const auto table = ranker::result_table(heads, pair, "single-task");

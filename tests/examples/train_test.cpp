@@ -64,12 +64,16 @@ class Scripted final : public ranker::Learner {
     std::tie(progress, weight, kept_) = *from;
     return {"checkpoint", {}};
   }
+  void resume_method(const plait::Progress<float>&) override { ++methods_resumed; }
+  void end_epoch() override { ++epochs_ended; }
   void save(const std::string&, plait::View3<const float>) const override {}
 
   using Stored = std::tuple<plait::Progress<float>, int, int>;
   mutable std::optional<Stored> stored;
   std::optional<Stored> from;
   mutable int checkpoints = 0;
+  int methods_resumed = 0;
+  int epochs_ended = 0;
 
   int weight = 0;
   std::multiset<Index> seen;
@@ -185,6 +189,46 @@ TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped"
   }
 }
 
+TEST_CASE(
+    "train: early stopping ends it, resumed or not, and the best epoch is still the one tested") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  const Dataset data = dataset();
+  ranker::Schedule schedule{
+      .epochs = 9, .batch = 4, .early_stop = plait::EarlyStoppingOptions{.patience = 2}};
+  const ranker::Checkpointing checkpointing{
+      .checkpoints = &checkpoints, .every = 1, .resume = true, .run = "this"};
+  Scripted whole(2);  // epoch 2 is the last that gains
+  Recorder expected;
+  const auto run = ranker::train(whole, data, schedule, expected, checkpointing);
+  CHECK(run->epochs == 4);
+  CHECK(run->best_epoch == 2);
+  CHECK(whole.weight == 20);
+  CHECK(whole.epochs_ended == 4);
+  REQUIRE(expected.epochs.size() == 4);
+  CHECK_FALSE(expected.epochs[2].stop);
+  CHECK(expected.epochs[3].stop);
+
+  Scripted first(2);
+  Recorder stopped;
+  stopped.steps_left = 11;  // in the last epoch
+  CHECK_FALSE(ranker::train(first, data, schedule, stopped, checkpointing));
+  Scripted second(2);
+  second.from = first.stored;
+  Recorder rest;
+  rest.first_epoch = 4;
+  CHECK(ranker::train(second, data, schedule, rest, checkpointing)->epochs == 4);
+  CHECK(second.methods_resumed == 1);
+  CHECK(rest.epochs.size() == 1);
+  CHECK(rest.epochs.back().stop);
+
+  schedule.early_stop.reset();
+  Scripted to_the_end(2);
+  Recorder all;
+  CHECK(ranker::train(to_the_end, data, schedule, all)->epochs == 9);
+  CHECK_FALSE(all.epochs.back().stop);
+}
+
 TEST_CASE("train: a checkpoint of another run is refused") {
   const files::Directory directory;
   plait::Checkpoints checkpoints(directory.path());
@@ -198,6 +242,7 @@ TEST_CASE("train: a checkpoint of another run is refused") {
   CHECK_THROWS_WITH(ranker::train(second, dataset(), {.epochs = 1, .batch = 4}, recorder,
                                   {.checkpoints = &checkpoints, .resume = true, .run = "that"}),
                     "--resume: checkpoint is of another run: got this, expected that");
+  CHECK(second.methods_resumed == 0);  // its method may be another
 }
 
 TEST_CASE("evaluate: an AUC without both classes is left out of the total") {

@@ -65,6 +65,7 @@ class AsymmetricSharing {
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return bank_.out_shape(); }
+  Index num_networks() const { return bank_.size(); }
 
   template <class F>
   bool visit_input_linears(const F& f) const {

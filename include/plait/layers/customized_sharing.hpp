@@ -40,6 +40,7 @@ class CustomizedSharing {
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return {num_tasks_, 2 * width()}; }
+  Index num_networks() const { return bank_.size(); }
 
   template <class F>
   bool visit_input_linears(const F& f) const {

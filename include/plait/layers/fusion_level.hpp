@@ -106,6 +106,25 @@ class FusionLevel {
   }
   bool gates_read_input() const { return gates_read_input_; }
 
+  // What there is to watch: the columns of weights, and which units have a gate.
+  const Selections& selections() const { return selections_; }
+  bool has_gate(Index unit) const { return units_[static_cast<std::size_t>(unit)].has_gate(); }
+  // s of all units side by side [1, 1, Σ_u n_u], 0 where a unit has none.
+  void static_weights(ParamView<const Scalar> theta, View3<Scalar> statics) const {
+    set_zero(statics);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!route) continue;
+      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
+      if (route->weights) {
+        row = VectorMap<const Scalar>(
+            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
+      } else {
+        row.setOnes();
+      }
+    }
+  }
+
   // As core/reach.hpp has it; `live` units. Both the state and, where gates read it, the model's
   // input are reached.
   template <class Mark>
@@ -285,18 +304,7 @@ class FusionLevel {
                                      View3<const Scalar> gate_weights, Scratch& scratch) const {
     if (!has_statics_) return gate_weights;
     const auto statics = scratch.take<Scalar>(1, 1, selections_.columns());
-    set_zero(statics);
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      const auto& route = units_[u].statics;
-      if (!route) continue;
-      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
-      if (route->weights) {
-        row = VectorMap<const Scalar>(
-            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
-      } else {
-        row.setOnes();
-      }
-    }
+    static_weights(theta, statics);
     if (gates_.empty()) return {statics.data(), gate_weights.batch(), 1, statics.dim(), 0, 0};
     const auto weights = scratch.take<Scalar>(gate_weights.batch(), 1, statics.dim());
     weights.of_slot(0) =

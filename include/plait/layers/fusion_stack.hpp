@@ -29,6 +29,7 @@ class FusionStack {
 
   Shape in_shape() const { return levels_.front().in_shape(); }
   Shape out_shape() const { return levels_.back().out_shape(); }
+  const std::vector<FusionLevel<Expert, GateBody>>& levels() const { return levels_; }
 
   template <class F>
   bool visit_input_linears(const F& f) const {

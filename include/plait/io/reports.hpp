@@ -1,0 +1,55 @@
+// Reports as JSON text: objects with the members' names, matrices as lists of rows, NaN as null.
+#pragma once
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "plait/balance/gradient_cosines.hpp"
+#include "plait/core/config.hpp"
+#include "plait/inspect/expert_report.hpp"
+
+namespace plait {
+
+namespace detail {
+
+template <class Numbers>
+nlohmann::ordered_json json_list(const Numbers& numbers) {
+  auto list = nlohmann::ordered_json::array();
+  for (Index i = 0; i < numbers.size(); ++i)
+    list.push_back(std::isnan(numbers[i]) ? nlohmann::ordered_json()
+                                          : nlohmann::ordered_json(numbers[i]));
+  return list;
+}
+
+template <class Numbers>
+nlohmann::ordered_json json_rows(const Numbers& numbers) {
+  auto list = nlohmann::ordered_json::array();
+  for (Index i = 0; i < numbers.rows(); ++i) list.push_back(json_list(numbers.row(i)));
+  return list;
+}
+
+}  // namespace detail
+
+inline std::string to_json(const ExpertReport& report) {
+  nlohmann::ordered_json json{{"rows", report.rows}, {"levels", nlohmann::ordered_json::array()}};
+  for (const LevelReport& level : report.levels)
+    json["levels"].push_back({{"gate_weights", detail::json_rows(level.gate_weights)},
+                              {"static_weights", detail::json_rows(level.static_weights)},
+                              {"top_share", detail::json_rows(level.top_share)},
+                              {"entropy", detail::json_list(level.entropy)},
+                              {"relative_entropy", detail::json_list(level.relative_entropy)},
+                              {"importance", detail::json_list(level.importance)},
+                              {"load", detail::json_list(level.load)},
+                              {"output_rms", detail::json_list(level.output_rms)},
+                              {"similarity", detail::json_rows(level.similarity)}});
+  return json.dump(2) + '\n';
+}
+
+inline std::string to_json(const CosineReport& report) {
+  const nlohmann::ordered_json json{{"steps", report.steps},
+                                    {"cosines", detail::json_rows(report.cosines)},
+                                    {"conflicts", detail::json_rows(report.conflicts)}};
+  return json.dump(2) + '\n';
+}
+
+}  // namespace plait
