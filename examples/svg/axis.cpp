@@ -26,10 +26,14 @@ void Range::include(double value) {
 
 std::string Axis::label(double tick) const {
   char text[32];
-  if (std::max(std::abs(low()), std::abs(high())) >= 1e5 || digits > 6)
-    std::snprintf(text, sizeof text, "%.4g", tick);
-  else
+  const double largest = std::max(std::abs(low()), std::abs(high()));
+  if (largest >= 1e5 || digits > 6) {
+    const double step = ticks[1] - ticks[0];
+    std::snprintf(text, sizeof text, "%.*g",
+                  static_cast<int>(std::ceil(std::log10(largest / step))) + 1, tick);
+  } else {
     std::snprintf(text, sizeof text, "%.*f", digits, tick);
+  }
   return text;
 }
 

@@ -29,7 +29,9 @@ double widest(const std::vector<std::string>& labels) {
   return letter * static_cast<double>(result);
 }
 
+// A weight that is exactly 0 is none, and looks it.
 std::string two_digits(double value) {
+  if (value == 0) return "0";
   char text[32];
   std::snprintf(text, sizeof text, "%.2f", value);
   return text == std::string("-0.00") ? "0.00" : text;
@@ -53,7 +55,7 @@ void draw_cell(Markup& out, double value, double full, double x, double y, doubl
 // The number's ink by the colour behind it: that of the page, that of the page if it is light, or
 // the page's ground.
 const char* ink(double strength) {
-  return strength < 0.5 ? "number" : strength < 0.72 ? "number half" : "number strong";
+  return strength < 0.56 ? "number" : strength < 0.72 ? "number half" : "number strong";
 }
 
 }  // namespace
