@@ -94,10 +94,9 @@ TorchBalancer::TorchBalancer(const plait::ParamBuffer<float>& values,
     parameter.set_requires_grad(true);
     state_->named.emplace(entry.name, parameter);
     state_->parameters.push_back(parameter);
-    state_->is_shared.push_back(
-        std::any_of(shared.begin(), shared.end(), [&](const plait::ParamRange& range) {
-          return range.offset < entry.id.offset + entry.id.size() && entry.id.offset < range.end();
-        }));
+    state_->is_shared.push_back(std::any_of(
+        shared.begin(), shared.end(),
+        [&](const plait::ParamRange& tensor) { return tensor.offset == entry.id.offset; }));
   }
   state_->optimizer =
       std::make_unique<torch::optim::Adam>(state_->parameters, torch::optim::AdamOptions(1e-3));
@@ -106,7 +105,6 @@ TorchBalancer::TorchBalancer(const plait::ParamBuffer<float>& values,
 double TorchBalancer::step() {
   auto& s = *state_;
   const Tensor logits = s.forward();
-  s.optimizer->zero_grad();
   s.gradients.clear();
   double total = 0;
   for (Index t = 0; t < s.tasks; ++t) {

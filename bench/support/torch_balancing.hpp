@@ -10,8 +10,8 @@
 
 namespace bench {
 
-// Every step runs a backward per task through one graph, flattens the gradients of the parameters
-// that are shared at least in part, projects them one by one, and lets Adam step along their sum.
+// Every step runs a backward per task through one graph, flattens the gradients of the tensors in
+// `shared`, projects them one by one, and lets Adam step along their sum.
 // x and labels [B, T] are read where they lie and must outlive it.
 class TorchBalancer {
  public:

@@ -1,14 +1,15 @@
 // A model and its trainer with the architecture's type erased, so that one training loop serves
 // all architectures and each is compiled in a file of its own.
 #pragma once
+#include <span>
 #include <string>
 
+#include "dataset.hpp"
 #include "plait/core/view.hpp"
+#include "plait/inspect/expert_report.hpp"
 #include "plait/io/checkpoint.hpp"
 
 namespace ranker {
-
-using plait::Index;
 
 class Learner {
  public:
@@ -22,6 +23,9 @@ class Learner {
   virtual void end_epoch() = 0;
   // Writes logits [batch, 1, task].
   virtual void score(plait::View3<const float> x, plait::View3<float> logits) = 0;
+  // What the present weights' gates and experts do on these rows.
+  virtual plait::ExpertReport watch_experts(const Features& features,
+                                            std::span<const Index> rows) const = 0;
   // Remembers the present weights, and returns to the remembered ones.
   virtual void keep() = 0;
   virtual void restore() = 0;

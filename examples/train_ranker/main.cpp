@@ -12,6 +12,7 @@
 #include "format.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
+#include "page.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/atomic_file.hpp"
@@ -40,6 +41,18 @@ void save(const Learner& learner, const Dataset& data, const std::string& path) 
   plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
   gather(data.features, rows, x);
   learner.save(path, x);
+}
+
+// Opened for appending, which leaves an older file as it is until the new one is complete.
+void require_writable(const std::string& option, const std::string& path) {
+  if (!path.empty() && !std::ofstream(path, std::ios::app))
+    throw UsageError(option + ": cannot write " + path);
+}
+
+void write(const std::string& option, const std::string& path, const std::string& text) {
+  std::ofstream file(path, std::ios::binary);
+  file << text;
+  if (!file.flush()) throw UsageError(option + ": cannot write " + path);
 }
 
 // A row of the table: a model and how it is trained.
@@ -98,6 +111,9 @@ std::vector<Result> train_all(const Options& options, const Dataset& data, Learn
                               .run = options.run});
       if (!run) break;
       if (!options.save.empty()) save(*learner, data, options.save);
+      if (!options.report.empty() && result.runs.empty())
+        result.experts = expert_maps(learner->watch_experts(data.features, data.test),
+                                     row.model->owners, options.sizes.shared_experts, data.heads);
       result.runs.push_back(*run);
     }
     if (!result.runs.empty()) results.push_back(std::move(result));
@@ -109,9 +125,8 @@ std::vector<Result> train_all(const Options& options, const Dataset& data, Learn
 int run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv, std::cout);
   if (!options) return 0;
-  // Opened for appending, which leaves an older table as it is until the new one is complete.
-  if (!options->csv.empty() && !std::ofstream(options->csv, std::ios::app))
-    throw UsageError("--csv: cannot write " + options->csv);
+  require_writable("--csv", options->csv);
+  require_writable("--report", options->report);
   if (!options->save.empty()) plait::AtomicFile writable(options->save);  // or throws
   std::optional<plait::Checkpoints> checkpoints;
   if (!options->checkpoint_dir.empty()) checkpoints.emplace(options->checkpoint_dir);
@@ -142,11 +157,16 @@ int run(int argc, const char* const* argv) {
          "over\n"
       << baseline << ", in AUC (binary) or MSE (regression); positive is better.\n";
   std::cout << seesaw_text(data.heads, results, std::string(baseline));
-  if (!options->csv.empty()) {
-    std::ofstream csv(options->csv, std::ios::binary);
-    csv << to_csv(result_csv(data.heads, results, std::string(baseline)));
-    if (!csv.flush()) throw UsageError("--csv: cannot write " + options->csv);
-  }
+  if (!options->csv.empty())
+    write("--csv", options->csv, to_csv(result_csv(data.heads, results, std::string(baseline))));
+  if (!options->report.empty())
+    write("--report", options->report,
+          to_html({.description = data.description,
+                   .settings = options->run + " --epochs=" + std::to_string(options->epochs),
+                   .heads = data.heads,
+                   .results = results,
+                   .baseline = std::string(baseline),
+                   .interrupted = Interrupt::requested()}));
   if (!Interrupt::requested()) return 0;
   std::cout << "Interrupted: the table holds the runs that were finished.\n";
   return 130;

@@ -22,18 +22,22 @@ std::unique_ptr<Learner> make_adatt(const LearnerConfig&);
 
 std::span<const Model> models() {
   static constexpr std::array<Model, 11> list{{
-      {baseline, "a network per task, nothing shared", make_single_task},
-      {"shared-bottom", "one network for all tasks", make_shared_bottom},
-      {"asymmetric", "a network per task; each also sees those before it", make_asymmetric_sharing},
-      {"customized", "a network per task and a shared one, side by side", make_customized_sharing},
-      {"cross-stitch", "a network per task, mixed by static weights at every level",
+      {baseline, "a network per task, nothing shared", Owners::tasks, make_single_task},
+      {"shared-bottom", "one network for all tasks", Owners::nobody, make_shared_bottom},
+      {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
+       make_asymmetric_sharing},
+      {"customized", "a network per task and a shared one, side by side", Owners::tasks_and_shared,
+       make_customized_sharing},
+      {"cross-stitch", "a network per task, mixed by static weights at every level", Owners::tasks,
        make_cross_stitch},
-      {"mmoe", "shared experts, a gate per task", make_mmoe},
-      {"ml-mmoe", "mmoe in levels", make_ml_mmoe},
-      {"cgc", "experts of each task and shared ones, a gate per task", make_cgc},
-      {"ple", "cgc in levels", make_ple},
-      {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", make_adatt_sp},
-      {"adatt", "adatt-sp with shared experts", make_adatt},
+      {"mmoe", "shared experts, a gate per task", Owners::nobody, make_mmoe},
+      {"ml-mmoe", "mmoe in levels", Owners::nobody, make_ml_mmoe},
+      {"cgc", "experts of each task and shared ones, a gate per task", Owners::tasks_and_shared,
+       make_cgc},
+      {"ple", "cgc in levels", Owners::tasks_and_shared, make_ple},
+      {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", Owners::tasks,
+       make_adatt_sp},
+      {"adatt", "adatt-sp with shared experts", Owners::tasks_and_shared, make_adatt},
   }};
   return list;
 }

@@ -52,9 +52,13 @@ struct LearnerConfig {
   Index experts_per_task(Index shared) const;
 };
 
+// Whose the experts of a level are. They are numbered task by task, shared ones last.
+enum class Owners { nobody, tasks, tasks_and_shared };
+
 struct Model {
   std::string_view name;
   std::string_view summary;
+  Owners owners;
   // Throws UsageError and plait::ConfigError for sizes that do not fit.
   std::unique_ptr<Learner> (*make)(const LearnerConfig&);
 };

@@ -256,6 +256,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--csv", options.csv, "Also write the table to this file, for programs")
       ->group("Output")
       ->always_capture_default(false);
+  app.add_option("--report", options.report,
+                 "Also write a page of HTML to this file: tables, curves, experts")
+      ->group("Output")
+      ->always_capture_default(false);
 
   app.add_option("--save", options.save, "Write the trained model to this file")
       ->group("Files (one model, one seed)")

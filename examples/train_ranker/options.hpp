@@ -26,14 +26,15 @@ struct Options {
   Index batch = 128;
   std::vector<std::uint64_t> seeds{1, 2, 3};
   Index threads = 1;
-  std::string csv;  // empty: no file
+  std::string csv;     // empty: no file
+  std::string report;  // a page of HTML; empty: none
 
   // For one model, one method and one seed (the first when none was chosen).
   std::string save;            // model file; empty: none
   std::string checkpoint_dir;  // empty: no checkpoints
   Index checkpoint_every = 100;
   bool resume = false;
-  std::string run;  // the options that a run to resume must share
+  std::string run;  // the options that a run to resume must share; not the number of epochs
 
   bool is_synthetic() const { return data == "synthetic"; }
 };

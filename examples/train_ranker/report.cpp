@@ -7,9 +7,7 @@
 #include <limits>
 
 #include "format.hpp"
-#include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mtl_gain.hpp"
-#include "plait/metrics/seesaw.hpp"
 
 namespace ranker {
 namespace {
@@ -18,37 +16,23 @@ using Number = std::function<double(const Run&)>;
 
 struct Metric {
   std::string name;
-  int digits = 4;
   Number number;
 };
+
+constexpr int metric_digits = 4;
 
 // What both tables show of a run, in order of their columns.
 std::vector<Metric> test_metrics(std::span<const plait::Head> heads) {
   std::vector<Metric> metrics;
   for (std::size_t t = 0; t < heads.size(); ++t) {
     if (heads[t].kind == plait::HeadKind::binary) {
-      metrics.push_back(
-          {heads[t].name + " AUC", 4, [t](const Run& run) { return run.test[t].auc; }});
-      metrics.push_back({heads[t].name + " NE", 4, [t](const Run& run) { return run.test[t].ne; }});
+      metrics.push_back({heads[t].name + " AUC", [t](const Run& run) { return run.test[t].auc; }});
+      metrics.push_back({heads[t].name + " NE", [t](const Run& run) { return run.test[t].ne; }});
     } else {
-      metrics.push_back(
-          {heads[t].name + " MSE", 4, [t](const Run& run) { return run.test[t].mse; }});
+      metrics.push_back({heads[t].name + " MSE", [t](const Run& run) { return run.test[t].mse; }});
     }
   }
   return metrics;
-}
-
-// What models are compared by: one metric per task.
-std::vector<plait::MetricValue> compared_metrics(std::span<const plait::Head> heads,
-                                                 const Run& run) {
-  std::vector<plait::MetricValue> values;
-  for (std::size_t t = 0; t < heads.size(); ++t) {
-    if (heads[t].kind == plait::HeadKind::binary)
-      values.push_back({heads[t].name, "auc", run.test[t].auc, plait::Better::higher});
-    else
-      values.push_back({heads[t].name, "mse", run.test[t].mse, plait::Better::lower});
-  }
-  return values;
 }
 
 Spread over_runs(const Result& result, const Number& number) {
@@ -92,6 +76,23 @@ Spread spread(std::span<const double> numbers) {
   return result;
 }
 
+std::string spread_text(const Spread& spread) {
+  return fixed(spread.mean, metric_digits) +
+         (std::isnan(spread.deviation) ? "" : " ± " + fixed(spread.deviation, metric_digits));
+}
+
+std::vector<plait::MetricValue> compared_metrics(std::span<const plait::Head> heads,
+                                                 const Run& run) {
+  std::vector<plait::MetricValue> values;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    if (heads[t].kind == plait::HeadKind::binary)
+      values.push_back({heads[t].name, "auc", run.test[t].auc, plait::Better::higher});
+    else
+      values.push_back({heads[t].name, "mse", run.test[t].mse, plait::Better::lower});
+  }
+  return values;
+}
+
 double gain(std::span<const plait::Head> heads, const Result& result, const Result& baseline) {
   std::vector<double> multi;
   std::vector<double> single;
@@ -120,11 +121,8 @@ Table result_table(std::span<const plait::Head> heads, std::span<const Result> r
   table.header.insert(table.header.end(), {"gain %", "s/epoch", "rows/s"});
   for (const Result& result : results) {
     std::vector<std::string> row{result.model, grouped(result.parameters)};
-    for (const Metric& metric : metrics) {
-      const Spread s = over_runs(result, metric.number);
-      row.push_back(fixed(s.mean, metric.digits) +
-                    (std::isnan(s.deviation) ? "" : " ± " + fixed(s.deviation, metric.digits)));
-    }
+    for (const Metric& metric : metrics)
+      row.push_back(spread_text(over_runs(result, metric.number)));
     row.push_back(signed_fixed(gain_over(heads, result, results, baseline), 2));
     row.push_back(fixed(mean_seconds(result), 2));
     row.push_back(grouped(static_cast<Index>(mean_rate(result))));
@@ -133,21 +131,28 @@ Table result_table(std::span<const plait::Head> heads, std::span<const Result> r
   return table;
 }
 
-std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
-                        const std::string& baseline) {
+std::vector<Seesaw> seesaws(std::span<const plait::Head> heads, std::span<const Result> results,
+                            const std::string& baseline) {
   const auto single = std::find_if(results.begin(), results.end(),
                                    [&](const Result& result) { return result.model == baseline; });
-  if (single == results.end()) return "";
+  if (single == results.end()) return {};
   const auto values = [&](const Result& result) {
     std::vector<std::vector<plait::MetricValue>> runs;
     for (const Run& run : result.runs) runs.push_back(compared_metrics(heads, run));
     return runs;
   };
-  std::string text;
+  std::vector<Seesaw> found;
   for (const Result& result : results)
     if (result.model != baseline && result.runs.size() == single->runs.size())
-      text += "\n" + result.model + " against " + baseline + ":\n" +
-              plait::seesaw_report(values(result), values(*single)).text();
+      found.push_back({&result, &*single, plait::seesaw_report(values(result), values(*single))});
+  return found;
+}
+
+std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
+                        const std::string& baseline) {
+  std::string text;
+  for (const Seesaw& seesaw : seesaws(heads, results, baseline))
+    text += "\n" + seesaw.result->model + " against " + baseline + ":\n" + seesaw.report.text();
   return text;
 }
 

@@ -5,6 +5,9 @@
 #include <vector>
 
 #include "dataset.hpp"
+#include "expert_maps.hpp"
+#include "plait/metrics/metric_value.hpp"
+#include "plait/metrics/seesaw.hpp"
 #include "table.hpp"
 #include "train.hpp"
 
@@ -13,7 +16,8 @@ namespace ranker {
 struct Result {
   std::string model;
   Index parameters = 0;
-  std::vector<Run> runs;  // one per seed
+  std::vector<Run> runs;               // one per seed
+  std::vector<LevelMap> experts = {};  // of the first run, where they were asked for
 };
 
 // Mean, and sample standard deviation (NaN for fewer than two numbers).
@@ -22,6 +26,14 @@ struct Spread {
   double deviation = 0;
 };
 Spread spread(std::span<const double> numbers);
+
+// Mean and, where there is one, "±" deviation: what result_table has in its cells.
+std::string spread_text(const Spread& spread);
+
+// What models are compared by, a metric per task in the order of the heads: AUC of binary tasks,
+// MSE of regression.
+std::vector<plait::MetricValue> compared_metrics(std::span<const plait::Head> heads,
+                                                 const Run& run);
 
 // plait::delta_m in percent, positive is better: the mean over tasks of the relative gain over the
 // baseline, in AUC for binary tasks and in MSE for regression, from the means over runs. Tasks
@@ -32,8 +44,18 @@ double gain(std::span<const plait::Head> heads, const Result& result, const Resu
 Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
                    const std::string& baseline);
 
-// Of every result that has as many runs as the baseline: which tasks gained over it and which lost,
-// beyond the spread of the seeds (plait::seesaw_report). Empty without the baseline.
+// Which tasks of a result gained over the baseline and which lost, beyond the spread of the seeds.
+struct Seesaw {
+  const Result* result = nullptr;
+  const Result* baseline = nullptr;
+  plait::SeesawReport report{};
+};
+
+// Of every other result that has as many runs as the baseline. Empty without the baseline.
+std::vector<Seesaw> seesaws(std::span<const plait::Head> heads, std::span<const Result> results,
+                            const std::string& baseline);
+
+// Those, as text.
 std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
                         const std::string& baseline);
 

@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "errors.hpp"
@@ -61,6 +62,7 @@ std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& 
   plait::Tensor<float> labels;
 
   Run run;
+  run.seed = schedule.seed;
   double seconds = 0;
   Index trained = 0;  // rows, in this process
   for (; progress.epoch < schedule.epochs; ++progress.epoch) {
@@ -118,7 +120,8 @@ std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& 
     }
     run.epochs = epoch.number;
     monitor.end_epoch(epoch);
-    if (epoch.stop) break;
+    run.curve.push_back(std::move(epoch));
+    if (run.curve.back().stop) break;
   }
   if (progress.best) {
     run.best_epoch = static_cast<int>(progress.best->epoch);

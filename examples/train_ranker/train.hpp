@@ -50,6 +50,8 @@ class Monitor {
 };
 
 struct Run {
+  std::uint64_t seed = 0;    // as scheduled
+  std::vector<Epoch> curve;  // of this process: one that resumed begins later
   int best_epoch = 0;
   int epochs = 0;                // until early stopping
   std::vector<TaskScore> test;   // of the best epoch's weights

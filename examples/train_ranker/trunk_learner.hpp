@@ -1,12 +1,15 @@
 // A Learner of any of the library's architectures. Instantiated once per model_*.cpp.
 #pragma once
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "balancers.hpp"
 #include "loss_weights.hpp"
 #include "models.hpp"
+#include "plait/inspect/expert_watch.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/model.hpp"
@@ -54,6 +57,19 @@ class TrunkLearner final : public Learner {
   }
   void score(plait::View3<const float> x, plait::View3<float> logits) override {
     context_.score(x, logits);
+  }
+  plait::ExpertReport watch_experts(const Features& features,
+                                    std::span<const Index> rows) const override {
+    constexpr std::size_t tile = 1024;
+    plait::ExpertWatch watch(model_);
+    plait::Tensor<float> x;
+    for (; !rows.empty(); rows = rows.subspan(std::min(tile, rows.size()))) {
+      const auto chosen = rows.first(std::min(tile, rows.size()));
+      x.resize(static_cast<Index>(chosen.size()), 1, features.input_dim());
+      gather(features, chosen, x);
+      watch.add(x);
+    }
+    return watch.report();
   }
   void keep() override { kept_ = model_.values(); }
   void restore() override { model_.values() = kept_; }

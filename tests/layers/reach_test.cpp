@@ -25,10 +25,10 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr Index batch = 40;
 
-struct Flags {
+struct OwnFlags {
   Vector<bool> values;
-  explicit Flags(Index count) : values(Vector<bool>::Zero(count)) {}
-  operator Flags() const { return {values.data(), static_cast<std::size_t>(values.size())}; }
+  explicit OwnFlags(Index count) : values(Vector<bool>::Zero(count)) {}
+  operator plait::Flags() const { return {values.data(), static_cast<std::size_t>(values.size())}; }
   std::span<bool> span() { return {values.data(), static_cast<std::size_t>(values.size())}; }
 };
 
@@ -39,7 +39,7 @@ bool differ(View3<const double> a, View3<const double> b, Index slot) {
 // Compares the layer's word for one choice of live outputs with the plain backward of a dy that is
 // zero elsewhere. columns(o) is the part of dy that output o stands for.
 template <class L, class Columns>
-void check_live(const L& layer, const ParamBuffer<double>& theta, const Flags& live,
+void check_live(const L& layer, const ParamBuffer<double>& theta, const OwnFlags& live,
                 const Columns& columns, Random& random) {
   const auto x = testing::normal_tensor<double>(batch, layer.in_shape(), random);
   auto dy = testing::normal_tensor<double>(batch, layer.out_shape(), random);
@@ -56,7 +56,7 @@ void check_live(const L& layer, const ParamBuffer<double>& theta, const Flags& l
   layer.backward(theta.view(), x.view(), y.view(), dy.view(), dx.view(), workspace, plain.view(),
                  scratch);
 
-  Flags live_in(in.slots);
+  OwnFlags live_in(in.slots);
   std::vector<bool> marked(plain.flat().size());
   CHECK(layer.reach(
       live, live_in.span(),
@@ -111,11 +111,11 @@ void check_layer(const L& layer, const ParamBuffer<double>& theta, const Columns
   for (Index a = 0; a < outputs; ++a)
     for (Index b = a; b < outputs; ++b) {
       INFO("outputs " << a << " and " << b);
-      Flags live(outputs);
+      OwnFlags live(outputs);
       live.values[a] = live.values[b] = true;
       check_live(layer, theta, live, columns, random);
     }
-  Flags all(outputs);
+  OwnFlags all(outputs);
   all.values.setConstant(true);
   check_live(layer, theta, all, columns, random);
 }
@@ -240,7 +240,7 @@ TEST_CASE("reach: a layer that does not tell runs whole, on zeros where nothing 
   decltype(network)::Workspace workspace;
   network.forward(theta.view(), x.view(), y.view(), workspace, scratch);
   for (Index t = 0; t < 3; ++t) {
-    Flags live(3), live_in(1);
+    OwnFlags live(3), live_in(1);
     live.values[t] = true;
     std::vector<ParamRange> marked;
     CHECK_FALSE(network.reach(

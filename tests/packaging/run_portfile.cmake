@@ -2,7 +2,7 @@
 #
 # Runs the vcpkg port with stand-ins for vcpkg's functions that do what those do to a package of
 # headers, and checks what is installed.
-cmake_minimum_required(VERSION 3.22)
+cmake_minimum_required(VERSION 3.20)
 set(PORT plait)
 set(CURRENT_PACKAGES_DIR ${OUTPUT}/package)
 set(build ${OUTPUT}/build)
