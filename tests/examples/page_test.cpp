@@ -179,7 +179,8 @@ TEST_CASE("page: a run that stopped early ends its line, and the mean's") {
   CHECK_FALSE(any_has(titles, "mmoe, seed 3, epoch 3"));
   CHECK(any_has(titles, "mmoe, seed 2, epoch 3"));
   CHECK(any_has(titles, "mmoe, mean of 3 seeds, epoch 2"));
-  CHECK_FALSE(any_has(titles, "mmoe, mean of 3 seeds, epoch 3"));
+  CHECK(count_with(titles, "mmoe, mean of 3 seeds, epoch ") == 2 * 7);  // epochs, charts
+  CHECK_FALSE(any_has(titles, "mmoe, mean of 2 seeds"));
 }
 
 TEST_CASE("page: task against task, with what the table has and the gain over the baseline") {
