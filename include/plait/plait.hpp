@@ -2,6 +2,7 @@
 #pragma once
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
+#include "plait/core/counter_random.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
@@ -33,6 +34,7 @@
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/layers/customized_sharing.hpp"
 #include "plait/layers/expert_bank.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/layers/fusion_level.hpp"
 #include "plait/layers/fusion_stack.hpp"
 #include "plait/layers/gate.hpp"

@@ -328,6 +328,7 @@ TEST_CASE("without a row nothing is known; data that does not fit is refused") {
   plait::ExpertWatch watch(model);
   CHECK(watch.report().rows == 0);
   CHECK(watch.report().levels.front().gate_weights.array().isNaN().all());
+  CHECK(watch.report().levels.front().dead_experts().empty());
   CHECK_THROWS_WITH(watch.add(plait::Matrix<double>(3, 5)),
                     "plait::ExpertWatch: x: got [3, 1, 5], expected [batch, 1, 2]");
   plait::Matrix<double> bad = plait::Matrix<double>::Zero(200, 2);

@@ -99,7 +99,8 @@ std::vector<std::string> shared_names(const ModelType& model) {
   std::vector<std::string> result;
   for (std::string name : names(model, reach.shared())) {
     for (const char* end : {".mlp_net.0.weight", ".mlp_net.0.bias", ".0.weight", ".0.bias"})
-      if (name.ends_with(end)) name.resize(name.size() - std::string(end).size());
+      if (name.ends_with(end) && name.find("stitchs") == std::string::npos)
+        name.resize(name.size() - std::string(end).size());
     name.erase(0, std::string("mtl_arch.").size());
     if (result.empty() || result.back() != name) result.push_back(name);
   }

@@ -1,5 +1,6 @@
 // ExpertReport: how the units of a trained model use its experts, level by level.
 #pragma once
+#include <cmath>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,29 +16,38 @@ namespace plait {
 // expert that it does not select. G are the units with a gate, n_u the experts that u selects.
 //
 // NaN is what nothing is known of: everything without a row, the entropy of a unit without a gate,
-// importance and load without any gate, and what else is said below.
+// importance and load without any gate, and what else is said below. The first of equal gate
+// weights counts as the largest.
 struct LevelReport {
-  Matrix<double> gate_weights;    // [U, E]  1/B Σ_b g_bu(e)          AdaTT's figure 3
-  Matrix<double> static_weights;  // [U, E]  s_u(e)                   native weights, stitches
-  Matrix<double> top_share;       // [U, E]  share of rows where e has u's largest gate weight, the
-                                  //         first of equals
-  Vector<double> entropy;         // [U]     1/B Σ_b -Σ_e g ln g, in nats
-  Vector<double> relative_entropy;  // [U]   entropy / ln n_u: 1 is even; NaN for n_u = 1
-  Vector<double> importance;        // [E]   1/|G| Σ_{u in G} gate_weights(u, e)
-  Vector<double> load;              // [E]   1/|G| Σ_{u in G} top_share(u, e)
-  Vector<double> output_rms;        // [E]   √(1/(B H) Σ_b ‖E_b(e)‖²)
-  Matrix<double> similarity;  // [E, E] mean cosine of two experts' outputs, over the rows where
-                              //       neither is zero; NaN without one
+  // [U, E]
+  Matrix<double> gate_weights;    // 1/B Σ_b g_bu(e): AdaTT's figure 3
+  Matrix<double> static_weights;  // s_u(e): native weights, stitches
+  Matrix<double> top_share;       // share of rows where e has u's largest gate weight
+
+  // [U]
+  Vector<double> entropy;           // 1/B Σ_b -Σ_e g_bu(e) ln g_bu(e), in nats
+  Vector<double> relative_entropy;  // entropy / ln n_u: 1 is even; NaN for n_u = 1
+
+  // [E]
+  Vector<double> importance;  // 1/|G| Σ_{u in G} gate_weights(u, e)
+  Vector<double> load;        // 1/|G| Σ_{u in G} top_share(u, e)
+  Vector<double> output_rms;  // √(1/(B H) Σ_b ‖E_b(e)‖²), H numbers each
+
+  // [E, E], mean cosine of two experts' outputs, over the rows where neither is zero; NaN without
+  // one.
+  Matrix<double> similarity;
 
   Index num_units() const { return gate_weights.rows(); }
   Index num_experts() const { return output_rms.size(); }
 
   // Experts that contribute nothing worth mentioning: no unit gives them a weight of more than
   // `threshold`, gate and static together, or their output is zero on every row (ReLUs that died).
-  // Of a level without units, an asymmetric or customized sharing, the second alone.
+  // Of a level without units, an asymmetric or customized sharing, the second alone. None without a
+  // row.
   std::vector<Index> dead_experts(double threshold = 1e-3) const {
     std::vector<Index> dead;
     for (Index e = 0; e < num_experts(); ++e) {
+      if (std::isnan(output_rms[e])) continue;
       const bool used =
           num_units() == 0 ||
           (gate_weights.col(e) + static_weights.col(e).cwiseAbs()).maxCoeff() > threshold;

@@ -80,6 +80,7 @@ class ExpertWatch {
 
   explicit ExpertWatch(const ModelType& model)
       : model_(&model), sums_(detail::level_sums(model.trunk())) {}
+  explicit ExpertWatch(const ModelType&&) = delete;  // it would not outlive the call
 
   // x [B, S, D]. Throws before anything is added: ShapeError for other slots or another dim than
   // the model's, ValueError for NaN and infinity.

@@ -23,6 +23,7 @@
 #include "plait/kernels/mix.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/expert_bank.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/layers/gate.hpp"
 
 namespace plait {
@@ -63,6 +64,7 @@ class FusionLevel {
     typename ExpertBank<Expert>::Workspace bank;
     std::vector<typename Gate<GateBody>::Workspace> gates;
     Tensor<Scalar> experts;       // E [B, E, H]
+    ExpertDropout dropout;        // of the next forward
     Tensor<Scalar> gate_weights;  // g of all units side by side [B, 1, Σ_u n_u], 0 without a gate
   };
 
@@ -294,6 +296,9 @@ class FusionLevel {
       } else if (!gates_.empty()) {
         set_zero(weights);
       }
+      if constexpr (Record)
+        if (unit.has_gate())
+          workspace->dropout.apply(weights, selections_.first(static_cast<Index>(u)));
     }
     mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }

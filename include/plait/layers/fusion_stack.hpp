@@ -12,6 +12,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/reach.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/layers/fusion_level.hpp"
 
 namespace plait {
@@ -25,6 +26,7 @@ class FusionStack {
   struct Workspace {
     std::vector<typename FusionLevel<Expert, GateBody>::Workspace> levels;
     std::vector<Tensor<Scalar>> states;  // x^l [B, units of level l, H_l] for 0 < l < L
+    ExpertDropout dropout;               // of the next forward, in every level
   };
 
   Shape in_shape() const { return levels_.front().in_shape(); }
@@ -80,6 +82,8 @@ class FusionStack {
         workspace.states[l].resize(x.batch(), shape.slots, shape.dim);
         next = workspace.states[l].slot_major();
       }
+      workspace.levels[l].dropout = workspace.dropout;
+      workspace.levels[l].dropout.level = static_cast<Index>(l);
       levels_[l].forward(theta, state, x, next, workspace.levels[l], scratch);
       state = next;
     }

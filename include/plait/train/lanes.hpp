@@ -21,6 +21,7 @@
 #include "plait/core/reach.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
@@ -39,6 +40,7 @@ struct LaneWork {
   const Targets<Scalar>& targets;
   std::span<const double> normaliser;  // of the loss, on the whole batch
   const Tiles& tiles;
+  ExpertDropout dropout;
 };
 
 // Allocates in the first call of each kind, and for tiles that are larger than any before.
@@ -115,6 +117,13 @@ class Lanes {
       return work.targets.rows(work.tiles.first(tile), work.tiles.rows(tile));
     }
 
+    void forward(const Work& work, Index tile, View3<const Scalar> x) {
+      ExpertDropout dropout = work.dropout;
+      dropout.first_row = work.tiles.first(tile);
+      set_expert_dropout(workspace, dropout);
+      work.network.forward(work.theta, x, logits, workspace, scratch);
+    }
+    // Without dropout, as the model is when it scores.
     void evaluate(const Work& work, Index tile) {
       const auto x = rows_of(work, tile);
       work.network.infer(work.theta, x, logits, scratch);
@@ -122,14 +131,14 @@ class Lanes {
     }
     void add_gradient(const Work& work, Index tile, std::span<const double> scales) {
       const auto x = rows_of(work, tile);
-      work.network.forward(work.theta, x, logits, workspace, scratch);
+      forward(work, tile, x);
       work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, dlogits, task_losses,
                          scales);
       work.network.backward(work.theta, x, logits, dlogits, {}, workspace, gradient, scratch);
     }
     void add_task_gradients(const Work& work, Index tile, const TaskReach& reach) {
       const auto x = rows_of(work, tile);
-      work.network.forward(work.theta, x, logits, workspace, scratch);
+      forward(work, tile, x);
       for (std::size_t t = 0; t < task_gradients.size(); ++t) {
         if (work.normaliser[t] == 0) continue;  // no label that counts
         const auto task = static_cast<Index>(t);

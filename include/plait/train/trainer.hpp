@@ -13,6 +13,7 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,6 +25,7 @@
 #include "plait/core/params.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/expert_dropout.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/train/lanes.hpp"
@@ -38,6 +40,8 @@ struct TrainerOptions {
   Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
+  double expert_dropout = 0;        // share of experts that gates do without (expert_dropout.hpp)
+  std::uint64_t seed = 0;           // of what is dropped
 };
 
 // What makes one gradient of the tasks' gradients: a GradientBalancer (balance/).
@@ -77,6 +81,7 @@ class Trainer {
         tile_rows_(options.tile_rows),
         executor_(options.executor),
         check_finite_(options.check_finite),
+        dropout_{.rate = options.expert_dropout, .seed = options.seed},
         reach_(model.network(), model.table(), loss_.heads()),
         lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
     require_config(loss_.num_tasks() == model.num_tasks(), "Trainer", "heads",
@@ -87,6 +92,11 @@ class Trainer {
                      text(width, " logits"), text(model.towers().outputs(t), " as its tower"));
     }
     require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
+    require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
+                   text(dropout_.rate), "at least 0 and below 1");
+    typename Network::Workspace workspace;
+    require_config(dropout_.rate == 0 || set_expert_dropout(workspace, dropout_), "Trainer",
+                   "expert_dropout", text(dropout_.rate), "0 for a network without fusion levels");
   }
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
@@ -222,8 +232,10 @@ class Trainer {
       tiles_.cut(x.batch(), tile_rows_);
     }
     packed_.pack(model_->values(), executor_);
+    dropout_.step = optimizer_.steps();  // which a checkpoint restores
     return {
-        model_->network(), packed_.view(model_->values()), loss_, x, targets, normaliser_, tiles_};
+        model_->network(), packed_.view(model_->values()), loss_, x, targets, normaliser_, tiles_,
+        dropout_};
   }
 
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
@@ -255,6 +267,7 @@ class Trainer {
   Index tile_rows_;
   Executor* executor_;
   bool check_finite_;
+  ExpertDropout dropout_;
   Tiles tiles_;
   TaskReach reach_;
   Lanes<Network> lanes_;

@@ -1,0 +1,111 @@
+// Dropping experts in training: the same whatever the tiles, lanes and threads, and gone
+// afterwards.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "plait/core/parallel.hpp"
+#include "plait/layers/asymmetric.hpp"
+#include "plait/layers/model.hpp"
+#include "plait/layers/ple.hpp"
+#include "plait/optim/adam.hpp"
+#include "plait/serve/scoring_context.hpp"
+#include "plait/train/trainer.hpp"
+#include "support/catch.hpp"
+#include "support/data.hpp"
+
+using namespace plait;
+
+namespace {
+
+using Ranker = Model<PLE<double>>;
+
+Ranker ranker() {
+  return Ranker({.input_dim = 5, .num_tasks = 2, .levels = {{6}, {4}}, .task_experts = {2}}, {},
+                /*seed=*/3);
+}
+const Matrix<double> x = data::normal<double>(300, 5, 1);
+const Matrix<double> labels = data::binary<double>(300, 2, 2);
+
+// The gradient of the first step.
+ParamBuffer<double> gradient(TrainerOptions options) {
+  auto model = ranker();
+  Trainer trainer(model, data::binary_heads(2), Adam{}, std::move(options));
+  trainer.compute_gradient(x, Targets<double>{.labels = labels});
+  return trainer.gradient();
+}
+
+double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
+  double worst = 0;
+  for (std::size_t i = 0; i < a.flat().size(); ++i)
+    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
+  return worst;
+}
+
+}  // namespace
+
+TEST_CASE("dropped experts do not depend on tiles, lanes or threads") {
+  const auto whole = gradient({.tile_rows = 300, .expert_dropout = 0.4, .seed = 5});
+  CHECK(difference(whole, gradient({.tile_rows = 7, .expert_dropout = 0.4, .seed = 5})) < 1e-12);
+  CHECK(
+      difference(whole, gradient({.tile_rows = 7, .lanes = 4, .expert_dropout = 0.4, .seed = 5})) <
+      1e-12);
+  ThreadPool pool(2);
+  const auto lanes = gradient({.tile_rows = 7, .lanes = 4, .expert_dropout = 0.4, .seed = 5});
+  CHECK(
+      difference(
+          lanes,
+          gradient(
+              {.tile_rows = 7, .lanes = 4, .executor = &pool, .expert_dropout = 0.4, .seed = 5})) ==
+      0);
+
+  CHECK(difference(whole, gradient({.tile_rows = 300, .expert_dropout = 0.4, .seed = 6})) > 1e-3);
+  CHECK(difference(whole, gradient({.tile_rows = 300})) > 1e-3);
+}
+
+TEST_CASE("the tasks' gradients are those of the experts that were kept, and add up") {
+  auto model = ranker();
+  Trainer trainer(model, data::binary_heads(2), Adam{}, {.expert_dropout = 0.4});
+  const Targets<double> targets{.labels = labels};
+  const double loss = trainer.compute_gradient(x, targets);
+  const auto sum = trainer.gradient();
+  CHECK(trainer.compute_task_gradients(x, targets) == loss);
+  auto added = trainer.task_gradients()[0];
+  for (std::size_t i = 0; i < added.flat().size(); ++i)
+    added.flat()[i] += trainer.task_gradients()[1].flat()[i];
+  CHECK(difference(sum, added) < 1e-12);
+}
+
+TEST_CASE("every step drops others; scoring drops none") {
+  auto model = ranker();
+  Trainer trainer(model, data::binary_heads(2), Adam{.learning_rate = 1e-12},
+                  {.expert_dropout = 0.4});
+  const Targets<double> targets{.labels = labels};
+  const double first = trainer.step(x, targets);
+  const double second = trainer.step(x, targets);
+  CHECK(std::abs(first - second) > 1e-5);  // the weights did not move by as much
+
+  Matrix<double> after(300, 2), fresh(300, 2);
+  ScoringContext(model).score(x, after);
+  const auto untrained = ranker();
+  ScoringContext(untrained).score(x, fresh);
+  CHECK((after - fresh).cwiseAbs().maxCoeff() < 1e-9);
+}
+
+TEST_CASE("a rate that leaves nothing, and a network without levels, are refused") {
+  auto model = ranker();
+  const auto trainer = [&](double rate) {
+    Trainer(model, data::binary_heads(2), Adam{}, {.expert_dropout = rate});
+  };
+  CHECK_THROWS_WITH(trainer(1),
+                    "plait::Trainer: expert_dropout: got 1, expected at least 0 and below 1");
+  CHECK_THROWS_AS(trainer(-0.1), ConfigError);
+  CHECK_THROWS_AS(trainer(std::numeric_limits<double>::quiet_NaN()), ConfigError);
+
+  Model<AsymmetricSharing<double>> networks(
+      {.input_dim = 5, .num_tasks = 2, .expert = {4}, .sources = {{}, {0}}}, {}, 1);
+  CHECK_THROWS_WITH(Trainer(networks, data::binary_heads(2), Adam{}, {.expert_dropout = 0.5}),
+                    "plait::Trainer: expert_dropout: got 0.5, expected 0 for a network without "
+                    "fusion levels");
+}
