@@ -38,7 +38,7 @@ svg .d1 { stroke-dasharray: 7 4; } svg .d2 { stroke-dasharray: 1.5 4; }
 svg .d3 { stroke-dasharray: 9 4 1.5 4; }
 svg .solid { fill: var(--c); stroke: var(--ground); stroke-width: 0.8; }
 svg .open { fill: none; stroke: var(--c); stroke-width: 1.8; }
-svg .faint { opacity: 0.4; }
+svg .faint { opacity: 0.55; }
 svg .faint .line { stroke-width: 1; }
 svg .target { fill: transparent; }
 svg .series:hover { opacity: 1; }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <tuple>
 
@@ -52,6 +53,10 @@ class Scripted final : public ranker::Learner {
       logits(b, 0, 0) = sign * (std::fmod(row, 2.0f) == 0 ? 1.0f : -1.0f);
       logits(b, 0, 1) = sign * row;
     }
+  }
+  plait::ExpertReport watch_experts(const ranker::Features&,
+                                    std::span<const Index>) const override {
+    return {};
   }
   void keep() override { kept_ = weight; }
   void restore() override { weight = kept_; }
@@ -107,13 +112,20 @@ TEST_CASE("train: the best epoch's weights are the ones tested") {
   const Dataset data = dataset();
   Scripted learner(2);
   Recorder recorder;
-  const auto run = ranker::train(learner, data, {.epochs = 4, .batch = 4}, recorder);
+  const auto run = ranker::train(learner, data, {.epochs = 4, .batch = 4, .seed = 3}, recorder);
   REQUIRE(run);
   CHECK(run->best_epoch == 2);
   CHECK(learner.weight == 20);
   CHECK(run->test[0].auc == 1.0);
   CHECK(run->test[1].mse == 0.0);
   CHECK(run->test[1].r2 == 1.0);
+  CHECK(run->seed == 3);
+  REQUIRE(run->curve.size() == 4);
+  for (std::size_t e = 0; e < 4; ++e) {
+    CHECK(run->curve[e].number == static_cast<int>(e) + 1);
+    CHECK(run->curve[e].loss == recorder.epochs[e].loss);
+    CHECK(run->curve[e].validation[0].auc == recorder.epochs[e].validation[0].auc);
+  }
 
   REQUIRE(recorder.epochs.size() == 4);
   CHECK(recorder.epochs[0].best);
@@ -178,6 +190,7 @@ TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped"
     const auto run = ranker::train(second, data, schedule, rest, checkpointing);
     CHECK(rest.resumed_from == "checkpoint");
     CHECK(run->best_epoch == expected_run->best_epoch);
+    CHECK(run->curve.size() == rest.epochs.size());
     CHECK(second.weight == whole.weight);
     CHECK(second.seen.size() + first.seen.size() == whole.seen.size());
     for (const auto& epoch : rest.epochs) {
