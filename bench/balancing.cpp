@@ -1,9 +1,10 @@
 // A training step of AdaTT whose tasks' gradients are balanced, beside the plain one.
 //
 //   balancing/<tasks>/<batch>/plain      forward, loss, backward and Adam
-//   balancing/<tasks>/<batch>/PCGrad     the same with the tasks' gradients one by one; UPGrad,
-//   MGDA balancing/<tasks>/<batch>/torch      PCGrad in LibTorch: a backward per task through one
-//   graph
+//   balancing/<tasks>/<batch>/PCGrad     the same with the tasks' gradients one by one
+//   balancing/<tasks>/<batch>/UPGrad     by another method
+//   balancing/<tasks>/<batch>/MGDA       and another
+//   balancing/<tasks>/<batch>/torch      PCGrad in LibTorch, a backward per task through one graph
 //
 // The reference AdaTT with two experts per task and three shared ones. The floor is the FMA peak
 // and the work that of a plain step: what a method costs is its time by plain's.

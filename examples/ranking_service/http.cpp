@@ -37,7 +37,10 @@ class HttpServer::Routes {
  public:
   Routes(Service& service, const HttpOptions& options);
   int port() const { return port_; }
-  void run() { server_.listen_after_bind(); }
+  void run() {
+    server_.listen_after_bind();
+    ended_ = true;
+  }
   void drain(std::chrono::milliseconds at_most);
 
  private:
@@ -48,6 +51,7 @@ class HttpServer::Routes {
   Service& service_;
   std::size_t max_body_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> ended_{false};
   std::atomic<int> open_{0};  // connections
   httplib::Server server_;
   int port_ = 0;
@@ -85,6 +89,9 @@ void HttpServer::Routes::drain(std::chrono::milliseconds at_most) {
   draining_ = true;
   while (open_ > 0 && std::chrono::steady_clock::now() < end)
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  // stop() is lost on a server that is about to run.
+  while (!server_.is_running() && !ended_)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   server_.stop();
 }
 

@@ -22,10 +22,10 @@ std::string describe(const Interface& interface) {
 }  // namespace
 
 ModelSlot::ModelSlot(std::string path, RankerOptions options)
-    : path_(std::move(path)),
-      options_(std::move(options)),
-      live_(load(1)),
-      interface_(live_.reader().read()->ranker->interface()) {}
+    : path_(std::move(path)), options_(std::move(options)), live_(load(1)), interface_([this] {
+        auto reader = live_.reader();
+        return reader.read()->ranker->interface();
+      }()) {}
 
 std::uint64_t ModelSlot::reload() {
   const std::unique_lock lock(loading_, std::try_to_lock);

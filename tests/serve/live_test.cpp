@@ -78,6 +78,7 @@ TEST_CASE("null is refused and changes nothing") {
   Live<Counted> live(std::make_unique<Counted>(7, alive));
   CHECK_THROWS_WITH(live.publish(nullptr), message);
   CHECK_THROWS_AS(live.publish(nullptr), ConfigError);
-  CHECK(live.reader().read()->value == 7);
+  auto reader = live.reader();
+  CHECK(reader.read()->value == 7);
   CHECK(live.version() == 1);
 }

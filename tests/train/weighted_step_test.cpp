@@ -26,8 +26,11 @@ struct Fixture {
   Matrix<double> mask = data::binary<double>(70, 3, 7);
   Model<PLE<double>> model = models::make<PLE<double>>(
       {.input_dim = sizes.input_dim, .num_tasks = 3, .levels = sizes.levels()}, sizes);
-  Trainer<Model<PLE<double>>, SGD> trainer{
-      model, heads, SGD{.learning_rate = 0.1}, {.tile_rows = 16}};
+  Trainer<Model<PLE<double>>, SGD> trainer;
+
+  explicit Fixture(double expert_dropout = 0)
+      : trainer(model, heads, SGD{.learning_rate = 0.1},
+                {.tile_rows = 16, .expert_dropout = expert_dropout}) {}
 
   Targets<double> targets() const { return {labels, mask}; }
 
@@ -66,7 +69,37 @@ void check_step(Fixture& fixture, W& weighting, std::span<const double> weights,
   CHECK(weighting.state().steps > 0);
 }
 
+// Weighs all tasks alike and learns from nothing.
+struct Refuses {
+  static constexpr bool needs_losses = false;
+  static constexpr bool needs_gradient_norms = false;
+  std::vector<double> ones{1, 1, 1};
+
+  std::span<const double> weigh(std::span<const double>) const { return ones; }
+  void update(std::span<const double>, std::span<const double>) {
+    throw ValueError("Refuses", "losses", "any", "none");
+  }
+};
+
 }  // namespace
+
+TEST_CASE("weights that depend on the losses see them with the experts that the step drops") {
+  Fixture fixture(0.4);
+  const auto losses = fixture.losses();
+  LossWeighting weighting(GeometricMean{}, 3);
+  const auto weights = LossWeighting(GeometricMean{}, 3).weigh(losses);
+  const std::vector<double> expected(weights.begin(), weights.end());
+  check_step(fixture, weighting, expected);
+}
+
+TEST_CASE("a weighting that refuses what it saw leaves model and optimizer as they were") {
+  Fixture fixture;
+  const auto before = fixture.model.values();
+  Refuses weighting;
+  CHECK_THROWS_AS(fixture.trainer.step(fixture.x, fixture.targets(), weighting), ValueError);
+  CHECK(std::ranges::equal(fixture.model.values().flat(), before.flat()));
+  CHECK(fixture.trainer.optimizer().steps() == 0);
+}
 
 TEST_CASE("weights known before the batch scale the tasks' gradients, a weight of 0 too") {
   Fixture fixture;

@@ -22,8 +22,7 @@ namespace plait {
 // A value: a copy goes on from the same state independently. A step of training calls one of
 //
 //   combine(gradients, losses, out)    from every task's gradient to the one that is stepped with
-//   weigh(gramian, losses)             α alone, where the caller forms the Gramian and the
-//   direction
+//   weigh(gramian, losses)             α alone, where the caller forms the Gramian and direction
 //                                      itself (methods without transform): of the cotangents of a
 //                                      representation, or to keep no gradient per task
 //
@@ -35,9 +34,9 @@ class GradientBalancer {
   // True when the method changes the gradients themselves, so that a Gramian is not enough.
   static constexpr bool transforms = TransformsGradients<Method, Scalar>;
 
-  // `shared` are the parameters that all tasks reach, ranges in order and apart. `seed` is for
-  // methods that draw. Throws ConfigError for less than one task, hyper-parameters out of range,
-  // and ranges that are not so.
+  // `shared` are the parameters that two or more tasks reach, ranges in order and apart. `seed` is
+  // for methods that draw. Throws ConfigError for less than one task, hyper-parameters out of
+  // range, and ranges that are not so.
   GradientBalancer(Method method, Index tasks, std::shared_ptr<const ParamTable> table,
                    std::vector<ParamRange> shared, std::uint64_t seed = 0)
       : method_(std::move(method)),

@@ -13,7 +13,8 @@
 //     not marked.
 //
 //   backward(theta, x, y, dy, dx, workspace, grad, scratch, live)
-//     as backward without `live`, for a dy that is zero in all other outputs, where it is not read.
+//     as backward without `live`, for a dy that is zero in all other outputs; where those are slots
+//     they hold anything and are not read.
 //     Of dx the slots that reach() sets are overwritten, the others unspecified. An empty `live` is
 //     backward without it.
 //
@@ -91,7 +92,7 @@ inline std::span<bool> take_flags(Scratch& scratch, Index count) {
 }
 
 // layer.backward with `live`, or for a layer that has none its backward on a copy of dy that has
-// zeros elsewhere.
+// zeros in the other slots (on dy itself where outputs are not slots: there it has zeros).
 template <Layer L>
 void backward(const L& layer, ParamView<const typename L::Scalar> theta,
               View3<const typename L::Scalar> x, View3<const typename L::Scalar> y,
@@ -101,7 +102,7 @@ void backward(const L& layer, ParamView<const typename L::Scalar> theta,
   using Scalar = typename L::Scalar;
   if constexpr (TellsReach<L>) {
     layer.backward(theta, x, y, dy, dx, workspace, grad, scratch, live);
-  } else if (std::ranges::all_of(live, std::identity())) {
+  } else if (std::ranges::all_of(live, std::identity()) || std::ssize(live) != dy.slots()) {
     layer.backward(theta, x, y, dy, dx, workspace, grad, scratch);
   } else {
     const Scratch::Frame frame(scratch);

@@ -69,8 +69,8 @@ class Live {
     const T* object_;
   };
 
-  // A thread's right to read; the Live must outlive it. One thread at a time uses it, for one
-  // Reading at a time.
+  // A thread's right to read; the Live must outlive it, and it its Readings. One thread at a time
+  // uses it, for one Reading at a time.
   class Reader {
    public:
     Reader(Reader&& other) noexcept
@@ -80,12 +80,14 @@ class Live {
       if (live_ != nullptr) live_->leave(*slot_);
     }
 
-    Reading read() {
+    Reading read() & {
       PLAIT_ASSERT(slot_->epoch.load(std::memory_order_relaxed) == idle);
       // Sequentially consistent all three: the slot has to be seen before the pointer is loaded.
       slot_->epoch.store(live_->epoch_.load());
       return Reading(*slot_, live_->current_.load());
     }
+
+    Reading read() && = delete;  // the reader would not outlive what it read
 
    private:
     friend class Live;
@@ -159,6 +161,7 @@ class Live {
   }
 
   void leave(Slot& slot) {
+    PLAIT_ASSERT(slot.epoch.load(std::memory_order_relaxed) == idle);
     const std::lock_guard lock(mutex_);
     slot.taken = false;
   }

@@ -123,10 +123,9 @@ class Lanes {
       set_expert_dropout(workspace, dropout);
       work.network.forward(work.theta, x, logits, workspace, scratch);
     }
-    // Without dropout, as the model is when it scores.
     void evaluate(const Work& work, Index tile) {
       const auto x = rows_of(work, tile);
-      work.network.infer(work.theta, x, logits, scratch);
+      forward(work, tile, x);
       work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, {}, task_losses);
     }
     void add_gradient(const Work& work, Index tile, std::span<const double> scales) {

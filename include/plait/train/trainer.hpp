@@ -62,9 +62,9 @@ concept WeighsLosses = requires(W& weighting, std::span<const double> losses,
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
-// during a step. It may be exchanged between steps for one of other numbers. Not thread-safe, and
-// not copyable: a copy would train the same model. Allocates in the first step of each batch size,
-// and each size of a group, that is larger than any before, never otherwise.
+// during a step. Its values may be exchanged between steps for others of the same parameters. Not
+// thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
+// each batch size, and each size of a group, that is larger than any before, never otherwise.
 template <class ModelType, class Rule>
 class Trainer {
  public:
@@ -150,7 +150,10 @@ class Trainer {
               std::span<const ParamRange> layer = {}) {
     detail::check_ranges("Trainer", layer, model_->table().buffer_size());
     const auto work = prepare(x, targets);
-    if (!has_gradient()) return 0;
+    if (!has_gradient()) {
+      lanes_.compute_gradient(work);
+      return total();
+    }
     if constexpr (W::needs_gradient_norms) {
       lanes_.compute_task_gradients(work, reach_);
       const std::span<const ParamBuffer<Scalar>> gradients = task_gradients();
@@ -166,8 +169,9 @@ class Trainer {
       lanes_.compute_gradient(
           work, weighting.weigh(W::needs_losses ? weighted_losses() : std::span<const double>()));
     }
-    apply(gradient());
-    weighting.update(weighted_losses(), norms_);
+    check_gradient(gradient());
+    weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
+    optimizer_.step(model_->values(), gradient(), executor_);
     return total();
   }
 
@@ -193,16 +197,13 @@ class Trainer {
   // finite, ShapeError when it is of other parameters; the model and the optimizer are then as they
   // were.
   void apply(const ParamBuffer<Scalar>& gradient) {
-    const auto grad = gradient.flat();
-    if (check_finite_ &&
-        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
-      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+    check_gradient(gradient);
     optimizer_.step(model_->values(), gradient, executor_);
   }
 
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
   // changed it; each task's own loss, without weight_t; and of the last compute_task_gradients the
-  // gradients [T] of weight_t L_t, none before it.
+  // gradients [T] of weight_t L_t, none before it (a balancer may have changed them in place).
   const ParamBuffer<Scalar>& gradient() const { return lanes_.gradient(); }
   std::span<const double> task_losses() const { return lanes_.task_losses(); }
   std::span<ParamBuffer<Scalar>> task_gradients() { return lanes_.task_gradients(); }
@@ -216,6 +217,13 @@ class Trainer {
   const Optimizer<Scalar, Rule>& optimizer() const { return optimizer_; }
 
  private:
+  void check_gradient(const ParamBuffer<Scalar>& gradient) const {
+    const auto grad = gradient.flat();
+    if (check_finite_ &&
+        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
+      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+  }
+
   // Lanes where the options leave it open.
   static Index num_lanes(const TrainerOptions& options) {
     require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");

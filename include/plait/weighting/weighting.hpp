@@ -5,8 +5,7 @@
 // A method holds hyper-parameters only; what it remembers is a MethodState, which LossWeighting
 // keeps. A method of your own needs
 //
-//   W::needs_losses                         true: the weights depend on the losses of the very
-//   batch
+//   W::needs_losses                         true: the weights depend on the losses of the batch
 //                                           that they are for, so those are computed first
 //   W::needs_gradient_norms                 true: update() reads the norms of the tasks' gradients
 //   method.validate(tasks)                  throws ConfigError for hyper-parameters out of range
@@ -34,8 +33,8 @@ namespace plait {
 
 struct WeightingInput {
   Index tasks;                                  // T
-  std::span<const double> losses = {};          // [T], unweighted; may be empty where not needed
-  std::span<const double> gradient_norms = {};  // [T], ‖∇L_t‖ of the unweighted losses; the same
+  std::span<const double> losses = {};          // [T], without w_t; may be empty where not needed
+  std::span<const double> gradient_norms = {};  // [T], ‖∇L_t‖, without w_t; the same
 };
 
 template <class W>
