@@ -87,7 +87,8 @@ TEST_CASE("weights that depend on the losses see them with the experts that the 
   Fixture fixture(0.4);
   const auto losses = fixture.losses();
   LossWeighting weighting(GeometricMean{}, 3);
-  const auto weights = LossWeighting(GeometricMean{}, 3).weigh(losses);
+  LossWeighting same(GeometricMean{}, 3);
+  const auto weights = same.weigh(losses);
   const std::vector<double> expected(weights.begin(), weights.end());
   check_step(fixture, weighting, expected);
 }
