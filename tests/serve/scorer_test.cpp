@@ -4,21 +4,14 @@
 #include <memory>
 #include <numeric>
 
+#include "serve/small_model.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
-#include "support/models.hpp"
 
 using namespace plait;
+using serve::sizes, serve::small_model;
 
 namespace {
-
-const models::Sizes sizes;
-
-Model<PLE<double>> small_model() {
-  return models::make<PLE<double>>(
-      {.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
-      sizes);
-}
 
 // The columns of x named by `columns`.
 template <class Scalar>

@@ -5,23 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "serve/small_model.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
-#include "support/models.hpp"
 
 using namespace plait;
-
-namespace {
-
-const models::Sizes sizes;
-
-Model<PLE<double>> small_model() {
-  return models::make<PLE<double>>(
-      {.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
-      sizes);
-}
-
-}  // namespace
+using serve::sizes, serve::small_model;
 
 TEST_CASE("scores equal the recorded forward bit for bit") {
   models::for_each_trunk<float>(sizes, [&]<class T>(const char* name, std::type_identity<T>,

@@ -185,10 +185,10 @@ TEST_CASE("draining answers what comes, asks to close and ends") {
 }
 
 TEST_CASE("weights for scores that the model has not are refused") {
-  Directory directory;
-  save(model(1), directory.file("model"));
+  files::Directory directory;
+  save(model(1), directory / "model");
   const auto start = [&](std::vector<std::pair<std::string, double>> weights) {
-    service::Service({.model = directory.file("model"), .weights = std::move(weights)});
+    service::Service({.model = directory / "model", .weights = std::move(weights)});
   };
   CHECK_THROWS_WITH(start({{"like", 1}}), "--weight: the model has no score 'like'");
   CHECK_THROWS_WITH(start({{"click", 33}}),

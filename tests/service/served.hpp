@@ -2,7 +2,6 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "plait/serve/scorer.hpp"
 #include "service.hpp"
 #include "support/data.hpp"
+#include "support/files.hpp"
 
 namespace served {
 
@@ -41,22 +41,6 @@ inline Model model(std::uint64_t seed) {
   return Model({.input_dim = inputs, .num_tasks = 3, .levels = {{12}, {8}}, .task_experts = {2}},
                {.hidden = {{6}}, .outputs = {1, 1, 3}}, seed);
 }
-
-// A directory that ends with the test.
-class Directory {
- public:
-  Directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "plait_service_XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  std::string file(const std::string& name) const { return path_ / name; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // With self-test rows.
 inline void save(const Model& model, const std::string& path) {
@@ -142,7 +126,7 @@ class Server {
     thread_.join();
   }
 
-  std::string path() const { return directory_.file("model"); }
+  std::string path() const { return directory_ / "model"; }
   int port() const { return http_->port(); }
   service::Service& service() { return *service_; }
 
@@ -160,7 +144,7 @@ class Server {
   }
 
  private:
-  Directory directory_;
+  files::Directory directory_;
   std::optional<service::Service> service_;
   std::optional<service::HttpServer> http_;
   std::jthread thread_;
