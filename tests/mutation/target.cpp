@@ -1,5 +1,6 @@
 // What a mutation of the library must make fail: the contract and the gradient check of every
-// layer, on small batches. Prints what fails; the exit status is 1 if anything does.
+// layer, on small batches, and the trainer's gradients of every task. Prints what fails; the exit
+// status is 1 if anything does.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -9,6 +10,7 @@
 #include "layers/frozen_sources.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
+#include "mutation/training.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "support/every_kind.hpp"
 
@@ -70,6 +72,8 @@ int main() {
       zoo::auxiliary_towers,
       zoo::sequentials};
   if (check_losses() != 0) return 1;
+  if (const std::string wrong = training::check(); !wrong.empty())
+    return failure("training", wrong);
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (check(specimen, true) != 0) return 1;

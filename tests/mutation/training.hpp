@@ -1,0 +1,71 @@
+// What a mutation of the trainer must make fail: the tasks' gradients against the plain one.
+#pragma once
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "plait/layers/adatt.hpp"
+#include "plait/layers/model.hpp"
+#include "plait/optim/sgd.hpp"
+#include "plait/train/trainer.hpp"
+#include "support/data.hpp"
+
+namespace training {
+
+using namespace plait;
+
+struct Run {
+  explicit Run(TrainerOptions options)
+      : trainer(model, {{}, {.kind = HeadKind::regression}, {.kind = HeadKind::conditional, .given = 0}},
+                SGD{.learning_rate = 0.1}, options) {}
+  // A task alone, or all of them with task = -1.
+  ParamBuffer<double> gradient(Index task) {
+    Matrix<double> mask = Matrix<double>::Constant(labels.rows(), 3, task < 0 ? 1 : 0);
+    if (task >= 0) mask.col(task).setOnes();
+    trainer.compute_gradient(x, {labels, mask});
+    return trainer.gradient();
+  }
+  std::vector<ParamBuffer<double>> task_gradients(Index without = -1) {
+    Matrix<double> mask = Matrix<double>::Ones(labels.rows(), 3);
+    if (without >= 0) mask.col(without).setZero();
+    trainer.compute_task_gradients(x, {labels, mask});
+    return {trainer.task_gradients().begin(), trainer.task_gradients().end()};
+  }
+
+  Matrix<double> x = data::normal<double>(30, 5, 1);
+  Matrix<double> labels = data::binary<double>(30, 3, 2);
+  Model<AdaTT<double>> model{
+      {.input_dim = 5, .num_tasks = 3, .levels = {{4}, {3}}, .task_experts = {2}}, {}, 1};
+  Trainer<Model<AdaTT<double>>, SGD> trainer;
+};
+
+inline bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
+  return std::ranges::equal(a.flat(), b.flat(),
+                            [](double x, double y) { return std::abs(x - y) < 1e-12; });
+}
+
+// What is wrong, or nothing.
+inline std::string check() {
+  Run tiles({.tile_rows = 7, .expert_dropout = 0.3, .seed = 4});
+  Run whole({.tile_rows = 30, .expert_dropout = 0.3, .seed = 4});
+  if (!close(tiles.gradient(-1), whole.gradient(-1))) return "the gradient depends on the tiles";
+  const auto gradients = tiles.task_gradients();
+  for (Index t = 0; t < 3; ++t)
+    if (!close(gradients[static_cast<std::size_t>(t)], tiles.gradient(t)))
+      return "the gradient of task " + std::to_string(t) + " is not that of its loss";
+  for (const double g : tiles.task_gradients(1)[1].flat())
+    if (g != 0) return "a task without labels has a gradient";
+
+  Tensor<double> weights(6, 1, 4);
+  std::fill_n(weights.view().data(), 24, 0.25);
+  ExpertDropout{.rate = 0.4, .seed = 1}.apply(weights.view(), 0);
+  for (Index b = 0; b < 6; ++b) {
+    double sum = 0;
+    for (Index j = 0; j < 4; ++j) sum += weights.view()(b, 0, j);
+    if (std::abs(sum - 1) > 1e-12) return "weights that were kept do not add up to one";
+  }
+  return "";
+}
+
+}  // namespace training
