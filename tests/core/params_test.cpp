@@ -1,8 +1,10 @@
 // Parameters: the table, the buffers over it, and how they start.
 #include "plait/core/params.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -95,6 +97,23 @@ TEST_CASE("a view shows a tensor as a row-major matrix or a row vector", "[param
   CHECK(read.matrix(f.weight).rows() == 3);
   CHECK(read.matrix(f.weight)(1, 2) == 12.0);
   CHECK(read.vector(f.bias).sum() == 2.0);
+}
+
+TEST_CASE("tensors that nothing was added to become zero when they are asked for", "[params]") {
+  const Fixture f;
+  ParamBuffer<double> buffer(f.shared());
+  std::ranges::fill(buffer.flat(), 7.0);
+  std::vector<std::uint8_t> untouched(3, 1);
+  const plait::ParamView<double> view = buffer.view().with_untouched(untouched.data());
+  CHECK(view.vector(f.bias).isZero());
+  view.vector(f.bias)(1) = 2.0;
+  CHECK(view.vector(f.bias).sum() == 2.0);
+  CHECK(view.take_untouched(f.weight));
+  CHECK(!view.take_untouched(f.weight));
+  CHECK(view.matrix(f.weight)(0, 0) == 7.0);  // whoever took it overwrites it
+  CHECK(buffer.of(f.stitch)[0] == 7.0);
+  CHECK(!buffer.view().take_untouched(f.stitch));  // a view without flags
+  CHECK(buffer.view().matrix(f.stitch)(0, 0) == 7.0);
 }
 
 TEST_CASE("initialise fills each tensor as its entry says and leaves padding zero", "[params]") {

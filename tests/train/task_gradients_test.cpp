@@ -263,6 +263,35 @@ TEST_CASE("task gradients allocate in their first call only") {
   });
 }
 
+TEST_CASE("nothing of an earlier batch stays in a gradient") {
+  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
+                                                     const typename T::Config& config) {
+    INFO(name);
+    auto model = models::make<T>(config, sizes);
+    Trainer used(model, heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 8});
+    Trainer fresh(model, heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 8});
+    const Batch earlier(40);
+    used.compute_gradient(earlier.x, earlier.targets());
+    used.compute_task_gradients(earlier.x, earlier.targets());
+
+    // A task without labels, and no rows at all.
+    for (const Index rows : {20, 0}) {
+      Batch batch(rows, 9);
+      batch.mask.col(1).setZero();
+      used.compute_task_gradients(batch.x, batch.targets());
+      fresh.compute_task_gradients(batch.x, batch.targets());
+      for (std::size_t t = 0; t < tasks; ++t)
+        CHECK(equal_bits(used.task_gradients()[t], fresh.task_gradients()[t]));
+      used.compute_gradient(batch.x, batch.targets());
+      fresh.compute_gradient(batch.x, batch.targets());
+      CHECK(equal_bits(used.gradient(), fresh.gradient()));
+      const auto is_zero = [](double g) { return g == 0; };
+      CHECK(std::ranges::all_of(used.task_gradients()[1].flat(), is_zero));
+      CHECK(std::ranges::all_of(used.gradient().flat(), is_zero) == (rows == 0));
+    }
+  });
+}
+
 TEST_CASE("batches in which one or all tasks have no label: every loss, every method") {
   every_kind::Batch<double> batch(24);
   const auto x = data::normal<double>(24, 5, 8);

@@ -6,6 +6,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <span>
@@ -174,7 +175,8 @@ struct PackedWeight {
 };
 
 // Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients. Values
-// may come with a mirror of packed weights.
+// may come with a mirror of packed weights, gradients with flags of the tensors that nothing was
+// added to: these count as zero, whatever their numbers, and become so when they are asked for.
 template <class T>
 class ParamView {
  public:
@@ -199,7 +201,23 @@ class ParamView {
     return weight.panels != nullptr && weight.outputs == outputs ? &weight : nullptr;
   }
 
-  T* data(ParamId id) const { return data_ + id.offset; }
+  // The same gradient, a flag per tensor of the table.
+  ParamView with_untouched(std::uint8_t* flags) const requires(!std::is_const_v<T>) {
+    ParamView result(*this);
+    result.untouched_ = flags;
+    return result;
+  }
+  // True once for a tensor that nothing was added to. The caller overwrites it.
+  bool take_untouched(ParamId id) const {
+    return untouched_ != nullptr && std::exchange(untouched_[id.index], std::uint8_t{0}) != 0;
+  }
+
+  T* data(ParamId id) const {
+    T* numbers = data_ + id.offset;
+    if constexpr (!std::is_const_v<T>)
+      if (take_untouched(id)) std::fill_n(numbers, id.size(), T(0));
+    return numbers;
+  }
   MatrixMap<T> matrix(ParamId id) const {
     return {data(id), id.rows, id.cols, Eigen::OuterStride<>(id.cols)};
   }
@@ -208,6 +226,7 @@ class ParamView {
  private:
   T* data_ = nullptr;
   const Packed* packed_ = nullptr;
+  std::uint8_t* untouched_ = nullptr;
 };
 
 // One aligned block of numbers over a table, zeros at first. A value; copies share only the table.

@@ -64,13 +64,16 @@ void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight
 }
 
 // Reverses y = x Wᵀ + b: dW += dyᵀ x and, unless dbias is null, db += sum over the batch of dy.
+// With `overwrite` dW = dyᵀ x, to the same bits as if it had been zero.
 template <class Scalar>
 void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy, MatrixMap<Scalar> dweight,
-                            std::type_identity_t<Scalar>* dbias) {
+                            std::type_identity_t<Scalar>* dbias, bool overwrite = false) {
   PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols() && dy.dim() == dweight.rows());
   simd::multiply_rows(dweight.rows(), dweight.cols(), x.batch(),
                       simd::Left<Scalar, true>{dy.data(), dy.batch_stride()}, x.data(),
-                      x.batch_stride(), simd::Start<Scalar>{dweight.data(), dweight.outerStride()},
+                      x.batch_stride(),
+                      overwrite ? simd::Start<Scalar>{}
+                                : simd::Start<Scalar>{dweight.data(), dweight.outerStride()},
                       simd::Finish::none, dweight.data(), dweight.outerStride());
   if (dbias != nullptr) add_batch_sums(dy, dbias);
 }

@@ -71,7 +71,9 @@ class Linear {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
                 Scratch&) const {
-    linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr);
+    const bool overwrite = x.batch() > 0 && grad.take_untouched(weight_);
+    linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr,
+                           overwrite);
     if (dx) linear_backward_input(dy, theta.matrix(weight_), dx);
   }
 

@@ -10,6 +10,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <utility>
@@ -60,26 +61,31 @@ class Lanes {
 
   // Nothing else.
   void compute_losses(const Work& work) {
-    run(
-        work, [](Lane&) {}, [&](Lane& lane, Index tile) { lane.evaluate(work, tile); });
+    run(work, [&](Lane& lane, const auto& for_each_tile) {
+      for_each_tile([&](Index tile) { lane.evaluate(work, tile); });
+    });
   }
   // gradient(), of the total with every task's share times scales [T], if not empty.
   void compute_gradient(const Work& work, std::span<const double> scales = {}) {
-    run(
-        work, [](Lane& lane) { lane.gradient.set_zero(); },
-        [&](Lane& lane, Index tile) { lane.add_gradient(work, tile, scales); });
+    run(work, [&](Lane& lane, const auto& for_each_tile) {
+      const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
+      lane.begin(gradient);
+      for_each_tile([&](Index tile) { lane.add_gradient(work, tile, scales); });
+      lane.finish(gradient);
+    });
     sum(
         used(work), [](Lane & lane) -> auto& { return lane.gradient; });
   }
   // task_gradients(), of every task's own share of the total.
   void compute_task_gradients(const Work& work, const TaskReach& reach) {
     const auto tasks = static_cast<std::size_t>(work.loss.num_tasks());
-    const auto clear = [tasks](Lane& lane) {
+    run(work, [&](Lane& lane, const auto& for_each_tile) {
       while (lane.task_gradients.size() < tasks)
         lane.task_gradients.emplace_back(lane.gradient.shared_table());
-      for (auto& gradient : lane.task_gradients) gradient.set_zero();
-    };
-    run(work, clear, [&](Lane& lane, Index tile) { lane.add_task_gradients(work, tile, reach); });
+      lane.begin(lane.task_gradients);
+      for_each_tile([&](Index tile) { lane.add_task_gradients(work, tile, reach); });
+      lane.finish(lane.task_gradients);
+    });
     for (std::size_t t = 0; t < tasks; ++t)
       sum(
           used(work), [t](Lane & lane) -> auto& { return lane.task_gradients[t]; });
@@ -103,9 +109,27 @@ class Lanes {
     Tensor<Scalar> logits;            // [tile, 1, C]
     Tensor<Scalar> dlogits;           // [tile, 1, C]
     std::vector<double> task_losses;  // [T]
+    // [gradient, tensor]: no tile has reached it yet. The first that does overwrites it, which
+    // spares zeroing it and reading the zeros.
+    std::vector<std::uint8_t> untouched;
 
     Lane(std::shared_ptr<const ParamTable> table, Index tasks)
         : gradient(std::move(table)), task_losses(static_cast<std::size_t>(tasks), 0.0) {}
+
+    Index num_tensors() const { return std::ssize(gradient.table().entries()); }
+    void begin(std::span<ParamBuffer<Scalar>> gradients) {
+      untouched.assign(gradients.size() * static_cast<std::size_t>(num_tensors()), 1);
+    }
+    ParamView<Scalar> view_of(ParamBuffer<Scalar>& buffer, std::size_t which = 0) {
+      return buffer.view().with_untouched(untouched.data() +
+                                          which * static_cast<std::size_t>(num_tensors()));
+    }
+    // Zeros what no tile has reached.
+    void finish(std::span<ParamBuffer<Scalar>> gradients) {
+      for (std::size_t i = 0; i < gradients.size(); ++i)
+        for (const auto& entry : gradient.table().entries())
+          view_of(gradients[i], i).data(entry.id);
+    }
 
     View3<const Scalar> rows_of(const Work& work, Index tile) {
       const Index rows = work.tiles.rows(tile);
@@ -133,7 +157,8 @@ class Lanes {
       forward(work, tile, x);
       work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, dlogits, task_losses,
                          scales);
-      work.network.backward(work.theta, x, logits, dlogits, {}, workspace, gradient, scratch);
+      work.network.backward(work.theta, x, logits, dlogits, {}, workspace, view_of(gradient),
+                            scratch);
     }
     void add_task_gradients(const Work& work, Index tile, const TaskReach& reach) {
       const auto x = rows_of(work, tile);
@@ -144,7 +169,7 @@ class Lanes {
         work.loss.evaluate_task(task, logits, targets_of(work, tile), work.normaliser, dlogits,
                                 task_losses);
         plait::backward(work.network, work.theta, x, logits, dlogits, {}, workspace,
-                        task_gradients[t].view(), scratch, reach.outputs_of(task));
+                        view_of(task_gradients[t], t), scratch, reach.outputs_of(task));
       }
     }
   };
@@ -155,19 +180,19 @@ class Lanes {
     return std::span(lanes_).first(static_cast<std::size_t>(count));
   }
 
-  template <class Begin, class RunTile>
-  void run(const Work& work, const Begin& begin, const RunTile& run_tile) {
+  // run_lane(lane, for_each_tile) for every lane.
+  template <class RunLane>
+  void run(const Work& work, const RunLane& run_lane) {
     const std::span<Lane> lanes = used(work);
     const Index count = std::ssize(lanes);
     const Index tiles = work.tiles.count();
-    const auto run_lane = [&](Index i) {
+    run_tasks(executor_, count, [&](Index i) {
       Lane& lane = lanes[static_cast<std::size_t>(i)];
-      begin(lane);
       std::ranges::fill(lane.task_losses, 0.0);
-      for (Index tile = tiles * i / count; tile < tiles * (i + 1) / count; ++tile)
-        run_tile(lane, tile);
-    };
-    run_tasks(executor_, count, run_lane);
+      run_lane(lane, [&](const auto& run_tile) {
+        for (Index tile = tiles * i / count; tile < tiles * (i + 1) / count; ++tile) run_tile(tile);
+      });
+    });
     for (std::size_t i = 1; i < lanes.size(); ++i)
       for (std::size_t t = 0; t < lanes[i].task_losses.size(); ++t)
         lanes.front().task_losses[t] += lanes[i].task_losses[t];
