@@ -8,13 +8,47 @@
 #include "plait/balance/balancer.hpp"
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/packet.hpp"
 
 namespace plait {
 
 namespace detail {
 
 // Numbers of each task that are converted to double at a time; [T, piece] stays in the cache.
-inline constexpr Index gramian_piece = 512;
+inline constexpr Index gramian_piece = 256;
+// How far ahead of them the next ones are asked for.
+inline constexpr Index gramian_ahead = 1024;
+
+// A loop, as Eigen's cast is not vectorized.
+template <class Scalar>
+void convert(const Scalar* from, Index count, double* to) {
+  for (Index i = 0; i < count; ++i) to[i] = static_cast<double>(from[i]);
+}
+
+// out[r] = <a, row r of b> for `Rows` rows at once and in two sums each, so that none waits for the
+// one before it. `size` is a whole number of pairs of packets. Asks for `size` numbers at `ahead`
+// meanwhile: the tasks' gradients are too many streams for hardware to run ahead in all of them.
+template <int Rows, class Scalar>
+void row_products(const double* a, const double* b, Index stride, Index size, const Scalar* ahead,
+                  double* out) {
+  constexpr Index w = simd::width<double>;
+  simd::Packet<double> even[Rows];
+  simd::Packet<double> odd[Rows];
+  for (int r = 0; r < Rows; ++r) even[r] = odd[r] = simd::broadcast(0.0);
+  for (Index i = 0; i < size; i += 2 * w) {
+    simd::prefetch(ahead + i);
+    const simd::Packet<double> first = simd::load(a + i);
+    const simd::Packet<double> second = simd::load(a + i + w);
+#pragma GCC unroll 4
+    for (int r = 0; r < Rows; ++r) {
+      const double* row = b + r * stride + i;
+      even[r] = Eigen::internal::pmadd(first, simd::load(row), even[r]);
+      odd[r] = Eigen::internal::pmadd(second, simd::load(row + w), odd[r]);
+    }
+  }
+  for (int r = 0; r < Rows; ++r)
+    out[r] = Eigen::internal::predux(Eigen::internal::padd(even[r], odd[r]));
+}
 
 }  // namespace detail
 
@@ -26,24 +60,34 @@ void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gram
   PLAIT_ASSERT(gramian.rows() == tasks && gramian.cols() == tasks);
   if (tasks == 0) return;
   const Index size = std::ssize(gradients.front());
-  Eigen::MatrixXd rows(std::min(size, detail::gramian_piece), tasks);
+  Matrix<double> rows(tasks, detail::gramian_piece);
+  Eigen::VectorXd products(tasks);
+  const auto gradient_of = [&](Index t) {
+    const std::span<const Scalar> gradient = gradients[static_cast<std::size_t>(t)];
+    PLAIT_ASSERT(std::ssize(gradient) == size);
+    return gradient.data();
+  };
   for (Index first = 0; first < size; first += detail::gramian_piece) {
     const Index count = std::min(detail::gramian_piece, size - first);
     for (Index t = 0; t < tasks; ++t) {
-      const std::span<const Scalar> g = gradients[static_cast<std::size_t>(t)];
-      PLAIT_ASSERT(std::ssize(g) == size);
-      // A loop: Eigen's cast is not vectorized.
-      double* row = rows.col(t).data();
-      for (Index i = 0; i < count; ++i)
-        row[i] = static_cast<double>(g[static_cast<std::size_t>(first + i)]);
+      detail::convert(gradient_of(t) + first, count, rows.row(t).data());
+      rows.row(t).tail(detail::gramian_piece - count).setZero();
     }
-    for (Index t = 0; t < tasks; ++t)
-      for (Index s = 0; s <= t; ++s) {
-        const double product = rows.col(s).head(count).dot(rows.col(t).head(count));
-        gramian(s, t) += product;
-        if (s != t) gramian(t, s) += product;
-      }
+    const auto products_of = [&]<int Rows>(Index t, Index s) {
+      detail::row_products<Rows>(
+          rows.row(t).data(), rows.row(s).data(), rows.outerStride(), detail::gramian_piece,
+          gradient_of(t) + first + detail::gramian_ahead, products.data() + s);
+      return s + Rows;
+    };
+    for (Index t = 0; t < tasks; ++t) {
+      Index s = 0;
+      while (s + 4 <= t + 1) s = products_of.template operator()<4>(t, s);
+      while (s + 2 <= t + 1) s = products_of.template operator()<2>(t, s);
+      if (s <= t) products_of.template operator()<1>(t, s);
+      gramian.row(t).head(t + 1) += products.head(t + 1);
+    }
   }
+  gramian.triangularView<Eigen::StrictlyUpper>() = gramian.transpose();
 }
 
 // The same for cotangents of a representation [B, S, dim], one view per task; each task's gradient

@@ -13,6 +13,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/params.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/packet.hpp"
 
 namespace plait {
 
@@ -84,15 +85,17 @@ void weighted_sum(std::span<const ParamBuffer<Scalar>> gradients, std::span<cons
     double sum[chunk] = {};
     for (std::size_t t = 0; t < gradients.size(); ++t) {
       const Scalar* g = gradients[t].flat().data() + first;
+      simd::prefetch_ahead<-4096>(g);
       for (Index i = 0; i < count; ++i) sum[i] += weights[t] * static_cast<double>(g[i]);
     }
     Scalar* to = out.flat().data() + first;
     for (Index i = 0; i < count; ++i) to[i] = static_cast<Scalar>(sum[i]);
   };
-  for (const ParamRange& range : ranges) {
-    Index first = range.offset;
-    for (; first + chunk <= range.end(); first += chunk) sum_chunk(first, chunk);
-    sum_chunk(first, range.end() - first);
+  // From the end, as far as the Gramian has left the gradients in the cache.
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    Index end = range->end();
+    for (; end - chunk >= range->offset; end -= chunk) sum_chunk(end - chunk, chunk);
+    sum_chunk(range->offset, end - range->offset);
   }
 }
 

@@ -98,7 +98,10 @@ void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns,
     if (valid == p)
       for (; k + p <= depth; k += p) {
         Packet<Scalar> block[p];
-        for (Index j = 0; j < p; ++j) block[j] = load(rows + j * stride + k);
+        for (Index j = 0; j < p; ++j) {
+          prefetch(rows + (j + p) * stride + k);
+          block[j] = load(rows + j * stride + k);
+        }
         transpose(block);
         for (Index j = 0; j < p; ++j) store(panel + (k + j) * w + v * p, block[j]);
       }
