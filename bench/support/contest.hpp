@@ -120,11 +120,9 @@ class Contest {
     return static_cast<int>(std::clamp(settings().sample_seconds / seconds, 1.0, 1e6));
   }
 
-  // Unless one call fills a sample by itself, the caches are first given back the state that the
-  // contestant leaves them in.
+  // The caches are first given back the state that the contestant leaves them in.
   static Sample time(const std::function<void()>& call, int count) {
-    if (count > 1)
-      for (int i = 0; i < 1 + count / 10; ++i) call();
+    for (int i = 0; i < 1 + count / 10; ++i) call();
     const double wall_start = seconds_now();
     const double processor_start = processor_seconds();
     for (int i = 0; i < count; ++i) call();
