@@ -1,6 +1,8 @@
 #include "json_reader.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -11,6 +13,31 @@ namespace {
 
 bool is_digit(char c) { return '0' <= c && c <= '9'; }
 
+// The length of a number such as -12.3456 at the beginning of `text`, and its value; 0 for any
+// other text. Digits and power of ten are exact in float, so that their quotient is the nearest
+// float (Clinger 1990).
+std::size_t read_short(std::string_view text, float& value) {
+  constexpr float powers_of_ten[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7};
+  const char* at = text.data();
+  const char* const end = at + std::min<std::size_t>(text.size(), 10);
+  const bool negative = at < end && *at == '-';
+  at += negative;
+  const char* const first = at;
+  std::int32_t digits = 0;
+  const auto read_digits = [&] {
+    for (; at < end && is_digit(*at); ++at) digits = 10 * digits + (*at - '0');
+  };
+  read_digits();
+  if (at == first || (*first == '0' && at - first > 1) || at == end || *at != '.') return 0;
+  const char* const point = at++;
+  read_digits();
+  const auto decimals = at - point - 1;
+  if (decimals == 0 || at == end || *at == 'e' || *at == 'E' || digits > 1 << 24) return 0;
+  value = static_cast<float>(digits) / powers_of_ten[decimals];
+  if (negative) value = -value;
+  return static_cast<std::size_t>(at - text.data());
+}
+
 }  // namespace
 
 JsonError::JsonError(std::size_t byte_)
@@ -18,7 +45,7 @@ JsonError::JsonError(std::size_t byte_)
 
 JsonReader::Kind JsonReader::kind() {
   skip_spaces();
-  const std::string_view rest = text_.substr(at_);
+  const auto rest_is = [&](std::string_view word) { return text_.substr(at_).starts_with(word); };
   switch (next()) {
     case '{':
       return Kind::object;
@@ -27,13 +54,13 @@ JsonReader::Kind JsonReader::kind() {
     case '"':
       return Kind::string;
     case 't':
-      if (rest.starts_with("true")) return Kind::boolean;
+      if (rest_is("true")) return Kind::boolean;
       break;
     case 'f':
-      if (rest.starts_with("false")) return Kind::boolean;
+      if (rest_is("false")) return Kind::boolean;
       break;
     case 'n':
-      if (rest.starts_with("null")) return Kind::null;
+      if (rest_is("null")) return Kind::null;
       break;
     default:
       if (next() == '-' || is_digit(next())) return Kind::number;
@@ -41,7 +68,12 @@ JsonReader::Kind JsonReader::kind() {
   fail();
 }
 
-float JsonReader::read_float() { return number<float>(); }
+float JsonReader::read_float() {
+  float value = 0;
+  const std::size_t length = read_short(text_.substr(at_), value);
+  at_ += length;
+  return length > 0 ? value : number<float>();
+}
 double JsonReader::read_double() { return number<double>(); }
 
 void JsonReader::finish() {

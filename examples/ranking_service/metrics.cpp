@@ -48,7 +48,7 @@ std::string Metrics::text(const Gauges& gauges) const {
   out += plait::text("ranking_scoring_seconds_total ", std::to_string(scoring_seconds_), '\n');
 
   family("ranking_request_seconds", "histogram",
-         "From the body's last byte to the answer, waiting for a worker included.");
+         "From the body's last byte to the answer, waiting for its turn included.");
   std::uint64_t count = 0;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     count += latencies_[i];
@@ -59,7 +59,7 @@ std::string Metrics::text(const Gauges& gauges) const {
                      "\nranking_request_seconds_sum ", std::to_string(seconds_),
                      "\nranking_request_seconds_count ", count, '\n');
 
-  family("ranking_queue_length", "gauge", "Requests that wait for a worker.");
+  family("ranking_queue_length", "gauge", "Requests that wait for their turn.");
   out += plait::text("ranking_queue_length ", gauges.waiting, '\n');
   family("ranking_model_version", "gauge", "Times that a model was loaded.");
   out += plait::text("ranking_model_version ", gauges.model_version, '\n');

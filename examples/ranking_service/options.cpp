@@ -49,7 +49,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       "--weight", weights,
       "What a score counts in the rank, such as click=1; may be repeated. Scores without "
       "one count 0; all count 1 when there is none");
-  app.add_option("--threads", options.service.threads, "Threads that score")
+  app.add_option("--threads", options.service.threads, "Requests that are scored at a time")
       ->check(count)
       ->capture_default_str();
   app.add_option("--queue", options.service.queue, "Requests that may wait for them")

@@ -40,13 +40,13 @@ class RankerOf final : public Ranker {
     interface_.columns = column_names(heads_);
     architecture_ = std::move(architecture);
     parameters_ = scorer_.model().table().num_parameters();
-    for (std::size_t i = 0; i < options.workers; ++i)
+    for (std::size_t i = 0; i < options.contexts; ++i)
       contexts_.push_back(std::make_unique<Context>(scorer_.context()));
   }
 
-  void score(std::size_t worker, plait::View3<const float> user,
+  void score(std::size_t which, plait::View3<const float> user,
              plait::View3<const float> candidates, plait::View3<float> scores) const override {
-    Context& context = *contexts_[worker];
+    Context& context = *contexts_[which];
     if (interface_.user_features > 0) {
       context.score(user, candidates, scores);
     } else {
@@ -61,16 +61,16 @@ class RankerOf final : public Ranker {
   plait::Scorer<Model> scorer_;
   std::vector<plait::Head> heads_;
   plait::Shape in_;
-  std::vector<std::unique_ptr<Context>> contexts_;  // by worker
+  std::vector<std::unique_ptr<Context>> contexts_;
 };
 
-void check_scores(const Ranker& ranker, const std::string& path, std::size_t workers) {
+void check_scores(const Ranker& ranker, const std::string& path, std::size_t contexts) {
   const Interface& interface = ranker.interface();
   const plait::Tensor<float> user(1, 1, interface.user_features);
   const plait::Tensor<float> candidate(1, 1, interface.candidate_features);
   plait::Tensor<float> scores(1, 1, std::ssize(interface.columns));
-  for (std::size_t worker = 0; worker < workers; ++worker) {
-    ranker.score(worker, user, candidate, scores);
+  for (std::size_t context = 0; context < contexts; ++context) {
+    ranker.score(context, user, candidate, scores);
     const std::span all(scores.view().row(0), interface.columns.size());
     if (!std::ranges::all_of(all, [](float score) { return std::isfinite(score); }))
       throw ModelError(path + ": scores of a row of zeros: got NaN or infinity, expected numbers");
@@ -93,7 +93,7 @@ std::unique_ptr<const Ranker> load_ranker(const std::string& path, const RankerO
                                                  std::move(architecture), options);
       },
       loaded.model);
-  check_scores(*ranker, path, options.workers);
+  check_scores(*ranker, path, options.contexts);
   return ranker;
 }
 

@@ -12,7 +12,7 @@ namespace service {
 
 struct RankerOptions {
   std::vector<Index> user_columns = {};  // of the input, the same for all candidates of a request
-  std::size_t workers = 1;               // threads that score at the same time
+  std::size_t contexts = 1;              // requests that are scored at the same time
 };
 
 class Ranker {
@@ -24,9 +24,9 @@ class Ranker {
   Index parameters() const { return parameters_; }
 
   // scores [B, 1, columns] of candidates [B, 1, features]; user [1, 1, features] is read only where
-  // the interface has user features. Each worker has a context of its own: calls with different
-  // workers may run at the same time. Does not allocate or lock.
-  virtual void score(std::size_t worker, plait::View3<const float> user,
+  // the interface has user features. Calls with different contexts may run at the
+  // same time. Does not allocate or lock.
+  virtual void score(std::size_t context, plait::View3<const float> user,
                      plait::View3<const float> candidates, plait::View3<float> scores) const = 0;
 
  protected:

@@ -35,9 +35,9 @@ std::vector<double> weights_by_column(const Interface& interface,
 
 Service::Service(ServiceOptions options)
     : options_(std::move(options)),
-      slot_(options_.model, {.user_columns = options_.user_columns, .workers = options_.threads}),
+      slot_(options_.model, {.user_columns = options_.user_columns, .contexts = options_.threads}),
       weights_(weights_by_column(slot_.interface(), options_.weights)),
-      workers_(options_.threads, options_.queue) {
+      seats_(options_.threads, options_.queue) {
   for (std::size_t i = 0; i < options_.threads; ++i) desks_.emplace_back(slot_.reader());
 }
 
@@ -46,9 +46,12 @@ Reply Service::score(std::string_view body) {
   Reply reply;
   Answered answered;
   try {
-    if (!workers_.run([&](std::size_t worker) { reply = score_on(worker, body, answered); }))
+    if (const auto seat = seats_.take()) {
+      reply = score_at(seat->index(), body, answered);
+    } else {
       reply =
           error_reply(503, plait::text("overloaded: ", options_.queue, " requests wait already"));
+    }
   } catch (const RequestError& error) {
     reply = error_reply(error.status, error.what());
   }
@@ -58,9 +61,9 @@ Reply Service::score(std::string_view body) {
   return reply;
 }
 
-Reply Service::score_on(std::size_t worker, std::string_view body, Answered& answered) {
+Reply Service::score_at(std::size_t at, std::string_view body, Answered& answered) {
   const Interface& interface = slot_.interface();
-  Desk& desk = desks_[worker];
+  Desk& desk = desks_[at];
   Request& request = desk.request;
   parse_request(body, interface, options_.max_rows, request);
   desk.scores.resize(request.rows, 1, std::ssize(interface.columns));
@@ -72,7 +75,7 @@ Reply Service::score_on(std::size_t worker, std::string_view body, Answered& ans
     const auto version = desk.reader.read();
     number = version->number;
     version->ranker->score(
-        worker, {request.user.data(), 1, 1, interface.user_features},
+        at, {request.user.data(), 1, 1, interface.user_features},
         {request.candidates.data(), request.rows, 1, interface.candidate_features}, desk.scores);
   }
   answered.scoring_seconds = seconds_since(start);
@@ -118,7 +121,7 @@ Reply Service::describe() {
 }
 
 std::string Service::metrics() const {
-  return metrics_.text({.model_version = slot_.version(), .waiting = workers_.waiting()});
+  return metrics_.text({.model_version = slot_.version(), .waiting = seats_.waiting()});
 }
 
 }  // namespace service

@@ -12,15 +12,15 @@
 #include "plait/core/tensor.hpp"
 #include "reply.hpp"
 #include "request.hpp"
-#include "workers.hpp"
+#include "seats.hpp"
 
 namespace service {
 
 struct ServiceOptions {
   std::string model = {};                // its file
   std::vector<Index> user_columns = {};  // of the model's input; see RankerOptions
-  std::size_t threads = 1;               // that score
-  std::size_t queue = 64;                // requests that may wait for them; more are turned away
+  std::size_t threads = 1;               // requests that are read, scored and answered at a time
+  std::size_t queue = 64;                // requests that may wait; more are turned away
   Index max_rows = 1000;                 // candidates of a request
   // What a score counts in the rank unless a request says otherwise, by the score's name; scores
   // that are not named count 0. Empty: all count 1.
@@ -33,9 +33,9 @@ class Service {
   // Loads the model. Throws UsageError for weights that do not fit it, and as ModelSlot does.
   explicit Service(ServiceOptions options);
 
-  // Scores a request (request.hpp) on one of the threads: 200 and its scores (reply.hpp), the
-  // status of a RequestError, 422 for features so large that a score is not finite, or 503 when the
-  // queue is full.
+  // Scores a request (request.hpp) when it is its turn: 200 and its scores (reply.hpp), the status
+  // of a RequestError, 422 for features so large that a score is not finite, or 503 when the queue
+  // is full.
   Reply score(std::string_view body);
 
   // Loads the model's file again: 200 and the new version, or 422, what is wrong with the file, and
@@ -50,7 +50,7 @@ class Service {
   std::string metrics() const;
 
  private:
-  // What one worker needs, reused by all of its requests.
+  // What a request needs, reused by one after the other.
   struct Desk {
     explicit Desk(ModelSlot::Reader reader_) : reader(std::move(reader_)) {}
     ModelSlot::Reader reader;
@@ -59,14 +59,14 @@ class Service {
     std::vector<double> rank;
   };
 
-  Reply score_on(std::size_t worker, std::string_view body, Answered& answered);
+  Reply score_at(std::size_t desk, std::string_view body, Answered& answered);
 
   ServiceOptions options_;
   ModelSlot slot_;
   std::vector<double> weights_;  // by column
   Metrics metrics_;
-  std::vector<Desk> desks_;  // by worker
-  Workers workers_;          // last: its threads use the others
+  std::vector<Desk> desks_;  // by seat
+  Seats seats_;
 };
 
 }  // namespace service

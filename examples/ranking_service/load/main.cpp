@@ -80,16 +80,24 @@ std::string random_body(const Options& options) {
   return body.dump();
 }
 
-// Requests on several connections for a time, or a number of them: at random moments, `rate` of
-// them per second, each counted from the moment at which it was due; or with a rate of 0 one after
-// the other.
-Result run(const Options& options, const std::string& request, Index connections, double rate,
-           double seconds, Index requests) {
+// The moments at which requests are due, `rate` of them per second.
+std::vector<double> even_moments(double rate, double seconds) {
+  std::vector<double> due;
+  for (Index i = 0; i < static_cast<Index>(seconds * rate); ++i)
+    due.push_back(static_cast<double>(i) / rate);
+  return due;
+}
+std::vector<double> random_moments(double rate, double seconds) {
   plait::Random random(2);
   std::vector<double> due;
-  if (rate > 0)
-    for (double at = 0; at < seconds; at -= std::log1p(-random.uniform()) / rate) due.push_back(at);
+  for (double at = 0; at < seconds; at -= std::log1p(-random.uniform()) / rate) due.push_back(at);
+  return due;
+}
 
+// Requests on several connections: one at each of the moments, counted from it on; or, without
+// moments, one after the other for a time or a number of them.
+Result run(const Options& options, const std::string& request, Index connections,
+           const std::vector<double>& due, double seconds, Index requests) {
   Result total;
   std::mutex mutex;
   std::atomic<Index> next{0};
@@ -103,7 +111,7 @@ Result run(const Options& options, const std::string& request, Index connections
     for (;;) {
       const Index i = next++;
       double begin = since_start();
-      if (rate > 0) {
+      if (!due.empty()) {
         if (i >= std::ssize(due)) break;
         begin = due[static_cast<std::size_t>(i)];
         std::this_thread::sleep_until(start + std::chrono::duration_cast<Clock::duration>(
@@ -143,7 +151,7 @@ double percentile(const Result& result, double share) {
 
 void print(const char* name, const Result& result) {
   std::printf(
-      "%-22s %9.0f requests/s  p50 %6.2f ms  p90 %6.2f  p99 %6.2f  max %7.2f  %td requests, "
+      "%-24s %7.0f requests/s  p50 %6.2f ms  p90 %6.2f  p99 %6.2f  max %7.2f  %td requests, "
       "%td refused, %td failed\n",
       name, result.rate(), 1e3 * percentile(result, 0.5), 1e3 * percentile(result, 0.9),
       1e3 * percentile(result, 0.99), 1e3 * percentile(result, 1), std::ssize(result.latencies),
@@ -172,25 +180,31 @@ class Reloads {
 // Scoring time of a request, the latency of one at a time, what the service can do, and the
 // latency at a share of that.
 int latencies(const Options& options, const std::string& request) {
-  run(options, request, 1, 0, 1, 0);  // warm
+  run(options, request, 1, {}, 1, 0);  // warm
   const double scored = metric(options, "ranking_scoring_seconds_total");
   const double requests = metric(options, "ranking_request_seconds_count");
-  const Result alone = run(options, request, 1, 0, options.seconds / 2, 0);
+  const Result alone = run(options, request, 1, {}, options.seconds / 2, 0);
   const double scoring = (metric(options, "ranking_scoring_seconds_total") - scored) /
                          (metric(options, "ranking_request_seconds_count") - requests);
   std::printf("scoring one request of %td rows: %.2f ms\n", options.rows, 1e3 * scoring);
   print("one at a time", alone);
-  const Result full = run(options, request, options.connections, 0, options.seconds / 2, 0);
+  const Result full = run(options, request, options.connections, {}, options.seconds / 2, 0);
   print("as fast as it can", full);
   std::unique_ptr<Reloads> reloads;
   if (options.reload_every > 0) reloads = std::make_unique<Reloads>(options);
-  const Result loaded =
-      run(options, request, options.connections, options.share * full.rate(), options.seconds, 0);
-  const std::string name = std::to_string(std::lround(100 * options.share)) + " % of that";
-  print(name.c_str(), loaded);
+  const double rate = options.share * full.rate();
+  const std::string share = std::to_string(std::lround(100 * options.share)) + " % of that, ";
+  Index bad = alone.failed + full.failed;
+  const auto offer = [&](const std::string& name, const std::vector<double>& due) {
+    const Result loaded = run(options, request, options.connections, due, 0, 0);
+    print(name.c_str(), loaded);
+    std::printf("%24s p99 is %.1f times the scoring\n", "", percentile(loaded, 0.99) / scoring);
+    bad += loaded.failed + loaded.refused;
+  };
+  offer(share + "evenly", even_moments(rate, options.seconds));
+  offer(share + "random", random_moments(rate, options.seconds));
   if (reloads) std::printf("%td reloads meanwhile\n", reloads->count());
-  std::printf("p99 / scoring one request: %.1f\n", percentile(loaded, 0.99) / scoring);
-  return alone.failed + full.failed + loaded.failed + loaded.refused > 0 ? 1 : 0;
+  return bad > 0 ? 1 : 0;
 }
 
 // The service's memory over a number of requests.
@@ -200,7 +214,7 @@ int memory(const Options& options, const std::string& request) {
   for (Index part = 0; part <= parts; ++part) {
     // The first one is much shorter: all threads have then met a request.
     const Index requests = part == 0 ? 50 * options.connections : options.requests / parts;
-    const Result result = run(options, request, options.connections, 0, 0, requests);
+    const Result result = run(options, request, options.connections, {}, 0, requests);
     failed += result.failed + result.refused;
     std::printf("%9td requests  %7.0f requests/s  %8.2f MiB resident  %td failed\n",
                 part * options.requests / parts, result.rate(),
@@ -248,7 +262,8 @@ int run(int argc, char** argv) {
   Options options;
   CLI::App app(
       "Asks a ranking_service for scores of random candidates. Without --requests or --malformed:\n"
-      "latency one at a time, requests per second at most, and latency at a share of those.",
+      "latency one at a time, requests per second at most, and latency at a share of those, with\n"
+      "requests at even distances and at random moments.",
       "ranking_load");
   app.add_option("--host", options.host, "IPv4 address")->capture_default_str();
   app.add_option("--port", options.port, "Port")->capture_default_str();
