@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs what plait needs on Debian 12, Ubuntu 24.04 and later, and does nothing when it is there.
 #
-#   scripts/install_dependencies.sh [--bench] [--clang] [--torch]
+#   scripts/install_dependencies.sh [--bench] [--clang] [--neon] [--torch]
 #
 #   --bench  also Google Benchmark, and OpenBLAS and oneDNN, peers in the benchmarks
 #   --clang  also clang, clang-format and clang-tidy
+#   --neon   also a compiler for 64-bit ARM, and qemu to run its programs
 #   --torch  also LibTorch, a peer in the benchmarks, and OpenBLAS, without which it is slow
 set -euo pipefail
 
@@ -14,6 +15,7 @@ for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;
     --clang) packages+=(clang clang-format clang-tidy) ;;
+    --neon) packages+=(g++-aarch64-linux-gnu qemu-user) ;;
     --torch) packages+=(libtorch-dev libopenblas-dev) ;;
     *) echo "unknown option $option" >&2; exit 2 ;;
   esac
