@@ -80,7 +80,7 @@ TEST_CASE("every score is one of the two models', bit for bit, while they take t
   };
   const models::Sizes sizes;
   std::vector<Ranker> versions;
-  for (const std::uint64_t seed : {1, 2})
+  for (const std::uint64_t seed : {1u, 2u})
     versions.emplace_back(
         AdaTT<float>::Config{
             .input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
@@ -98,9 +98,9 @@ TEST_CASE("every score is one of the two models', bit for bit, while they take t
       auto reader = live.reader();
       Matrix<float> logits(40, sizes.num_tasks);
       while (publishing) {
-        const auto version = reader.read();
-        version->scorer.context().score(x, logits);
-        if ((logits.array() != expected[static_cast<std::size_t>(version->number)].array()).any())
+        const auto current = reader.read();
+        current->scorer.context().score(x, logits);
+        if ((logits.array() != expected[static_cast<std::size_t>(current->number)].array()).any())
           ++wrong;
       }
     });
