@@ -31,6 +31,7 @@
 #include "plait/layers/asymmetric.hpp"
 #include "plait/layers/auxiliary_model.hpp"
 #include "plait/layers/auxiliary_towers.hpp"
+#include "plait/layers/backward_options.hpp"
 #include "plait/layers/cross_stitch.hpp"
 #include "plait/layers/customized_sharing.hpp"
 #include "plait/layers/expert_bank.hpp"

@@ -66,6 +66,11 @@ TEMPLATE_TEST_CASE("linear_backward_input equals its reference", "", float, doub
     plait::reference::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()),
                                                     expected.view());
     check_same(got, expected, rounding<Scalar>(out));
+
+    plait::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()), got.view(),
+                                         true);
+    plait::add_scaled<Scalar>(1, expected.view(), expected.view());
+    check_same(got, expected, 2 * rounding<Scalar>(out));
   }
 }
 

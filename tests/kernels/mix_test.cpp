@@ -58,6 +58,16 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         }
         check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
         check_same(dweights, expected_dweights, rounding<Scalar>(dim));
+
+        // As if the experts were a ReLU's outputs; all at once.
+        for (Index b = 0; b < batch; ++b)
+          for (Index e = 0; e < experts; ++e)
+            for (Index d = 0; d < dim; ++d)
+              if (!(bank.view()(b, e, d) > 0)) expected_dbank.view()(b, e, d) = 0;
+        plait::mix_backward<Scalar>(bank.view(), selections, 0, weights.view(), dy.view(),
+                                    dbank.view(), dweights.view(), true);
+        check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
+        check_same(dweights, expected_dweights, rounding<Scalar>(dim));
       }
 }
 

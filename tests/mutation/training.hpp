@@ -17,7 +17,8 @@ using namespace plait;
 
 struct Run {
   explicit Run(TrainerOptions options)
-      : trainer(model, {{}, {.kind = HeadKind::regression}, {.kind = HeadKind::conditional, .given = 0}},
+      : trainer(model,
+                {{}, {.kind = HeadKind::regression}, {.kind = HeadKind::conditional, .given = 0}},
                 SGD{.learning_rate = 0.1}, options) {}
   // A task alone, or all of them with task = -1.
   ParamBuffer<double> gradient(Index task) {

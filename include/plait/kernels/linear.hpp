@@ -52,15 +52,16 @@ void linear(ConstView3<Scalar> x, const PackedWeight<Scalar>& weight,
   detail::finish_linear(f, y);
 }
 
-// Reverses y = x Wᵀ: dx = dy W. dx [B, I] overwritten.
+// Reverses y = x Wᵀ: dx = dy W, or with `adds` dx += dy W. dx [B, I].
 template <class Scalar>
-void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight,
-                           View3<Scalar> dx) {
+void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight, View3<Scalar> dx,
+                           bool adds = false) {
   PLAIT_ASSERT(dx.batch() == dy.batch() && dx.dim() == weight.cols() && dy.dim() == weight.rows());
-  simd::multiply_rows(dx.batch(), dx.dim(), dy.dim(),
-                      simd::Left<Scalar, false>{dy.data(), dy.batch_stride()}, weight.data(),
-                      weight.outerStride(), simd::Start<Scalar>{}, simd::Finish::none, dx.data(),
-                      dx.batch_stride());
+  simd::multiply_rows(
+      dx.batch(), dx.dim(), dy.dim(), simd::Left<Scalar, false>{dy.data(), dy.batch_stride()},
+      weight.data(), weight.outerStride(),
+      adds ? simd::Start<Scalar>{dx.data(), dx.batch_stride()} : simd::Start<Scalar>{},
+      simd::Finish::none, dx.data(), dx.batch_stride());
 }
 
 // Reverses y = x Wᵀ + b: dW += dyᵀ x and, unless dbias is null, db += sum over the batch of dy.

@@ -140,12 +140,13 @@ void mix_group(View3<const Scalar> experts, Index b, const Selections& selection
 }
 
 // One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
-// expert. Adds to dexpert unless it is the first group of uses.
+// expert. Adds to dexpert unless it is the first group of uses; with `relu` what is added to must
+// be zero where the expert is not positive, and the sum is.
 template <int Uses, class Scalar>
 void mix_backward_uses(View3<const Scalar> experts, Index slot,
                        std::span<const Selections::Use> uses, const Scalar* weights,
-                       View3<const Scalar> dy, Index b, bool first, View3<Scalar> dexperts,
-                       Scalar* dweights) {
+                       View3<const Scalar> dy, Index b, bool first, bool relu,
+                       View3<Scalar> dexperts, Scalar* dweights) {
   simd::Packet<Scalar> weight[Uses];
   simd::Packet<Scalar> product[Uses];
   const Scalar* upstream[Uses];
@@ -168,6 +169,7 @@ void mix_backward_uses(View3<const Scalar> experts, Index slot,
       gradient = Eigen::internal::pmadd(weight[i], part, gradient);
       product[i] = Eigen::internal::pmadd(part, output, product[i]);
     }
+    if (relu) gradient = simd::where_positive<Scalar>(output, gradient);
     store(dexpert + d, gradient);
   };
   simd::for_each_packet<Scalar>(dy.dim(), step);
@@ -210,11 +212,12 @@ inline constexpr Index mixed_together = 3;
 // Reverses mix for the experts from `first` on, as many as `experts` has slots:
 // dE_be = Σ_uses w_buj dy_bu and, for their columns alone, dw_buj = <dy_bu, E_be>. Both are
 // overwritten. experts and dexperts [B, some, H], weights and dweights [B, 1, columns],
-// dy [B, units, H].
+// dy [B, units, H]. With `relu` the experts are a ReLU's outputs, and dE is that of its inputs: 0
+// where E is not positive.
 template <class Scalar>
 void mix_backward(ConstView3<Scalar> experts, const Selections& selections, Index first,
                   ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexperts,
-                  View3<Scalar> dweights) {
+                  View3<Scalar> dweights, bool relu = false) {
   PLAIT_ASSERT(experts.batch() == dy.batch() && experts.dim() == dy.dim());
   PLAIT_ASSERT(dexperts.batch() == dy.batch() && dexperts.shape() == experts.shape());
   PLAIT_ASSERT(weights.batch() == dy.batch() && weights.dim() == selections.columns());
@@ -228,7 +231,7 @@ void mix_backward(ConstView3<Scalar> experts, const Selections& selections, Inde
       bool overwrites = true;
       const auto take = [&]<int Uses>() {
         detail::mix_backward_uses<Uses>(experts, slot, uses, weights.row(b), dy, b, overwrites,
-                                        dexperts, dweights.row(b));
+                                        relu, dexperts, dweights.row(b));
         uses = uses.subspan(Uses);
         overwrites = false;
       };

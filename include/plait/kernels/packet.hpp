@@ -104,6 +104,19 @@ void store_part(Scalar* to, const Packet<Scalar>& p, Index count) {
   for (Index i = 0; i < count; ++i) to[i] = numbers[i];
 }
 
+// v where `sign` is positive, else 0.
+template <class Scalar>
+Packet<Scalar> where_positive(const Packet<Scalar>& sign, const Packet<Scalar>& v) {
+  const auto zero = broadcast(Scalar(0));
+#ifdef EIGEN_VECTORIZE_AVX512
+  if constexpr (width<Scalar> == 16)
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(sign, zero, _CMP_GT_OQ), v);
+  else if constexpr (width<Scalar> == 8)
+    return _mm512_maskz_mov_pd(_mm512_cmp_pd_mask(sign, zero, _CMP_GT_OQ), v);
+#endif
+  return Eigen::internal::pand(Eigen::internal::pcmp_lt(zero, sign), v);
+}
+
 // f(i, load, store) over [0, n) packet by packet, the last one in part: f(first number, loader,
 // storer), where loader reads a packet from a pointer to the first number and storer writes one.
 // Declare f PLAIT_INLINE.

@@ -15,6 +15,7 @@
 #include "plait/core/layer.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/backward_options.hpp"
 
 namespace plait {
 
@@ -58,6 +59,9 @@ class ExpertBank {
                                [&](const Expert& e) { return plait::visit_input_linears(e, f); });
   }
 
+  // Experts are built alike.
+  bool ends_in_relu() const { return plait::ends_in_relu(experts_.front()); }
+
   void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
              Scratch& scratch) const {
     for (std::size_t e = 0; e < experts_.size(); ++e)
@@ -95,24 +99,21 @@ class ExpertBank {
   // The same with dy expert by expert: dy_of(e) gives a live expert's when it is needed, and may
   // reuse its memory afterwards, so that a gradient goes from its maker to its reader in cache. dx
   // is overwritten in slots that are not `written` [in.slots] and then are, and added to in the
-  // others.
+  // others. passed_last_relu as in BackwardOptions.
   template <class DyOf>
   void backward_each(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                      const DyOf& dy_of, View3<Scalar> dx, const Workspace& workspace,
-                     ParamView<Scalar> grad, Scratch& scratch, Flags live,
-                     std::span<bool> written) const {
-    const Scratch::Frame frame(scratch);
-    const View3<Scalar> share = dx ? scratch.take<Scalar>(x.batch(), 1, in_.dim) : View3<Scalar>();
+                     ParamView<Scalar> grad, Scratch& scratch, Flags live, std::span<bool> written,
+                     bool passed_last_relu = false) const {
     for (std::size_t e = 0; e < experts_.size(); ++e) {
       if (!live.empty() && !live[e]) continue;
       const auto slot = static_cast<Index>(e);
       const View3<const Scalar> dy = dy_of(slot);
-      const View3<Scalar> dslot = dx ? dx.slot(slots_[e]) : View3<Scalar>();
       // The first expert that reads a slot writes its gradient, the others add theirs.
-      const bool writes = !std::exchange(written[static_cast<std::size_t>(slots_[e])], true);
-      experts_[e].backward(theta, x.slot(slots_[e]), y.slot(slot), dy, writes ? dslot : share,
-                           workspace.experts[e], grad, scratch);
-      if (dx && !writes) add(share, dslot);
+      const bool adds = std::exchange(written[static_cast<std::size_t>(slots_[e])], true);
+      backward_with(experts_[e], theta, x.slot(slots_[e]), y.slot(slot), dy,
+                    dx ? dx.slot(slots_[e]) : View3<Scalar>(), workspace.experts[e], grad, scratch,
+                    {.adds_to_dx = adds, .passed_last_relu = passed_last_relu});
     }
   }
 

@@ -182,20 +182,21 @@ class FusionLevel {
 
     // y_u = Σ_j (g_u,j + s_u,j) E_j, and E_e = expert_e(x[slot(e)])
     const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
+    const bool relu = bank_.ends_in_relu();
     const auto dexpert_of = [&](Index e) -> View3<const Scalar> {
       const View3<Scalar> dexpert = dexperts.slot(e % mixed_together);
       if (!whole) {
-        mix_backward_live(experts.slot(e), e, weights, dy, dexpert, dweights, scratch, live);
+        mix_backward_live(experts.slot(e), e, weights, dy, dexpert, dweights, scratch, live, relu);
       } else if (e % mixed_together == 0) {
         const Index count = std::min(mixed_together, bank_.size() - e);
         mix_backward<Scalar>(experts.slot_range(e, count), selections_, e, weights, dy,
-                             dexperts.slot_range(0, count), dweights);
+                             dexperts.slot_range(0, count), dweights, relu);
       }
       return dexpert;
     };
     const std::span<bool> written = take_flags(scratch, x.slots());
     bank_.backward_each(theta, x, experts, dexpert_of, dx, workspace.bank, grad, scratch,
-                        whole ? Flags() : experts_of(live, scratch), written);
+                        whole ? Flags() : experts_of(live, scratch), written, relu);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const auto& route = units_[u].statics;
       if (!is_live(u)) continue;
@@ -207,18 +208,16 @@ class FusionLevel {
     // g_u = softmax(gate_u(x[gate slot(u)]))
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const View3<Scalar> dgate_input = gates_read_input_ ? dinput : dx;
-    const auto share =
-        dgate_input ? scratch.take<Scalar>(x.batch(), 1, gate_input.dim()) : View3<Scalar>();
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
       if (!unit.has_gate() || !is_live(u)) continue;
       const auto g = static_cast<std::size_t>(unit.gate);
+      const bool adds = gates_read_input_ ||
+                        std::exchange(written[static_cast<std::size_t>(unit.gate_slot)], true);
       gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
-                         columns_of(u, dweights), share, workspace.gates[g], grad, scratch);
-      const auto slot = static_cast<std::size_t>(unit.gate_slot);
-      if (share && !gates_read_input_ && !std::exchange(written[slot], true))
-        set_zero(dx.slot(unit.gate_slot));
-      if (share) add(share, dgate_input.slot(unit.gate_slot));
+                         columns_of(u, dweights),
+                         dgate_input ? dgate_input.slot(unit.gate_slot) : View3<Scalar>(),
+                         workspace.gates[g], grad, scratch, {.adds_to_dx = adds});
     }
     if (whole) ExpertBank<Expert>::clear_unwritten(written, dx);
   }
@@ -244,7 +243,7 @@ class FusionLevel {
   // mix_backward over the live units that select expert e, one after the other.
   void mix_backward_live(View3<const Scalar> expert, Index e, View3<const Scalar> weights,
                          View3<const Scalar> dy, View3<Scalar> dexpert, View3<Scalar> dweights,
-                         Scratch& scratch, Flags live) const {
+                         Scratch& scratch, Flags live, bool relu) const {
     const Scratch::Frame frame(scratch);
     const auto share = scratch.take<Scalar>(dexpert.batch(), 1, dexpert.dim());
     bool first = true;
@@ -253,7 +252,7 @@ class FusionLevel {
       const bool writes = std::exchange(first, false);
       mix_backward<Scalar>(expert, selection_of_[u], e, columns_of(u, weights),
                            dy.slot(static_cast<Index>(u)), writes ? dexpert : share,
-                           columns_of(u, dweights));
+                           columns_of(u, dweights), relu);
       if (!writes) add(share, dexpert);
     }
   }

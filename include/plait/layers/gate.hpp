@@ -12,6 +12,7 @@
 
 #include "plait/core/layer.hpp"
 #include "plait/kernels/softmax.hpp"
+#include "plait/layers/backward_options.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
 
@@ -74,18 +75,19 @@ class Gate {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
     const Scratch::Frame frame(scratch);
     // g = softmax(a / τ)
     const View3<Scalar> dlogits = scratch.take<Scalar>(x.batch(), 1, y.dim());
     softmax_backward(temperature_, y, dy, dlogits);
     // a = h Aᵀ + c
-    if (is_identity(body_)) return linear_.backward(theta, x, y, dlogits, dx, {}, grad, scratch);
+    if (is_identity(body_))
+      return linear_.backward(theta, x, y, dlogits, dx, {}, grad, scratch, options);
     const View3<const Scalar> hidden = workspace.hidden;
     const View3<Scalar> dhidden = scratch.take<Scalar>(x.batch(), 1, hidden.dim());
     linear_.backward(theta, hidden, y, dlogits, dhidden, {}, grad, scratch);
     // h = body(x)
-    body_.backward(theta, x, hidden, dhidden, dx, workspace.body, grad, scratch);
+    backward_with(body_, theta, x, hidden, dhidden, dx, workspace.body, grad, scratch, options);
   }
 
  private:

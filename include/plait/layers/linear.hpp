@@ -10,6 +10,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/kernels/linear.hpp"
+#include "plait/layers/backward_options.hpp"
 
 namespace plait {
 
@@ -70,11 +71,11 @@ class Linear {
   }
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
-                Scratch&) const {
+                Scratch&, BackwardOptions options = {}) const {
     const bool overwrite = x.batch() > 0 && grad.take_untouched(weight_);
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr,
                            overwrite);
-    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx);
+    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx, options.adds_to_dx);
   }
 
  private:

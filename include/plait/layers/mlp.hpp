@@ -15,6 +15,7 @@
 #include "plait/core/layer.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/backward_options.hpp"
 #include "plait/layers/linear.hpp"
 
 namespace plait {
@@ -57,6 +58,7 @@ class MLP {
   Shape in_shape() const { return {1, input_dim_}; }
   Shape out_shape() const { return layers_.empty() ? in_shape() : layers_.back().out_shape(); }
   bool is_identity() const { return layers_.empty(); }
+  bool ends_in_relu() const { return !layers_.empty() && activation_ == Activation::relu; }
 
   template <class F>
   bool visit_input_linears(const F& f) const {
@@ -74,9 +76,9 @@ class MLP {
 
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch) const {
+                ParamView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
     if (is_identity()) {
-      if (dx) copy(dy, dx);
+      if (dx) options.adds_to_dx ? add(dy, dx) : copy(dy, dx);
       return;
     }
     const Scratch::Frame frame(scratch);
@@ -86,12 +88,16 @@ class MLP {
       const View3<const Scalar> input = k == 0 ? x : workspace.outputs[k - 1].view();
       const View3<const Scalar> output = k == last ? y : workspace.outputs[k].view();
       // h_k = f(a_k)
-      const View3<Scalar> da = scratch.take<Scalar>(x.batch(), 1, output.dim());
-      activate_backward(activation_, keeps_inputs() ? workspace.inputs[k].view() : output, upstream,
-                        da);
+      if (k != last || !options.passed_last_relu) {
+        const View3<Scalar> da = scratch.take<Scalar>(x.batch(), 1, output.dim());
+        activate_backward(activation_, keeps_inputs() ? workspace.inputs[k].view() : output,
+                          upstream, da);
+        upstream = da;
+      }
       // a_k = h_{k-1} W_kᵀ + b_k
       const View3<Scalar> dinput = k == 0 ? dx : scratch.take<Scalar>(x.batch(), 1, input.dim());
-      layers_[k].backward(theta, input, output, da, dinput, {}, grad, scratch);
+      layers_[k].backward(theta, input, output, upstream, dinput, {}, grad, scratch,
+                          {.adds_to_dx = k == 0 && options.adds_to_dx});
       upstream = dinput;
     }
   }

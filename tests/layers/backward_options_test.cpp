@@ -1,0 +1,125 @@
+// A level that computes parts of its experts' and gates' backward itself gives the gradients of one
+// whose experts and gates do all of it.
+#include "plait/layers/backward_options.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "plait/layers/adatt.hpp"
+#include "plait/layers/mmoe.hpp"
+#include "support/catch.hpp"
+#include "support/data.hpp"
+
+using namespace plait;
+
+namespace {
+
+// An MLP as a user would write one, without the options.
+class PlainMLP {
+ public:
+  using Scalar = double;
+  using Config = MLPConfig;
+  using Workspace = MLP<double>::Workspace;
+
+  PlainMLP(ParamTable& table, const std::string& name, Index input_dim, const Config& config)
+      : mlp_(table, name, input_dim, config) {}
+  Shape in_shape() const { return mlp_.in_shape(); }
+  Shape out_shape() const { return mlp_.out_shape(); }
+  bool is_identity() const { return mlp_.is_identity(); }
+  void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
+             Scratch& scratch) const {
+    mlp_.infer(theta, x, y, scratch);
+  }
+  void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
+               Workspace& workspace, Scratch& scratch) const {
+    mlp_.forward(theta, x, y, workspace, scratch);
+  }
+  void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
+                View3<const double> dy, View3<double> dx, const Workspace& workspace,
+                ParamView<double> grad, Scratch& scratch) const {
+    mlp_.backward(theta, x, y, dy, dx, workspace, grad, scratch);
+  }
+
+ private:
+  MLP<double> mlp_;
+};
+static_assert(Body<PlainMLP> && !TakesBackwardOptions<PlainMLP>);
+static_assert(TakesBackwardOptions<MLP<double>> && TakesBackwardOptions<Gate<MLP<double>>>);
+
+struct Gradients {
+  ParamBuffer<double> params;
+  Tensor<double> dx;
+};
+
+template <class L>
+Gradients gradients(const typename L::Config& config) {
+  constexpr Index batch = 7;
+  ParamTable table;
+  const L layer(table, "level", config);
+  ParamBuffer<double> theta(std::make_shared<const ParamTable>(std::move(table)));
+  Random random(3);
+  initialise(theta, random);
+  const auto x = data::normal<double>(batch, layer.in_shape().dim, 1);
+  const Shape out = layer.out_shape();
+  Tensor<double> y(batch, out.slots, out.dim);
+  Tensor<double> dy(batch, out.slots, out.dim);
+  std::generate_n(dy.view().data(), batch * out.slots * out.dim, [&] { return random.normal(); });
+  typename L::Workspace workspace;
+  Scratch scratch;
+  Gradients result{ParamBuffer<double>(theta.shared_table()), Tensor<double>(batch, 1, x.cols())};
+  layer.forward(theta, x, y.view(), workspace, scratch);
+  layer.backward(theta, x, y.view(), dy.view(), result.dx.view(), workspace, result.params,
+                 scratch);
+  return result;
+}
+
+// Slots that several experts and gates read, last layers with and without a ReLU.
+template <class B, template <class, class, class> class Architecture>
+Gradients of(Activation f, std::vector<Index> hidden) {
+  using L = Architecture<double, B, B>;
+  typename L::Config config;
+  config.input_dim = 5;
+  config.num_tasks = 3;
+  config.levels = {MLPConfig({6, 4}, f), MLPConfig({3}, f)};
+  config.gates.front().body = MLPConfig(hidden);
+  if constexpr (requires { config.num_experts; }) config.num_experts = 4;
+  if constexpr (requires { config.task_experts = 2; }) config.task_experts = 2;
+  return gradients<L>(config);
+}
+
+template <template <class, class, class> class Architecture>
+void check_same_gradients() {
+  for (const Activation f : {Activation::relu, Activation::tanh, Activation::silu})
+    for (const auto& hidden : {std::vector<Index>{}, std::vector<Index>{4}}) {
+      const Gradients fused = of<MLP<double>, Architecture>(f, hidden);
+      const Gradients separate = of<PlainMLP, Architecture>(f, hidden);
+      const auto near = [](double a, double b) { return std::abs(a - b) < 1e-13; };
+      CHECK(std::ranges::equal(fused.params.flat(), separate.params.flat(), near));
+      for (Index b = 0; b < fused.dx.view().batch(); ++b)
+        for (Index d = 0; d < 5; ++d)
+          CHECK(near(fused.dx.view()(b, 0, d), separate.dx.view()(b, 0, d)));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("parts of a backward that are computed together give the same gradients") {
+  check_same_gradients<AdaTTSp>();
+  check_same_gradients<MLMMoE>();
+}
+
+TEST_CASE("an MLP without layers adds its gradient on request") {
+  ParamTable table;
+  const MLP<double> mlp(table, "none", 3, {});
+  const ParamBuffer<double> theta(std::make_shared<const ParamTable>(std::move(table)));
+  ParamBuffer<double> grad(theta.shared_table());
+  const Matrix<double> dy = data::normal<double>(2, 3, 1);
+  Tensor<double> dx(2, 1, 3);
+  std::fill_n(dx.view().data(), 6, 1.0);
+  Scratch scratch;
+  CHECK(!ends_in_relu(mlp));
+  mlp.backward(theta, dy, dy, dy, dx.view(), {}, grad, scratch, {.adds_to_dx = true});
+  CHECK(dx.view()(1, 0, 2) == dy(1, 2) + 1);
+  mlp.backward(theta, dy, dy, dy, dx.view(), {}, grad, scratch);
+  CHECK(dx.view()(1, 0, 2) == dy(1, 2));
+}
