@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the library's tests for 64-bit ARM and runs them under qemu, so
+# On Debian 12: installs what is missing, builds the library's tests for 64-bit ARM and runs them under qemu, so
 # that the NEON kernels are tested on any machine. Arguments go to ctest:
 #
 #   scripts/neon.sh -R kernels

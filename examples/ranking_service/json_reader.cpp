@@ -23,7 +23,7 @@ std::size_t read_short(std::string_view text, float& value) {
   const bool negative = at < end && *at == '-';
   at += negative;
   const char* const first = at;
-  std::int32_t digits = 0;
+  std::int64_t digits = 0;
   const auto read_digits = [&] {
     for (; at < end && is_digit(*at); ++at) digits = 10 * digits + (*at - '0');
   };

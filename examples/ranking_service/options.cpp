@@ -52,7 +52,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--threads", options.service.threads, "Requests that are scored at a time")
       ->check(count)
       ->capture_default_str();
-  app.add_option("--queue", options.service.queue, "Requests that may wait for them")
+  app.add_option("--queue", options.service.queue, "Requests that may wait for their turn")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
   app.add_option("--max-rows", options.service.max_rows, "Candidates of a request at most")

@@ -15,9 +15,9 @@ namespace {
 constexpr Index tasks = 3;
 
 template <class Scalar>
-std::vector<std::vector<Scalar>> random_rows(Index size) {
+std::vector<std::vector<Scalar>> random_rows(Index size, Index count = tasks) {
   plait::Random random(6);
-  std::vector<std::vector<Scalar>> rows(tasks);
+  std::vector<std::vector<Scalar>> rows(static_cast<std::size_t>(count));
   for (auto& row : rows)
     for (Index i = 0; i < size; ++i) row.push_back(static_cast<Scalar>(random.normal()));
   return rows;
@@ -37,19 +37,20 @@ Eigen::MatrixXd gramian(const std::vector<std::vector<Scalar>>& rows, Index firs
 }  // namespace
 
 TEMPLATE_TEST_CASE("a Gramian holds every inner product, in double", "", float, double) {
-  const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(tasks, tasks);
-  for (const Index size : {0, 1, 511, 512, 513, 2000}) {
-    const auto rows = random_rows<TestType>(size);
-    const Eigen::MatrixXd got = gramian(rows, 0, size, zero);
-    for (std::size_t s = 0; s < tasks; ++s)
-      for (std::size_t t = 0; t < tasks; ++t) {
-        double expected = 0;
-        for (std::size_t i = 0; i < rows[s].size(); ++i)
-          expected += static_cast<double>(rows[s][i]) * static_cast<double>(rows[t][i]);
-        CHECK_THAT(got(Index(s), Index(t)), Catch::Matchers::WithinAbs(expected, 1e-11));
-      }
-    CHECK(got == got.transpose());
-  }
+  for (const Index count : {1, 2, 3, 4, 5, 7, 9})
+    for (const Index size : {0, 1, 15, 16, 17, 255, 256, 257, 2000}) {
+      INFO(count << " tasks, " << size << " numbers");
+      const auto rows = random_rows<TestType>(size, count);
+      const Eigen::MatrixXd got = gramian(rows, 0, size, Eigen::MatrixXd::Zero(count, count));
+      for (std::size_t s = 0; s < rows.size(); ++s)
+        for (std::size_t t = 0; t < rows.size(); ++t) {
+          double expected = 0;
+          for (std::size_t i = 0; i < rows[s].size(); ++i)
+            expected += static_cast<double>(rows[s][i]) * static_cast<double>(rows[t][i]);
+          CHECK_THAT(got(Index(s), Index(t)), Catch::Matchers::WithinAbs(expected, 1e-11));
+        }
+      CHECK(got == got.transpose());
+    }
 }
 
 TEST_CASE("a Gramian is accumulated block by block") {

@@ -1,4 +1,5 @@
-// What a mutation of the trainer must make fail: the tasks' gradients against the plain one.
+// What a mutation of the trainer must make fail: the tasks' gradients against the plain one, and
+// expert dropout.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -55,7 +56,15 @@ inline std::string check() {
   for (Index t = 0; t < 3; ++t)
     if (!close(gradients[static_cast<std::size_t>(t)], tiles.gradient(t)))
       return "the gradient of task " + std::to_string(t) + " is not that of its loss";
-  for (const double g : tiles.task_gradients(1)[1].flat())
+  tiles.x = Matrix<double>(0, 5);
+  tiles.labels = Matrix<double>(0, 3);
+  const ParamBuffer<double> of_no_rows = tiles.gradient(-1);
+  for (const double g : of_no_rows.flat())
+    if (g != 0) return "no rows have a gradient";
+  tiles.x = whole.x;
+  tiles.labels = whole.labels;
+  const auto without_labels = tiles.task_gradients(1);
+  for (const double g : without_labels[1].flat())
     if (g != 0) return "a task without labels has a gradient";
 
   Tensor<double> weights(6, 1, 4);

@@ -42,6 +42,9 @@ enum class Defect {
   wants_a_slot_stride,
   allocates,
   allocates_in_eigen,
+  goes_around_grad,
+  never_adds_to_dx,
+  claims_a_relu,
 };
 
 // y = x Wᵀ + b from 3 to 2 numbers with one defect.
@@ -65,6 +68,7 @@ class Defective {
 
   Shape in_shape() const { return {is(Defect::no_slots) ? 0 : 1, 3}; }
   Shape out_shape() const { return {1, 2}; }
+  bool ends_in_relu() const { return is(Defect::claims_a_relu); }
 
   void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
              Scratch& scratch) const {
@@ -95,11 +99,18 @@ class Defective {
 
   void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
                 View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                ParamView<double> grad, Scratch& scratch) const {
+                ParamView<double> grad, Scratch& scratch,
+                plait::BackwardOptions options = {}) const {
     const double before = dx && dx.batch() > 0 ? dx(0, 0, 0) : 0;
     if (is(Defect::overwrites_grad)) grad.vector(weight_).setZero();
     if (is(Defect::skips_grad_without_dx) && !dx) return;
-    linear_.backward(theta, x, y, dy, dx, {}, grad, scratch);
+    if (is(Defect::goes_around_grad)) {
+      const plait::ParamId weight = linear_.weight();
+      double* const number = grad.data(weight_) - weight_.offset + weight.offset;
+      if (x.batch() > 0) *number += 1;
+    }
+    options.adds_to_dx = options.adds_to_dx && !is(Defect::never_adds_to_dx);
+    linear_.backward(theta, x, y, dy, dx, {}, grad, scratch, {.adds_to_dx = options.adds_to_dx});
     if (is(Defect::writes_padding)) grad.data(weight_)[weight_.size()] += 1;
     if (is(Defect::gradient_at_batch_zero)) grad.vector(weight_)[0] += 1;
     if (x.batch() == 0) return;
@@ -170,6 +181,9 @@ TEST_CASE("suite: each defect breaks its clause") {
       {Defect::allocates, "no allocation once warm"},
 #ifndef PLAIT_TEST_SANITIZED  // sanitizers bring their own malloc, which is not counted
       {Defect::allocates_in_eigen, "no allocation once warm"},
+      {Defect::goes_around_grad, "grad may start untouched"},
+      {Defect::never_adds_to_dx, "adds to dx on request"},
+      {Defect::claims_a_relu, "ends in a ReLU"},
 #endif
   };
   for (const auto& [defect, clause] : expected) {

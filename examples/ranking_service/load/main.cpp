@@ -83,7 +83,7 @@ std::string random_body(const Options& options) {
 // The moments at which requests are due, `rate` of them per second.
 std::vector<double> even_moments(double rate, double seconds) {
   std::vector<double> due;
-  for (Index i = 0; i < static_cast<Index>(seconds * rate); ++i)
+  for (Index i = 0; i == 0 || i < static_cast<Index>(seconds * rate); ++i)
     due.push_back(static_cast<double>(i) / rate);
   return due;
 }
@@ -94,8 +94,8 @@ std::vector<double> random_moments(double rate, double seconds) {
   return due;
 }
 
-// Requests on several connections: one at each of the moments, counted from it on; or, without
-// moments, one after the other for a time or a number of them.
+// Requests on several connections: each due at a moment and timed from it; or, without moments, one
+// after the other for a time or a number of them.
 Result run(const Options& options, const std::string& request, Index connections,
            const std::vector<double>& due, double seconds, Index requests) {
   Result total;

@@ -26,7 +26,7 @@ void convert(const Scalar* from, Index count, double* to) {
 }
 
 // out[r] = <a, row r of b> for `Rows` rows at once and in two sums each, so that none waits for the
-// one before it. `size` is a whole number of pairs of packets. Asks for `size` numbers at `ahead`
+// one before it. `size` is a whole number of pairs of packets. Asks for numbers at `ahead`
 // meanwhile: the tasks' gradients are too many streams for hardware to run ahead in all of them.
 template <int Rows, class Scalar>
 void row_products(const double* a, const double* b, Index stride, Index size, const Scalar* ahead,
@@ -52,8 +52,8 @@ void row_products(const double* a, const double* b, Index stride, Index size, co
 
 }  // namespace detail
 
-// gramian [T, T] += G Gᵀ, G [T, n] having the gradients as rows, accumulated in double in the order
-// of the numbers. Call it block by block to form the Gramian of gradients that lie in pieces.
+// gramian [T, T], symmetric, += G Gᵀ, G [T, n] having the gradients as rows, accumulated in double.
+// Call it block by block to form the Gramian of gradients that lie in pieces.
 template <class Scalar>
 void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gramian) {
   const Index tasks = std::ssize(gradients);
@@ -62,6 +62,7 @@ void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gram
   const Index size = std::ssize(gradients.front());
   Matrix<double> rows(tasks, detail::gramian_piece);
   Eigen::VectorXd products(tasks);
+  constexpr Index step = 2 * simd::width<double>;
   const auto gradient_of = [&](Index t) {
     const std::span<const Scalar> gradient = gradients[static_cast<std::size_t>(t)];
     PLAIT_ASSERT(std::ssize(gradient) == size);
@@ -69,14 +70,15 @@ void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gram
   };
   for (Index first = 0; first < size; first += detail::gramian_piece) {
     const Index count = std::min(detail::gramian_piece, size - first);
+    const Index whole = (count + step - 1) / step * step;
     for (Index t = 0; t < tasks; ++t) {
       detail::convert(gradient_of(t) + first, count, rows.row(t).data());
-      rows.row(t).tail(detail::gramian_piece - count).setZero();
+      rows.row(t).segment(count, whole - count).setZero();
     }
     const auto products_of = [&]<int Rows>(Index t, Index s) {
-      detail::row_products<Rows>(
-          rows.row(t).data(), rows.row(s).data(), rows.outerStride(), detail::gramian_piece,
-          gradient_of(t) + first + detail::gramian_ahead, products.data() + s);
+      detail::row_products<Rows>(rows.row(t).data(), rows.row(s).data(), rows.outerStride(), whole,
+                                 gradient_of(t) + first + detail::gramian_ahead,
+                                 products.data() + s);
       return s + Rows;
     };
     for (Index t = 0; t < tasks; ++t) {

@@ -11,8 +11,8 @@
 //
 // * theta are the parameter values, grad their gradients, both over the table the layer was built
 // on.
-// * y and dx are overwritten, grad is accumulated. dx may be empty (`if (!dx)`) and is then
-// skipped.
+// * y and dx are overwritten, grad is accumulated: a tensor's numbers are those that grad gives for
+//   its id, in every call anew. dx may be empty (`if (!dx)`) and is then skipped.
 // * x, y and theta passed to backward are those of the forward; the layer stores none of them. dy
 // is
 //   the gradient with respect to y and is not modified.

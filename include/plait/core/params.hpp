@@ -176,7 +176,8 @@ struct PackedWeight {
 
 // Non-owning access to a ParamBuffer by id; T is const for values, mutable for gradients. Values
 // may come with a mirror of packed weights, gradients with flags of the tensors that nothing was
-// added to: these count as zero, whatever their numbers, and become so when they are asked for.
+// added to: these count as zero, whatever their numbers, and become so when they are asked for by
+// their own id.
 template <class T>
 class ParamView {
  public:
@@ -185,6 +186,7 @@ class ParamView {
   ParamView() = default;
   explicit ParamView(T* data) : data_(data) {}
   operator ParamView<const T>() const requires(!std::is_const_v<T>) {
+    PLAIT_ASSERT(untouched_ == nullptr);  // a reader would not know
     return ParamView<const T>(data_);
   }
 

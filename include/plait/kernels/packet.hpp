@@ -46,8 +46,9 @@ Packet<Scalar> broadcast(Scalar value) {
   return Eigen::internal::pset1<Packet<Scalar>>(value);
 }
 
-// Asks for the numbers that a stream will need so many bytes later: hardware starts streams anew at
-// every page and does not look far enough ahead where there is little work per number.
+// Asks for the numbers so many bytes further in a stream (negative for one that runs backwards):
+// hardware starts streams anew at every page and does not look far enough ahead where there is
+// little work per number.
 template <Index Bytes, class Scalar>
 void prefetch_ahead(const Scalar* stream) {
   Eigen::internal::prefetch(stream + Bytes / Index{sizeof(Scalar)});

@@ -2,6 +2,8 @@
 // neighbour computes in the same pass over memory. Optional for a user's own expert or gate body,
 // which is called as the Layer concept says if it lacks them.
 #pragma once
+#include <concepts>
+
 #include "plait/core/layer.hpp"
 #include "plait/core/params.hpp"
 #include "plait/core/scratch.hpp"
@@ -27,7 +29,9 @@ concept TakesBackwardOptions = Layer<L> &&
 // True for a layer that takes the options and whose output is a ReLU's.
 template <Layer L>
 bool ends_in_relu(const L& layer) {
-  if constexpr (TakesBackwardOptions<L> && requires { layer.ends_in_relu(); }) {
+  if constexpr (TakesBackwardOptions<L> && requires {
+                  { layer.ends_in_relu() } -> std::same_as<bool>;
+                }) {
     return layer.ends_in_relu();
   } else {
     return false;

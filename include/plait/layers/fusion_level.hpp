@@ -8,7 +8,7 @@
 //   y_u = Σ_j (g_u,j + s_u,j) E_selection(u)_j
 //
 // Shared bottom, cross-stitch, MMoE, multi-level MMoE, CGC, PLE, AdaTT-sp and AdaTT differ only in
-// the LevelRoute. The backward is P1, P3, P4 and P5 of docs/mathematics.md, once.
+// the LevelRoute. The backward is P1 to P5 of docs/mathematics.md, once.
 #pragma once
 #include <algorithm>
 #include <functional>

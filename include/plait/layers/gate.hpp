@@ -76,6 +76,7 @@ class Gate {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
                 ParamView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
+    PLAIT_ASSERT(!options.passed_last_relu);
     const Scratch::Frame frame(scratch);
     // g = softmax(a / τ)
     const View3<Scalar> dlogits = scratch.take<Scalar>(x.batch(), 1, y.dim());
@@ -87,7 +88,8 @@ class Gate {
     const View3<Scalar> dhidden = scratch.take<Scalar>(x.batch(), 1, hidden.dim());
     linear_.backward(theta, hidden, y, dlogits, dhidden, {}, grad, scratch);
     // h = body(x)
-    backward_with(body_, theta, x, hidden, dhidden, dx, workspace.body, grad, scratch, options);
+    backward_with(body_, theta, x, hidden, dhidden, dx, workspace.body, grad, scratch,
+                  {.adds_to_dx = options.adds_to_dx});
   }
 
  private:

@@ -72,6 +72,7 @@ class Linear {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
                 Scratch&, BackwardOptions options = {}) const {
+    PLAIT_ASSERT(!options.passed_last_relu);
     const bool overwrite = x.batch() > 0 && grad.take_untouched(weight_);
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr,
                            overwrite);

@@ -77,9 +77,11 @@ class MLP {
   void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
                 ParamView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
+    PLAIT_ASSERT(!options.passed_last_relu || ends_in_relu());
     if (is_identity()) {
-      if (dx) options.adds_to_dx ? add(dy, dx) : copy(dy, dx);
-      return;
+      if (!dx) return;
+      if (options.adds_to_dx) return add(dy, dx);
+      return copy(dy, dx);
     }
     const Scratch::Frame frame(scratch);
     const std::size_t last = layers_.size() - 1;

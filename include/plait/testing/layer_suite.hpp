@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -21,6 +22,7 @@
 #include "plait/core/parallel.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/backward_options.hpp"
 #include "plait/testing/data.hpp"
 #include "plait/testing/gapped.hpp"
 
@@ -82,6 +84,7 @@ class LayerSuite {
     copies();
     packed();
     broadcast();
+    if constexpr (TakesBackwardOptions<L>) backward_options();
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
     return report_;
@@ -222,6 +225,14 @@ class LayerSuite {
     backward(accumulated, dx.view());
     require_close(accumulated.flat(), expected.flat(), "grad is accumulated", "grad" + at);
 
+    ParamBuffer<Scalar> stale(theta.shared_table());
+    for (const auto& entry : theta.table().entries()) std::ranges::fill(stale.of(entry.id), nan);
+    std::vector<std::uint8_t> untouched(theta.table().entries().size(), 1);
+    const ParamView<Scalar> view = stale.view().with_untouched(untouched.data());
+    layer_.backward(values, x.view(), y.view(), dy.view(), dx.view(), workspace, view, scratch);
+    for (const auto& entry : theta.table().entries()) view.data(entry.id);  // zeroes the others
+    require(same_bits(stale.flat(), first.flat()), "grad may start untouched", "grad changes" + at);
+
     require(same_bits(x.contents(), x_before) && x.gaps_intact(), "arguments are not changed",
             "x is" + at);
     require(same_bits(dy.contents(), dy_before) && dy.gaps_intact(), "arguments are not changed",
@@ -309,6 +320,37 @@ class LayerSuite {
                       scratch);
       require_same(got, expected, clause, text("at batch ", batch));
     }
+  }
+
+  // What backward_options.hpp asks of a layer that takes them.
+  void backward_options() {
+    const Batch data = draw(options_.batch);
+    Result expected = run_once(layer_, data.x, data.dy);
+    Result got = empty_result(options_.batch);
+    Workspace workspace;
+    Scratch scratch;
+    const auto backward = [&](View3<const Scalar> dy, BackwardOptions options) {
+      got.grad.set_zero();
+      layer_.forward(theta_.view(), data.x, got.y, workspace, scratch);
+      layer_.backward(theta_.view(), data.x, got.y.view(), dy, got.dx, workspace, got.grad.view(),
+                      scratch, options);
+    };
+    Tensor<Scalar> sum = normal_tensor<Scalar>(options_.batch, layer_.in_shape(), random_);
+    copy(sum.view(), got.dx.view());
+    add(expected.dx.view(), sum.view());
+    backward(data.dy, {.adds_to_dx = true});
+    require_close(flat(got.dx), flat(sum), "adds to dx on request", "dx");
+    require_close(got.grad.flat(), expected.grad.flat(), "adds to dx on request", "grad");
+
+    if (!ends_in_relu(layer_)) return;
+    Tensor<Scalar> masked = data.dy;
+    for (Index s = 0; s < masked.view().slots(); ++s)
+      for (Index b = 0; b < options_.batch; ++b)
+        for (Index d = 0; d < masked.view().dim(); ++d)
+          if (!(expected.y.view()(b, s, d) > 0)) masked.view()(b, s, d) = 0;
+    backward(masked, {.passed_last_relu = true});
+    require_close(flat(got.dx), flat(expected.dx), "ends in a ReLU", "dx");
+    require_close(got.grad.flat(), expected.grad.flat(), "ends in a ReLU", "grad");
   }
 
   void allocations() {

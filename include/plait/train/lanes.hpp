@@ -128,7 +128,7 @@ class Lanes {
     void finish(std::span<ParamBuffer<Scalar>> gradients) {
       for (std::size_t i = 0; i < gradients.size(); ++i)
         for (const auto& entry : gradient.table().entries())
-          view_of(gradients[i], i).data(entry.id);
+          view_of(gradients[i], i).data(entry.id);  // which does so
     }
 
     View3<const Scalar> rows_of(const Work& work, Index tile) {
