@@ -24,4 +24,5 @@ cmake --preset dev -B "$build" -DCMAKE_TOOLCHAIN_FILE="$PWD/scripts/cmake/aarch6
   -DCMAKE_FIND_ROOT_PATH="$PWD/$build/root" -DPLAIT_BUILD_EXAMPLES=OFF >&2
 cmake --build "$build" --target "${tests[@]/%/_tests}" >&2
 labels=$(IFS='|'; echo "${tests[*]}")
-ctest --test-dir "$build" -L "^($labels)\$" --output-on-failure -j "$(nproc)" "$@"
+# python_exchange starts programs of both machines.
+ctest --test-dir "$build" -L "^($labels)\$" -E python_exchange --output-on-failure -j "$(nproc)" "$@"
