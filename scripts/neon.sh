@@ -24,5 +24,7 @@ cmake --preset dev -B "$build" -DCMAKE_TOOLCHAIN_FILE="$PWD/scripts/cmake/aarch6
   -DCMAKE_FIND_ROOT_PATH="$PWD/$build/root" -DPLAIT_BUILD_EXAMPLES=OFF >&2
 cmake --build "$build" --target "${tests[@]/%/_tests}" >&2
 labels=$(IFS='|'; echo "${tests[*]}")
-# python_exchange starts programs of both machines.
-ctest --test-dir "$build" -L "^($labels)\$" -E python_exchange --output-on-failure -j "$(nproc)" "$@"
+# python_exchange starts programs of both machines; nomalloc takes longer here than ctest lets it.
+ctest --test-dir "$build" -L "^($labels)\$" -E 'python_exchange|^nomalloc/' --output-on-failure \
+  -j "$(nproc)" "$@"
+qemu-aarch64 -L /usr/aarch64-linux-gnu "$build/tests/nomalloc/nomalloc_tests"
