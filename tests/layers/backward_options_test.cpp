@@ -7,6 +7,7 @@
 
 #include "plait/layers/adatt.hpp"
 #include "plait/layers/mmoe.hpp"
+#include "support/bare.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 
@@ -14,36 +15,8 @@ using namespace plait;
 
 namespace {
 
-// An MLP as a user would write one, without the options.
-class PlainMLP {
- public:
-  using Scalar = double;
-  using Config = MLPConfig;
-  using Workspace = MLP<double>::Workspace;
-
-  PlainMLP(ParamTable& table, const std::string& name, Index input_dim, const Config& config)
-      : mlp_(table, name, input_dim, config) {}
-  Shape in_shape() const { return mlp_.in_shape(); }
-  Shape out_shape() const { return mlp_.out_shape(); }
-  bool is_identity() const { return mlp_.is_identity(); }
-  void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
-             Scratch& scratch) const {
-    mlp_.infer(theta, x, y, scratch);
-  }
-  void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
-               Workspace& workspace, Scratch& scratch) const {
-    mlp_.forward(theta, x, y, workspace, scratch);
-  }
-  void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
-                View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                ParamView<double> grad, Scratch& scratch) const {
-    mlp_.backward(theta, x, y, dy, dx, workspace, grad, scratch);
-  }
-
- private:
-  MLP<double> mlp_;
-};
-static_assert(Body<PlainMLP> && !TakesBackwardOptions<PlainMLP>);
+using BareMLP = Bare<MLP<double>>;
+static_assert(Body<BareMLP> && !TakesBackwardOptions<BareMLP>);
 static_assert(TakesBackwardOptions<MLP<double>> && TakesBackwardOptions<Gate<MLP<double>>>);
 
 struct Gradients {
@@ -92,7 +65,7 @@ void check_same_gradients() {
   for (const Activation f : {Activation::relu, Activation::tanh, Activation::silu})
     for (const auto& hidden : {std::vector<Index>{}, std::vector<Index>{4}}) {
       const Gradients fused = of<MLP<double>, Architecture>(f, hidden);
-      const Gradients separate = of<PlainMLP, Architecture>(f, hidden);
+      const Gradients separate = of<BareMLP, Architecture>(f, hidden);
       const auto near = [](double a, double b) { return std::abs(a - b) < 1e-13; };
       CHECK(std::ranges::equal(fused.params.flat(), separate.params.flat(), near));
       for (Index b = 0; b < fused.dx.view().batch(); ++b)

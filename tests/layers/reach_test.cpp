@@ -16,6 +16,7 @@
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
 #include "plait/testing/data.hpp"
+#include "support/bare.hpp"
 #include "support/catch.hpp"
 
 using namespace plait;
@@ -199,38 +200,17 @@ TEST_CASE("reach: Sequential") {
 
 namespace {
 
-// A trunk that does not tell.
-struct Mute {
-  using Scalar = double;
-  using Workspace = AdaTT<double>::Workspace;
-  AdaTT<double> trunk;
-
-  Shape in_shape() const { return trunk.in_shape(); }
-  Shape out_shape() const { return trunk.out_shape(); }
-  void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
-             Scratch& scratch) const {
-    trunk.infer(theta, x, y, scratch);
-  }
-  void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
-               Workspace& workspace, Scratch& scratch) const {
-    trunk.forward(theta, x, y, workspace, scratch);
-  }
-  void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
-                View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                ParamView<double> grad, Scratch& scratch) const {
-    trunk.backward(theta, x, y, dy, dx, workspace, grad, scratch);
-  }
-};
+using Mute = Bare<AdaTT<double>>;  // does not tell
 static_assert(Layer<Mute> && !TellsReach<Mute>);
 
 }  // namespace
 
 TEST_CASE("reach: a layer that does not tell runs whole, on zeros where nothing is live") {
   ParamTable table;
-  const Mute trunk{{table, "trunk", {3, 3, {smooth({4}), smooth({3})}, {2, 1, 1}, 1}}};
+  const Mute trunk(AdaTT<double>(table, "trunk", {3, 3, {smooth({4}), smooth({3})}, {2, 1, 1}, 1}));
   const Towers<double> towers(table, "towers", trunk.out_shape(), {{smooth({2})}, {1, 2, 1}});
   const Sequential network(trunk, towers);
-  const Sequential telling(trunk.trunk, towers);
+  const Sequential telling(trunk.layer, towers);
   const auto theta = random_parameters(std::make_shared<const ParamTable>(table));
   Random random(4);
   Scratch scratch;
