@@ -27,8 +27,8 @@ struct Bare {
     layer.forward(theta, x, y, workspace, scratch);
   }
   void backward(plait::ParamView<const Scalar> theta, plait::View3<const Scalar> x,
-                plait::View3<const Scalar> y, plait::View3<const Scalar> dy, plait::View3<Scalar> dx,
-                const Workspace& workspace, plait::ParamView<Scalar> grad,
+                plait::View3<const Scalar> y, plait::View3<const Scalar> dy,
+                plait::View3<Scalar> dx, const Workspace& workspace, plait::ParamView<Scalar> grad,
                 plait::Scratch& scratch) const {
     layer.backward(theta, x, y, dy, dx, workspace, grad, scratch);
   }

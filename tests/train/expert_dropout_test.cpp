@@ -14,6 +14,7 @@
 #include "plait/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/difference.hpp"
 
 using namespace plait;
 
@@ -34,13 +35,6 @@ ParamBuffer<double> gradient(TrainerOptions options) {
   Trainer trainer(model, data::binary_heads(2), Adam{}, std::move(options));
   trainer.compute_gradient(x, Targets<double>{.labels = labels});
   return trainer.gradient();
-}
-
-double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.flat().size(); ++i)
-    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
-  return worst;
 }
 
 }  // namespace

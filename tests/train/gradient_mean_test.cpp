@@ -10,6 +10,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/difference.hpp"
 
 using namespace plait;
 
@@ -20,13 +21,6 @@ using Ranker = Model<MMoE<double>>;
 Ranker model() {
   return Ranker({.input_dim = 4, .num_tasks = 2, .num_experts = 3, .expert = {5}},
                 {.hidden = {{3}}}, 7);
-}
-
-double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.flat().size(); ++i)
-    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
-  return worst;
 }
 
 }  // namespace

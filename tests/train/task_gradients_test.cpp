@@ -15,6 +15,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/difference.hpp"
 #include "support/every_kind.hpp"
 #include "support/models.hpp"
 
@@ -41,12 +42,6 @@ struct Batch {
   Targets<double> targets() const { return {labels, mask}; }
 };
 
-double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.flat().size(); ++i)
-    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
-  return worst;
-}
 bool equal_bits(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
   return std::ranges::equal(a.flat(), b.flat());
 }

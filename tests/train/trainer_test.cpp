@@ -15,6 +15,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/difference.hpp"
 #include "support/every_kind.hpp"
 #include "support/models.hpp"
 
@@ -44,13 +45,6 @@ Batch make_batch(Index rows, std::uint64_t seed = 5) {
               data::binary<double>(rows, sizes.num_tasks, seed + 2),
               data::normal<double>(rows, 1, seed + 3).cwiseAbs()};
   return batch;
-}
-
-double difference(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
-  double worst = 0;
-  for (std::size_t i = 0; i < a.flat().size(); ++i)
-    worst = std::max(worst, std::abs(a.flat()[i] - b.flat()[i]));
-  return worst;
 }
 
 bool equal_bits(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {

@@ -62,15 +62,12 @@ class Rotations {
   // dy at a time, the others zero.
   void backward(ParamView<const Scalar> theta, View3<const Scalar>, View3<const Scalar>,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar>,
-                Scratch& scratch, Flags live = {}) const {
+                Scratch&, Flags live = {}) const {
     if (!dx) return;
-    const Scratch::Frame frame(scratch);
-    const auto part = scratch.take<Scalar>(dx.batch(), 1, dim_);
     set_zero(dx);
     for (Index t = 0; t < dy.slots(); ++t) {
       if (!live.empty() && !live[static_cast<std::size_t>(t)]) continue;
-      linear_backward_input(dy.slot(t), theta.matrix(rotation(t)), part);
-      add(part, dx);
+      linear_backward_input(dy.slot(t), theta.matrix(rotation(t)), dx, /*adds=*/true);
     }
   }
 
