@@ -1,6 +1,8 @@
-// Mixing and its backward against reference.hpp: dense and sparse selections, groups of equal
-// selections, widths on both sides of the packets.
+// Mixing and its backward against reference.hpp: dense and sparse selections, equal, overlapping
+// and repeated ones, widths on both sides of the packets.
 #include "plait/kernels/mix.hpp"
+
+#include <array>
 
 #include "kernels/operands.hpp"
 #include "plait/kernels/reference.hpp"
@@ -22,6 +24,8 @@ const std::vector<Lists> all_selections{
     Lists(4, {0, 1, 2, 3, 4, 5}),
     Lists(7, {1, 2}),
     {{0, 1}, {0, 1}, {1, 0}, {0, 1}},
+    {{0, 1, 5}, {2, 3, 5}, {4}, {5, 4, 3, 2, 1, 0}},
+    {{2, 2}, {1, 2, 1}, {}},
 };
 constexpr Index experts = 6;
 
@@ -79,10 +83,24 @@ TEST_CASE("selections are a table both ways") {
   CHECK(selections.first(1) == 2);
   CHECK(selections.count(2) == 1);
   CHECK(selections.expert(2) == 2);
-  CHECK(selections.group(0) == 2);
-  CHECK(selections.group(2) == 1);
   REQUIRE(selections.uses(0).size() == 2);
   CHECK(selections.uses(0)[1].unit == 1);
   CHECK(selections.uses(0)[1].column == 3);
   CHECK(selections.uses(3).empty());
+}
+
+TEST_CASE("units that are mixed together read each expert once") {
+  const Selections selections({{2, 0}, {2}, {1, 1}, {0}, {2}}, 4);
+  using Columns = std::array<Index, Selections::units_together>;
+  const auto steps = selections.steps(0);
+  REQUIRE(steps.size() == 4);
+  CHECK(steps[0].expert == 0);
+  CHECK(steps[0].columns == Columns{1, -1, -1, 5});
+  CHECK(steps[1].expert == 1);  // selected twice by one unit
+  CHECK(steps[1].columns == Columns{-1, -1, 3, -1});
+  CHECK(steps[2].columns == Columns{-1, -1, 4, -1});
+  CHECK(steps[3].expert == 2);
+  CHECK(steps[3].columns == Columns{0, 2, -1, -1});
+  REQUIRE(selections.steps(4).size() == 1);
+  CHECK(selections.steps(4)[0].columns == Columns{6, -1, -1, -1});
 }

@@ -12,6 +12,8 @@
 // For the bodies of packet loops, given as lambdas: sums that they capture must stay in registers,
 // which they do only where the compiler inlines, and it does not always see why it should.
 #define PLAIT_INLINE __attribute__((always_inline))
+// For inner loops that need all registers: inlined into more code, some would live in memory.
+#define PLAIT_NOINLINE __attribute__((noinline))
 
 namespace plait {
 

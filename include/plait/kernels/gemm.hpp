@@ -60,24 +60,18 @@ Packet<Scalar> relu(const Packet<Scalar>& v) {
   return Eigen::internal::pmax(v, broadcast(Scalar(0)));
 }
 
-// One tile: c [Rows, columns], the last of Packets packets perhaps in part. `ahead` is a packet for
-// every k, as far apart as the panel's, that later tiles will read.
+// One tile: c [Rows, Packets packets] = start + a b. `ahead` is a packet for every k, as far apart
+// as the panel's, that later tiles will read.
 template <int Rows, int Packets, class Scalar, bool Transposed>
-void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
-                   const Scalar* ahead, Start<Scalar> start, Finish finish, Scalar* c,
-                   Index c_stride, Index columns) {
+PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
+                                  const Scalar* ahead, Start<Scalar> start, Finish finish,
+                                  Scalar* c, Index c_stride) {
   constexpr Index w = width<Scalar>;
-  const Index last = columns - (Packets - 1) * w;  // numbers of c in the last packet
   Packet<Scalar> sum[Rows][Packets];
 #pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m)
+  for (int m = 0; m < Rows; ++m, start.row += start.stride)
 #pragma GCC unroll 3
-    for (int v = 0; v < Packets; ++v) {
-      const Scalar* from = start.row + m * start.stride + v * w;
-      sum[m][v] = start.row == nullptr           ? broadcast(Scalar(0))
-                  : v + 1 < Packets || last == w ? load(from)
-                                                 : load_part(from, last);
-    }
+    for (int v = 0; v < Packets; ++v) sum[m][v] = load(start.row + v * w);
   for (Index k = 0; k < depth; ++k, panel.data += panel.stride, ahead += panel.stride) {
     if constexpr (Rows > 4) prefetch(ahead);
     Packet<Scalar> b[Packets];
@@ -94,18 +88,15 @@ void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
       for (int v = 0; v < Packets; ++v) sum[m][v] = Eigen::internal::pmadd(number, b[v], sum[m][v]);
     }
   }
+  if (finish == Finish::relu)
 #pragma GCC unroll 8
-  for (int m = 0; m < Rows; ++m)
+    for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 3
-    for (int v = 0; v < Packets; ++v) {
-      const Packet<Scalar> result = finish == Finish::relu ? relu<Scalar>(sum[m][v]) : sum[m][v];
-      Scalar* to = c + m * c_stride + v * w;
-      if (v + 1 < Packets || last == w) {
-        store(to, result);
-      } else {
-        store_part(to, result, last);
-      }
-    }
+      for (int v = 0; v < Packets; ++v) sum[m][v] = relu<Scalar>(sum[m][v]);
+#pragma GCC unroll 8
+  for (int m = 0; m < Rows; ++m, c += c_stride)
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) store(c + v * w, sum[m][v]);
 }
 
 // Asks for a tile of c that will be added to, while the one before it is computed.
@@ -116,27 +107,59 @@ void prefetch_tile(const Scalar* c, Index c_stride, Index columns) {
     for (Index n = 0; n < columns; n += line) Eigen::internal::prefetch(c + m * c_stride + n);
 }
 
-// One panel of c for all rows. The first tiles ask for the next panel, one packet each for every k:
-// its lines are too far apart, or too few, for hardware to do it in time.
+// c [rows, columns] = from.
+template <class Scalar>
+void copy_rows(Index rows, Index columns, const Scalar* from, Index from_stride, Scalar* to,
+               Index to_stride) {
+  for (Index m = 0; m < rows; ++m) std::copy_n(from + m * from_stride, columns, to + m * to_stride);
+}
+
+// One panel of c, whole packets, for all rows. The first tiles ask for the next panel, one packet
+// each for every k: its lines are too far apart, or too few, for hardware to do it in time.
 template <int Packets, class Scalar, bool Transposed>
-void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
-                    Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
+void multiply_whole_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
+                          Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
+  const bool adds = start.row == c;
   Index m = 0;
   const auto tiles = [&]<int Rows>() {
     for (; m + Rows <= rows; m += Rows) {
-      if (start.row == c) prefetch_tile<Rows>(c + (m + Rows) * c_stride, c_stride, columns);
-      const Start<Scalar> from{start.row == nullptr ? nullptr : start.row + m * start.stride,
-                               start.stride};
+      if (adds) prefetch_tile<Rows>(c + Rows * c_stride, c_stride, Packets * width<Scalar>);
       const Index tile = m / Rows;
       const Scalar* ahead = panel.data + (tile < Packets ? (Packets + tile) * width<Scalar> : 0);
-      multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, ahead, from, finish,
-                                   c + m * c_stride, c_stride, columns);
+      multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, ahead, start, finish, c, c_stride);
+      start.row += Rows * start.stride;
+      c += Rows * c_stride;
     }
   };
   if constexpr (tile_rows == 8) tiles.template operator()<8>();
   tiles.template operator()<4>();
   tiles.template operator()<2>();
   tiles.template operator()<1>();
+}
+
+// One panel of c for all rows, `columns` numbers wide, the last of its packets perhaps in part:
+// then tiles write to a room of whole packets on the stack.
+template <int Packets, class Scalar, bool Transposed>
+void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
+                    Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
+  constexpr Index whole = Packets * width<Scalar>;
+  alignas(buffer_alignment) Scalar row[whole];
+  if (start.row == nullptr || (start.stride == 0 && columns < whole)) {
+    std::fill_n(row, whole, Scalar(0));
+    if (start.row != nullptr) std::copy_n(start.row, columns, row);
+    start = {row, 0};
+  }
+  if (columns == whole)
+    return multiply_whole_panel<Packets>(rows, depth, a, panel, start, finish, c, c_stride);
+  alignas(buffer_alignment) Scalar room[tile_rows * whole] = {};
+  for (Index m = 0; m < rows; m += tile_rows) {
+    const Index count = std::min<Index>(tile_rows, rows - m);
+    const bool copies = start.stride != 0;
+    if (copies) copy_rows(count, columns, start.row + m * start.stride, start.stride, room, whole);
+    multiply_whole_panel<Packets>(count, depth, a.from(m, 0), panel,
+                                  copies ? Start<Scalar>{room, whole} : start, finish, room, whole);
+    copy_rows(count, columns, room, whole, c + m * c_stride, c_stride);
+  }
 }
 
 template <class Scalar, bool Transposed>

@@ -7,6 +7,7 @@
 // caller's business. docs/mathematics.md, P4 and P5.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 #include <vector>
@@ -26,6 +27,13 @@ class Selections {
     Index unit;
     Index column;
   };
+  // Units that are mixed together: each expert is read once for all of them.
+  static constexpr Index units_together = 4;
+  // An expert and, for each of such units, the column that weighs it, or -1: not selected.
+  struct Step {
+    Index expert;
+    std::array<Index, units_together> columns;
+  };
 
   Selections() = default;
   // For each unit the experts that it selects, all in [0, experts).
@@ -34,19 +42,15 @@ class Selections {
       experts_.insert(experts_.end(), selected.begin(), selected.end());
       unit_ends_.push_back(static_cast<Index>(experts_.size()));
     }
-    for (Index u = 0; u < this->units();) {
-      Index end = u + 1;
-      while (end < this->units() && end - u < 4 &&
-             units[static_cast<std::size_t>(end)] == units[static_cast<std::size_t>(u)])
-        ++end;
-      groups_.push_back(end - u);
-      for (++u; u < end; ++u) groups_.push_back(0);
-    }
     for (Index e = 0; e < experts; ++e) {
       for (Index u = 0; u < this->units(); ++u)
         for (Index c = first(u); c < first(u) + count(u); ++c)
           if (expert(c) == e) uses_.push_back({u, c});
       use_ends_.push_back(static_cast<Index>(uses_.size()));
+    }
+    for (Index u = 0; u < this->units(); u += units_together) {
+      for (Index e = 0; e < experts; ++e) add_steps(u, e);
+      step_ends_.push_back(static_cast<Index>(steps_.size()));
     }
   }
 
@@ -56,8 +60,6 @@ class Selections {
   // Of unit u: its first column and their number.
   Index first(Index u) const { return unit_ends_[static_cast<std::size_t>(u)]; }
   Index count(Index u) const { return first(u + 1) - first(u); }
-  // Units from u on, at most 4, that select the same experts; mixed together.
-  Index group(Index u) const { return groups_[static_cast<std::size_t>(u)]; }
   // The expert that a column weighs.
   Index expert(Index column) const { return experts_[static_cast<std::size_t>(column)]; }
   // The columns that weigh expert e.
@@ -66,26 +68,44 @@ class Selections {
     const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
     return std::span(uses_).subspan(begin, end - begin);
   }
+  // What units u ... u + units_together - 1 select, u a multiple of units_together.
+  std::span<const Step> steps(Index u) const {
+    const auto group = static_cast<std::size_t>(u / units_together);
+    const auto begin = static_cast<std::size_t>(step_ends_[group]);
+    const auto end = static_cast<std::size_t>(step_ends_[group + 1]);
+    return std::span(steps_).subspan(begin, end - begin);
+  }
 
  private:
+  // Expert e in the units from u on: one step, or more where a unit selects it more than once.
+  void add_steps(Index u, Index e) {
+    const std::size_t before = steps_.size();
+    for (const Use& use : uses(e)) {
+      if (use.unit < u || use.unit >= u + units_together) continue;
+      const auto unit = static_cast<std::size_t>(use.unit - u);
+      if (steps_.size() == before || steps_.back().columns[unit] >= 0)
+        steps_.push_back({e, {-1, -1, -1, -1}});
+      steps_.back().columns[unit] = use.column;
+    }
+  }
+
   std::vector<Index> experts_;       // by column
   std::vector<Index> unit_ends_{0};  // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
-  std::vector<Index> groups_;        // by unit; 0 inside a group
   std::vector<Use> uses_;            // by expert
   std::vector<Index> use_ends_{0};   // expert e has uses_ use_ends_[e] ... use_ends_[e + 1] - 1
+  std::vector<Step> steps_;          // by group of units, then by expert
+  std::vector<Index> step_ends_{0};  // group g has steps_ step_ends_[g] ... step_ends_[g + 1] - 1
 };
 
 namespace detail {
 
-// y[d ... d + Packets * width) of `Units` units that select the same experts, summed in registers:
-// each expert is read once. `rest` numbers of the last packet are there. Experts and units are
-// short streams, too many for hardware to foresee: every line asks for the one of the next sample.
+// y[d ... d + Packets * width) of `Units` units of one sample, summed in registers: each expert is
+// read once. `rest` numbers of the last packet are there. Experts and units are short streams, too
+// many for hardware to foresee: every line asks for the one of the next sample.
 template <int Units, int Packets, class Scalar>
-void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selections, Index unit,
+void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> steps,
                const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
   constexpr Index w = simd::width<Scalar>;
-  const Index selected = selections.count(unit);
-  const Index first = selections.first(unit);
   const bool whole = rest == w;
   simd::Packet<Scalar> sum[Units][Packets];
 #pragma GCC unroll 4
@@ -93,10 +113,10 @@ void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selection
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       sum[u][v] = simd::broadcast(Scalar(0));
-      simd::prefetch_to_write(y.row(b, unit + u) + d + v * w + y.batch_stride());
+      simd::prefetch_to_write(y.data() + u * y.slot_stride() + d + v * w + y.batch_stride());
     }
-  for (Index j = 0; j < selected; ++j) {
-    const Scalar* expert = experts.row(b, selections.expert(first + j)) + d;
+  for (const auto& step : steps) {
+    const Scalar* expert = experts.data() + step.expert * experts.slot_stride() + d;
     simd::Packet<Scalar> output[Packets];
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
@@ -106,7 +126,9 @@ void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selection
     }
 #pragma GCC unroll 4
     for (int u = 0; u < Units; ++u) {
-      const auto weight = simd::broadcast(weights[first + u * selected + j]);
+      const Index column = step.columns[static_cast<std::size_t>(u)];
+      if (column < 0) continue;
+      const auto weight = simd::broadcast(weights[column]);
 #pragma GCC unroll 16
       for (int v = 0; v < Packets; ++v)
         sum[u][v] = Eigen::internal::pmadd(weight, output[v], sum[u][v]);
@@ -116,7 +138,7 @@ void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selection
   for (int u = 0; u < Units; ++u)
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
-      Scalar* to = y.row(b, unit + u) + d + v * w;
+      Scalar* to = y.data() + u * y.slot_stride() + d + v * w;
       if (v + 1 < Packets || whole) {
         simd::store(to, sum[u][v]);
       } else {
@@ -125,18 +147,18 @@ void mix_chunk(View3<const Scalar> experts, Index b, const Selections& selection
     }
 }
 
-// One sample of a group of units.
+// One sample of units that are mixed together.
 template <int Units, class Scalar>
-void mix_group(View3<const Scalar> experts, Index b, const Selections& selections, Index unit,
+void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> steps,
                const Scalar* weights, View3<Scalar> y) {
   constexpr Index w = simd::width<Scalar>;
   // As many sums as leave registers for the experts.
   constexpr int packets = (simd::registers >= 32 ? 16 : 8) / (Units == 3 ? 4 : Units);
   Index d = 0;
   for (; d + packets * w <= y.dim(); d += packets * w)
-    mix_chunk<Units, packets>(experts, b, selections, unit, weights, d, y, w);
+    mix_chunk<Units, packets>(experts, steps, weights, d, y, w);
   for (; d < y.dim(); d += w)
-    mix_chunk<Units, 1>(experts, b, selections, unit, weights, d, y, std::min(w, y.dim() - d));
+    mix_chunk<Units, 1>(experts, steps, weights, d, y, std::min(w, y.dim() - d));
 }
 
 // One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
@@ -186,23 +208,19 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim());
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
-  for (Index b = 0; b < y.batch(); ++b) {
-    for (Index u = 0; u < y.slots(); u += selections.group(u)) {
-      switch (selections.group(u)) {
-        case 1:
-          detail::mix_group<1>(experts, b, selections, u, weights.row(b), y);
-          break;
-        case 2:
-          detail::mix_group<2>(experts, b, selections, u, weights.row(b), y);
-          break;
-        case 3:
-          detail::mix_group<3>(experts, b, selections, u, weights.row(b), y);
-          break;
-        default:
-          detail::mix_group<4>(experts, b, selections, u, weights.row(b), y);
-      }
+  for (Index b = 0; b < y.batch(); ++b)
+    for (Index u = 0; u < y.slots(); u += Selections::units_together) {
+      const Index units = std::min(Selections::units_together, y.slots() - u);
+      const auto mix_units = [&]<int Units>() {
+        if (units == Units)
+          detail::mix_group<Units>(experts.rows(b, 1), selections.steps(u), weights.row(b),
+                                   y.rows(b, 1).slot_range(u, units));
+      };
+      mix_units.template operator()<1>();
+      mix_units.template operator()<2>();
+      mix_units.template operator()<3>();
+      mix_units.template operator()<4>();
     }
-  }
 }
 
 // How many experts mix_backward should get at a time: fewer read dy more often, more push each

@@ -2,6 +2,7 @@
 // a.
 #pragma once
 #include <Eigen/Core>
+#include <algorithm>
 #include <limits>
 #include <type_traits>
 
@@ -18,13 +19,16 @@ void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
   constexpr Index w = simd::width<Scalar>;
   constexpr Scalar lowest = std::numeric_limits<Scalar>::lowest();
   const auto divisor = simd::broadcast(temperature);
-  for (Index s = 0; s < p.slots(); ++s)
+  const Index whole = p.dim() / w * w;
+  const Index rest = p.dim() - whole;
+  const auto tail_of = [&](Index b, Index s) {
+    // Beyond the row: so low that their exponentials vanish beside the largest, which is 1.
+    return simd::load_part(p.row(b, s) + whole, rest, lowest);
+  };
+  for (Index s = 0; s < p.slots() && p.batch() > 0; ++s) {
+    auto tail = tail_of(0, s);
     for (Index b = 0; b < p.batch(); ++b) {
       Scalar* row = p.row(b, s);
-      const Index whole = p.dim() / w * w;
-      const Index rest = p.dim() - whole;
-      // Beyond the row: so low that their exponentials vanish beside the largest, which is 1.
-      auto tail = simd::load_part(row + whole, rest, lowest);
       auto top = tail;
       for (Index d = 0; d < whole; d += w) top = ei::pmax(top, simd::load(row + d));
       top = simd::broadcast(ei::predux_max(top));
@@ -41,8 +45,13 @@ void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
       if (rest > 0) sum = ei::padd(sum, tail);
       sum = simd::broadcast(ei::predux(sum));
       for (Index d = 0; d < whole; d += w) simd::store(row + d, ei::pdiv(simd::load(row + d), sum));
+      // Rows of a few numbers lie closer than a packet is wide: read the next before writing this
+      // one, or it waits until the store is done.
+      const auto next = tail_of(std::min(b + 1, p.batch() - 1), s);
       simd::store_part(row + whole, ei::pdiv(tail, sum), rest);
+      tail = next;
     }
+  }
 }
 
 // Reverses p = softmax(a / τ): da_d = p_d (dp_d - Σ_j p_j dp_j) / τ. Needs only the output p.
