@@ -91,21 +91,25 @@ void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns,
                      Scalar* panel) {
   constexpr Index p = width<Scalar>;
   const Index w = packets * p;
+  const Index blocks = depth / p * p;
+  for (Index k = 0; k < blocks; k += p)
+    for (int v = 0; v < packets && (v + 1) * p <= columns; ++v) {
+      const Scalar* rows = bt + v * p * stride + k;
+      Scalar* to = panel + k * w + v * p;
+      Packet<Scalar> block[p];
+      for (Index j = 0; j < p; ++j) {
+        prefetch(rows + j * stride + p);
+        prefetch_to_write(to + (p + j) * w);
+        block[j] = load(rows + j * stride);
+      }
+      transpose(block);
+      for (Index j = 0; j < p; ++j) store(to + j * w, block[j]);
+    }
+  // What no block covers: the last of k, and a packet that is there in part.
   for (int v = 0; v < packets; ++v) {
     const Scalar* rows = bt + v * p * stride;
     const Index valid = std::clamp(columns - v * p, Index{0}, p);
-    Index k = 0;
-    if (valid == p)
-      for (; k + p <= depth; k += p) {
-        Packet<Scalar> block[p];
-        for (Index j = 0; j < p; ++j) {
-          prefetch(rows + (j + p) * stride + k);
-          block[j] = load(rows + j * stride + k);
-        }
-        transpose(block);
-        for (Index j = 0; j < p; ++j) store(panel + (k + j) * w + v * p, block[j]);
-      }
-    for (; k < depth; ++k)
+    for (Index k = valid == p ? blocks : 0; k < depth; ++k)
       for (Index j = 0; j < p; ++j)
         panel[k * w + v * p + j] = j < valid ? rows[j * stride + k] : Scalar(0);
   }
