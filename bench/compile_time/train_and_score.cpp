@@ -1,5 +1,5 @@
-// What a user's translation unit holds at least: the umbrella header, a model, its trainer and its
-// scoring. Compiled by compile_time.py, which reports how long that takes.
+// A unit with all that a user needs: the umbrella header, one AdaTT model, its trainer and its
+// scoring. Compiled by compile_time.py.
 #include <plait/plait.hpp>
 
 double train_and_score(plait::View3<const float> x, plait::View3<const float> labels,

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Times the compiler on one translation unit with the umbrella header and one AdaTT model.
+"""Times the compiler on a translation unit with the umbrella header and one AdaTT model, and on one
+that trains and scores it, too.
 
     compile_time.py [--compiler g++] [--eigen DIR] [--runs 5]
 
 Prints medians in seconds of user time, which a busy machine stretches less than the wall clock's:
-for the unit, and for what it is made of. Each line includes what the line above it does, so the
-step from one to the next says what dominates.
+for the units, and for what they are made of.
 """
 import argparse
 import pathlib
@@ -14,8 +14,10 @@ import statistics
 import subprocess
 import tempfile
 
-BENCH = pathlib.Path(__file__).resolve().parent
-UNIT = (BENCH / "compile_time.cpp").read_text()
+HERE = pathlib.Path(__file__).resolve().parent
+INCLUDE = HERE.parent.parent / "include"
+MODEL = (HERE / "model.cpp").read_text()
+TRAIN_AND_SCORE = (HERE / "train_and_score.cpp").read_text()
 
 
 def user_seconds(command):
@@ -35,15 +37,17 @@ def main():
     stages = [
         ("Eigen/Core parsed", "#include <Eigen/Core>\n", "-fsyntax-only"),
         ("plait/plait.hpp parsed", "#include <plait/plait.hpp>\n", "-fsyntax-only"),
-        ("the unit parsed, templates instantiated", UNIT, "-fsyntax-only"),
-        ("the unit compiled, -O0", UNIT, "-O0"),
-        ("the unit compiled, -O2", UNIT, "-O2"),
+        ("a model, run forward and backward, -O0", MODEL, "-O0"),
+        ("a model, run forward and backward, -O2", MODEL, "-O2"),
+        ("with trainer and scorer, templates instantiated", TRAIN_AND_SCORE, "-fsyntax-only"),
+        ("with trainer and scorer, -O0", TRAIN_AND_SCORE, "-O0"),
+        ("with trainer and scorer, -O2", TRAIN_AND_SCORE, "-O2"),
     ]
     print(f"| {options.compiler}, C++20 | seconds |\n| --- | --- |")
     with tempfile.TemporaryDirectory() as directory:
         source = pathlib.Path(directory) / "unit.cpp"
-        command = [options.compiler, "-std=c++20", "-I", str(BENCH.parent / "include"),
-                   "-isystem", options.eigen, "-c", str(source), "-o", f"{directory}/unit.o"]
+        command = [options.compiler, "-std=c++20", "-I", str(INCLUDE), "-isystem", options.eigen,
+                   "-c", str(source), "-o", f"{directory}/unit.o"]
         for name, text, mode in stages:
             source.write_text(text)
             times = [user_seconds(command + [mode]) for _ in range(options.runs)]
