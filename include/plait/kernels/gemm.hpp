@@ -60,8 +60,9 @@ Packet<Scalar> relu(const Packet<Scalar>& v) {
   return Eigen::internal::pmax(v, broadcast(Scalar(0)));
 }
 
-// One tile: c [Rows, Packets packets] = start + a b. `ahead` is a packet for every k, as far apart
-// as the panel's, that later tiles will read.
+// One tile: c [Rows, Packets packets] = start + a b. The largest asks for `ahead`, a packet for
+// every k, as far apart as the panel's, that later tiles will read; smaller ones do too little with
+// a row of b to wait for it, and ask for what they read next themselves.
 template <int Rows, int Packets, class Scalar, bool Transposed>
 PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                                   const Scalar* ahead, Start<Scalar> start, Finish finish,
@@ -73,11 +74,11 @@ PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) sum[m][v] = load(start.row + v * w);
   for (Index k = 0; k < depth; ++k, panel.data += panel.stride, ahead += panel.stride) {
-    if constexpr (Rows > 4) prefetch(ahead);
+    if constexpr (Rows == tile_rows) prefetch(ahead);
     Packet<Scalar> b[Packets];
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) {
-      if constexpr (Rows <= 4) prefetch_ahead<2304>(panel.data + v * w);
+      if constexpr (Rows < tile_rows) prefetch(panel.data + 12 * panel.stride + v * w);
       b[v] = load(panel.data + v * w);
       if constexpr (Rows > 1) keep_in_register(b[v]);
     }
