@@ -19,6 +19,7 @@
 #include "plait/inspect/expert_watch.hpp"
 #include "plait/inspect/level_sums.hpp"
 #include "plait/kernels/activation.hpp"
+#include "plait/kernels/elementary.hpp"
 #include "plait/kernels/gemm.hpp"
 #include "plait/kernels/linear.hpp"
 #include "plait/kernels/mix.hpp"

@@ -10,6 +10,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/elementary.hpp"
 #include "plait/kernels/packet.hpp"
 
 namespace plait {
@@ -44,63 +45,37 @@ Scalar sigmoid(Scalar a) {
 namespace detail {
 
 template <class Scalar>
-struct GeluTanh {
-  static constexpr Scalar root = Scalar(0.79788456080286535588);  // √(2/π)
-  static constexpr Scalar cubic = Scalar(0.044715);
-};
+inline constexpr Scalar gelu_root = Scalar(0.79788456080286535588);  // √(2/π)
 
-// Applies f to every number of a, in place.
+// tanh's argument in gelu_tanh, and its derivative.
+template <class Scalar>
+simd::Packet<Scalar> gelu_inner(const simd::Packet<Scalar>& a) {
+  namespace ei = Eigen::internal;
+  const auto cubic = ei::pmul(simd::broadcast(Scalar(0.044715)), ei::pmul(a, a));
+  const auto one = simd::broadcast(Scalar(1));
+  return ei::pmul(simd::broadcast(gelu_root<Scalar>), ei::pmul(a, ei::padd(one, cubic)));
+}
+template <class Scalar>
+simd::Packet<Scalar> gelu_inner_slope(const simd::Packet<Scalar>& a) {
+  namespace ei = Eigen::internal;
+  const auto cubic = ei::pmul(simd::broadcast(Scalar(3 * 0.044715)), ei::pmul(a, a));
+  const auto one = simd::broadcast(Scalar(1));
+  return ei::pmul(simd::broadcast(gelu_root<Scalar>), ei::padd(one, cubic));
+}
+
+// a = f(a), packet by packet.
 template <class Scalar, class F>
 void map_in_place(View3<Scalar> a, const F& f) {
   for (Index s = 0; s < a.slots(); ++s)
     for (Index b = 0; b < a.batch(); ++b) {
       Scalar* row = a.row(b, s);
-      for (Index d = 0; d < a.dim(); ++d) row[d] = f(row[d]);
+      simd::for_each_packet<Scalar>(a.dim(),
+                                    [&](Index d, const auto& load, const auto& store)
+                                        PLAIT_INLINE { store(row + d, f(load(row + d))); });
     }
 }
 
-// a = a < 0 ? slope * a : a, packet by packet.
-template <class Scalar>
-void scale_negative(std::type_identity_t<Scalar> slope, View3<Scalar> a) {
-  namespace ei = Eigen::internal;
-  const auto zero = simd::broadcast(Scalar(0));
-  const auto factor = simd::broadcast(slope);
-  for (Index s = 0; s < a.slots(); ++s)
-    for (Index b = 0; b < a.batch(); ++b) {
-      Scalar* row = a.row(b, s);
-      simd::for_each_packet<Scalar>(
-          a.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
-            const auto v = load(row + d);
-            const auto below = slope == 0 ? zero : ei::pmul(factor, v);  // 0 also for -infinity
-            store(row + d, ei::pselect(ei::pcmp_lt(v, zero), below, v));
-          });
-    }
-}
-
-// Its reverse: da = y > 0 ? dy : slope * dy, packet by packet.
-template <class Scalar>
-void scale_where_negative(std::type_identity_t<Scalar> slope, ConstView3<Scalar> saved,
-                          ConstView3<Scalar> dy, View3<Scalar> da) {
-  namespace ei = Eigen::internal;
-  PLAIT_ASSERT(saved.batch() == da.batch() && saved.shape() == da.shape());
-  PLAIT_ASSERT(dy.batch() == da.batch() && dy.shape() == da.shape());
-  const auto zero = simd::broadcast(Scalar(0));
-  const auto one = simd::broadcast(Scalar(1));
-  const auto factor = simd::broadcast(slope);
-  for (Index s = 0; s < da.slots(); ++s)
-    for (Index b = 0; b < da.batch(); ++b) {
-      const Scalar* y = saved.row(b, s);
-      const Scalar* in = dy.row(b, s);
-      Scalar* out = da.row(b, s);
-      simd::for_each_packet<Scalar>(
-          da.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
-            const auto derivative = ei::pselect(ei::pcmp_lt(zero, load(y + d)), one, factor);
-            store(out + d, ei::pmul(load(in + d), derivative));
-          });
-    }
-}
-
-// da = dy * derivative(saved), everywhere.
+// da = dy * derivative(saved), packet by packet.
 template <class Scalar, class F>
 void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar> da,
                   const F& derivative) {
@@ -111,7 +86,10 @@ void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar>
       const Scalar* from = saved.row(b, s);
       const Scalar* in = dy.row(b, s);
       Scalar* out = da.row(b, s);
-      for (Index d = 0; d < da.dim(); ++d) out[d] = in[d] * derivative(from[d]);
+      simd::for_each_packet<Scalar>(
+          da.dim(), [&](Index d, const auto& load, const auto& store) PLAIT_INLINE {
+            store(out + d, Eigen::internal::pmul(load(in + d), derivative(load(from + d))));
+          });
     }
 }
 
@@ -120,28 +98,37 @@ void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar>
 // a = f(a). NaN stays NaN under every activation.
 template <class Scalar>
 void activate(Activation kind, View3<Scalar> a) {
-  using std::erf, std::exp, std::tanh;
+  namespace ei = Eigen::internal;
+  using P = simd::Packet<Scalar>;
+  const P zero = simd::broadcast(Scalar(0));
+  const P half = simd::broadcast(Scalar(0.5));
+  const P one = simd::broadcast(Scalar(1));
   switch (kind) {
     case Activation::identity:
       return;
     case Activation::relu:
-      return detail::scale_negative(Scalar(0), a);
+      return detail::map_in_place(
+          a, [&](const P& v) { return ei::pselect(ei::pcmp_lt(v, zero), zero, v); });
     case Activation::leaky_relu:
-      return detail::scale_negative(Scalar(leaky_relu_slope), a);
+      return detail::map_in_place(a, [&](const P& v) {
+        const P below = ei::pmul(simd::broadcast(Scalar(leaky_relu_slope)), v);
+        return ei::pselect(ei::pcmp_lt(v, zero), below, v);
+      });
     case Activation::gelu:
       return detail::map_in_place(
-          a, [](Scalar v) { return v / 2 * (1 + erf(v / std::numbers::sqrt2_v<Scalar>)); });
+          a, [](const P& v) { return ei::pmul(v, simd::normal_distribution<Scalar>(v)); });
     case Activation::gelu_tanh:
-      return detail::map_in_place(a, [](Scalar v) {
-        using G = detail::GeluTanh<Scalar>;
-        return v / 2 * (1 + tanh(G::root * (v + G::cubic * v * v * v)));
+      return detail::map_in_place(a, [&](const P& v) {
+        const P t = simd::tanh<Scalar>(detail::gelu_inner<Scalar>(v));
+        return ei::pmul(ei::pmul(half, v), ei::padd(one, t));
       });
     case Activation::silu:
-      return detail::map_in_place(a, [](Scalar v) { return v * plait::sigmoid(v); });
+      return detail::map_in_place(a,
+                                  [](const P& v) { return ei::pmul(v, simd::sigmoid<Scalar>(v)); });
     case Activation::tanh:
-      return detail::map_in_place(a, [](Scalar v) { return tanh(v); });
+      return detail::map_in_place(a, [](const P& v) { return simd::tanh<Scalar>(v); });
     case Activation::sigmoid:
-      return detail::map_in_place(a, [](Scalar v) { return plait::sigmoid(v); });
+      return detail::map_in_place(a, [](const P& v) { return simd::sigmoid<Scalar>(v); });
   }
 }
 
@@ -150,37 +137,50 @@ void activate(Activation kind, View3<Scalar> a) {
 template <class Scalar>
 void activate_backward(Activation kind, ConstView3<Scalar> saved, ConstView3<Scalar> dy,
                        View3<Scalar> da) {
-  using std::erf, std::exp, std::tanh;
+  namespace ei = Eigen::internal;
+  using P = simd::Packet<Scalar>;
+  const P zero = simd::broadcast(Scalar(0));
+  const P half = simd::broadcast(Scalar(0.5));
+  const P one = simd::broadcast(Scalar(1));
+  const auto slope_below_zero = [&](Scalar slope) {
+    return [&, factor = simd::broadcast(slope)](const P& y) {
+      return ei::pselect(ei::pcmp_lt(zero, y), one, factor);
+    };
+  };
   switch (kind) {
     case Activation::identity:
-      return detail::map_backward(saved, dy, da, [](Scalar) { return Scalar(1); });
+      return detail::map_backward(saved, dy, da, [&](const P&) { return one; });
     case Activation::relu:
-      return detail::scale_where_negative(Scalar(0), saved, dy, da);
+      return detail::map_backward(saved, dy, da, slope_below_zero(0));
     case Activation::leaky_relu:
-      return detail::scale_where_negative(Scalar(leaky_relu_slope), saved, dy, da);
-    case Activation::gelu:
-      return detail::map_backward(saved, dy, da, [](Scalar a) {
-        const Scalar density =
-            exp(-a * a / 2) * std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>;
-        return (1 + erf(a / std::numbers::sqrt2_v<Scalar>)) / 2 + a * density;
+      return detail::map_backward(saved, dy, da, slope_below_zero(Scalar(leaky_relu_slope)));
+    case Activation::gelu:  // Φ(a) + a φ(a)
+      return detail::map_backward(saved, dy, da, [&](const P& a) {
+        constexpr Scalar scale = std::numbers::inv_sqrtpi_v<Scalar> / std::numbers::sqrt2_v<Scalar>;
+        const P e = simd::decay<Scalar>(ei::pmul(half, ei::pmul(a, a)));
+        const P density = ei::pmul(simd::broadcast(scale), e);
+        return ei::pmadd(a, density, simd::normal_distribution<Scalar>(a));
       });
-    case Activation::gelu_tanh:
-      return detail::map_backward(saved, dy, da, [](Scalar a) {
-        using G = detail::GeluTanh<Scalar>;
-        const Scalar t = tanh(G::root * (a + G::cubic * a * a * a));
-        const Scalar slope = 1 - t * t;  // 0 where tanh is saturated and a² may overflow
-        const Scalar inner = G::root * (1 + 3 * G::cubic * a * a);
-        return (1 + t) / 2 + (slope == 0 ? Scalar(0) : a / 2 * slope * inner);
+    case Activation::gelu_tanh:  // (1 + t) / 2 + a/2 (1 - t²) inner', t = tanh(inner)
+      return detail::map_backward(saved, dy, da, [&](const P& a) {
+        const P t = simd::tanh<Scalar>(detail::gelu_inner<Scalar>(a));
+        const P slope = ei::psub(one, ei::pmul(t, t));
+        const P inner = ei::pmul(ei::pmul(half, a), detail::gelu_inner_slope<Scalar>(a));
+        // 0 where tanh is saturated and a² may overflow.
+        const P second = ei::pselect(ei::pcmp_eq(slope, zero), zero, ei::pmul(slope, inner));
+        return ei::padd(ei::pmul(half, ei::padd(one, t)), second);
       });
-    case Activation::silu:
-      return detail::map_backward(saved, dy, da, [](Scalar a) {
-        const Scalar s = plait::sigmoid(a);
-        return s * (1 + a * (1 - s));
+    case Activation::silu:  // σ(a) (1 + a (1 - σ(a)))
+      return detail::map_backward(saved, dy, da, [&](const P& a) {
+        const P s = simd::sigmoid<Scalar>(a);
+        return ei::pmul(s, ei::pmadd(a, ei::psub(one, s), one));
       });
-    case Activation::tanh:
-      return detail::map_backward(saved, dy, da, [](Scalar y) { return 1 - y * y; });
-    case Activation::sigmoid:
-      return detail::map_backward(saved, dy, da, [](Scalar y) { return y * (1 - y); });
+    case Activation::tanh:  // 1 - y²
+      return detail::map_backward(saved, dy, da,
+                                  [&](const P& y) { return ei::psub(one, ei::pmul(y, y)); });
+    case Activation::sigmoid:  // y (1 - y)
+      return detail::map_backward(saved, dy, da,
+                                  [&](const P& y) { return ei::pmul(y, ei::psub(one, y)); });
   }
 }
 

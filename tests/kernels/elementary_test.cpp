@@ -1,0 +1,81 @@
+// Elementary functions of packets against the standard library's in long double.
+#include "plait/kernels/elementary.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "support/catch.hpp"
+
+namespace {
+
+namespace simd = plait::simd;
+
+// f of one number, at a place of the packet that differs from call to call.
+template <class Scalar, class F>
+Scalar at(const F& f, Scalar v) {
+  constexpr auto width = static_cast<std::size_t>(simd::width<Scalar>);
+  static std::size_t place = 0;
+  place = (place + 1) % width;
+  Scalar numbers[width] = {};
+  numbers[place] = v;
+  simd::store(numbers, f(simd::load(numbers)));
+  return numbers[place];
+}
+
+// Requires f to be right to `units` (a function of v) units in the last place between two ends.
+template <class Scalar, class F, class Exact, class Units>
+void check_accuracy(const F& f, const Exact& exact, double low, double high, const Units& units) {
+  constexpr double epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
+  double worst = 0;
+  for (int i = 0; i <= 20000; ++i) {
+    const auto v = static_cast<Scalar>(low + (high - low) * i / 20000);
+    const auto expected = static_cast<long double>(exact(static_cast<long double>(v)));
+    const auto error = static_cast<double>(std::abs(at(f, v) / expected - 1));
+    if (expected != 0) worst = std::max(worst, error / epsilon / units(static_cast<double>(v)));
+  }
+  CHECK(worst < 1);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("elementary functions are right to a few units in the last place", "", float,
+                   double) {
+  using Scalar = TestType;
+  using P = simd::Packet<Scalar>;
+  const auto three = [](double) { return 3.0; };
+  check_accuracy<Scalar>([](const P& v) { return simd::sigmoid<Scalar>(v); },
+                         [](long double v) { return 1 / (1 + std::exp(-v)); }, -80, 80, three);
+  for (const double end : {1e-6, 0.3, 30.0})
+    check_accuracy<Scalar>([](const P& v) { return simd::tanh<Scalar>(v); },
+                           [](long double v) { return std::tanh(v); }, -end, end, three);
+  check_accuracy<Scalar>([](const P& v) { return simd::normal_distribution<Scalar>(v); },
+                         [](long double v) { return std::erfc(-v / std::sqrt(2.0L)) / 2; }, -12, 12,
+                         [](double v) { return 3 + v * v; });
+  check_accuracy<Scalar>([](const P& v) { return simd::decay<Scalar>(v); },
+                         [](long double v) { return std::exp(-v); }, 0, 87, three);
+}
+
+TEMPLATE_TEST_CASE("elementary functions at the ends of the range", "", float, double) {
+  using Scalar = TestType;
+  using P = simd::Packet<Scalar>;
+  const auto sigmoid = [](const P& v) { return simd::sigmoid<Scalar>(v); };
+  const auto tanh = [](const P& v) { return simd::tanh<Scalar>(v); };
+  const auto normal = [](const P& v) { return simd::normal_distribution<Scalar>(v); };
+  CHECK(at(sigmoid, Scalar(0)) == Scalar(0.5));
+  CHECK(at(tanh, Scalar(0)) == 0);
+  CHECK(at(normal, Scalar(0)) == Scalar(0.5));
+  for (const Scalar v :
+       {std::numeric_limits<Scalar>::max(), std::numeric_limits<Scalar>::infinity()}) {
+    CHECK(at(sigmoid, v) == 1);
+    CHECK(at(sigmoid, -v) == 0);
+    CHECK(at(tanh, v) == 1);
+    CHECK(at(tanh, -v) == -1);
+    CHECK(at(normal, v) == 1);
+    CHECK(at(normal, -v) == 0);
+  }
+  const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
+  CHECK(std::isnan(at(sigmoid, nan)));
+  CHECK(std::isnan(at(tanh, nan)));
+  CHECK(std::isnan(at(normal, nan)));
+}
