@@ -91,16 +91,21 @@ TEST_CASE("selections are a table both ways") {
 
 TEST_CASE("units that are mixed together read each expert once") {
   const Selections selections({{2, 0}, {2}, {1, 1}, {0}, {2}}, 4);
-  using Columns = std::array<Index, Selections::units_together>;
+  using Columns = std::array<Index, 4>;
+  REQUIRE(selections.units_together() == 3);  // five units: three and two
   const auto steps = selections.steps(0);
   REQUIRE(steps.size() == 4);
   CHECK(steps[0].expert == 0);
-  CHECK(steps[0].columns == Columns{1, -1, -1, 5});
+  CHECK(steps[0].columns == Columns{1, -1, -1, -1});
   CHECK(steps[1].expert == 1);  // selected twice by one unit
   CHECK(steps[1].columns == Columns{-1, -1, 3, -1});
   CHECK(steps[2].columns == Columns{-1, -1, 4, -1});
   CHECK(steps[3].expert == 2);
   CHECK(steps[3].columns == Columns{0, 2, -1, -1});
-  REQUIRE(selections.steps(4).size() == 1);
-  CHECK(selections.steps(4)[0].columns == Columns{6, -1, -1, -1});
+  REQUIRE(selections.steps(3).size() == 2);
+  CHECK(selections.steps(3)[0].columns == Columns{5, -1, -1, -1});
+  CHECK(selections.steps(3)[1].columns == Columns{-1, 6, -1, -1});
+  for (const Index units : {1, 2, 3, 4})
+    CHECK(Selections(Lists(static_cast<std::size_t>(units), {0}), 1).units_together() == units);
+  CHECK(Selections(Lists(9, {0}), 1).units_together() == 3);
 }

@@ -27,12 +27,11 @@ class Selections {
     Index unit;
     Index column;
   };
-  // Units that are mixed together: each expert is read once for all of them.
-  static constexpr Index units_together = 4;
-  // An expert and, for each of such units, the column that weighs it, or -1: not selected.
+  // An expert and, for each of the units that are mixed together, the column that weighs it, or -1:
+  // not selected.
   struct Step {
     Index expert;
-    std::array<Index, units_together> columns;
+    std::array<Index, 4> columns;
   };
 
   Selections() = default;
@@ -48,7 +47,9 @@ class Selections {
           if (expert(c) == e) uses_.push_back({u, c});
       use_ends_.push_back(static_cast<Index>(uses_.size()));
     }
-    for (Index u = 0; u < this->units(); u += units_together) {
+    const Index groups = (this->units() + 3) / 4;
+    units_together_ = groups > 0 ? (this->units() + groups - 1) / groups : 1;
+    for (Index u = 0; u < this->units(); u += units_together_) {
       for (Index e = 0; e < experts; ++e) add_steps(u, e);
       step_ends_.push_back(static_cast<Index>(steps_.size()));
     }
@@ -68,9 +69,11 @@ class Selections {
     const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
     return std::span(uses_).subspan(begin, end - begin);
   }
-  // What units u ... u + units_together - 1 select, u a multiple of units_together.
+  // Units that are mixed together, at most 4: each expert is read once for all of them.
+  Index units_together() const { return units_together_; }
+  // What units u ... u + units_together() - 1 select, u a multiple of units_together().
   std::span<const Step> steps(Index u) const {
-    const auto group = static_cast<std::size_t>(u / units_together);
+    const auto group = static_cast<std::size_t>(u / units_together_);
     const auto begin = static_cast<std::size_t>(step_ends_[group]);
     const auto end = static_cast<std::size_t>(step_ends_[group + 1]);
     return std::span(steps_).subspan(begin, end - begin);
@@ -81,7 +84,7 @@ class Selections {
   void add_steps(Index u, Index e) {
     const std::size_t before = steps_.size();
     for (const Use& use : uses(e)) {
-      if (use.unit < u || use.unit >= u + units_together) continue;
+      if (use.unit < u || use.unit >= u + units_together_) continue;
       const auto unit = static_cast<std::size_t>(use.unit - u);
       if (steps_.size() == before || steps_.back().columns[unit] >= 0)
         steps_.push_back({e, {-1, -1, -1, -1}});
@@ -89,6 +92,7 @@ class Selections {
     }
   }
 
+  Index units_together_ = 1;
   std::vector<Index> experts_;       // by column
   std::vector<Index> unit_ends_{0};  // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
   std::vector<Use> uses_;            // by expert
@@ -209,8 +213,8 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
   for (Index b = 0; b < y.batch(); ++b)
-    for (Index u = 0; u < y.slots(); u += Selections::units_together) {
-      const Index units = std::min(Selections::units_together, y.slots() - u);
+    for (Index u = 0; u < y.slots(); u += selections.units_together()) {
+      const Index units = std::min(selections.units_together(), y.slots() - u);
       const auto mix_units = [&]<int Units>() {
         if (units == Units)
           detail::mix_group<Units>(experts.rows(b, 1), selections.steps(u), weights.row(b),
