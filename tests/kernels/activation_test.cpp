@@ -40,15 +40,16 @@ TEMPLATE_TEST_CASE("activations equal their reference", "", float, double) {
   using Scalar = TestType;
   plait::Random random(1);
   for (const Activation kind : all_kinds)
-    for (const Index batch : {0, 1, 3, 7}) {
-      INFO("activation " << static_cast<int>(kind) << ", batch " << batch);
-      plait::testing::Gapped<Scalar> got(batch, {3, 5}, Scalar(-77));
-      plait::testing::fill_normal(got.view(), random);
-      auto expected = got;
-      plait::activate(kind, got.view());
-      plait::reference::activate(kind, expected.view());
-      check_same(got, expected, rounding<Scalar>(4));
-    }
+    for (const Index dim : {1, 5, 16, 37})
+      for (const Index batch : {0, 1, 3}) {
+        INFO("activation " << static_cast<int>(kind) << ", batch " << batch << ", dim " << dim);
+        plait::testing::Gapped<Scalar> got(batch, {3, dim}, Scalar(-77));
+        plait::testing::fill_normal(got.view(), random);
+        auto expected = got;
+        plait::activate(kind, got.view());
+        plait::reference::activate(kind, expected.view());
+        check_same(got, expected, rounding<Scalar>(4));
+      }
 }
 
 TEST_CASE("activations' derivatives are those of their values") {
@@ -67,17 +68,43 @@ TEST_CASE("activations' derivatives are those of their values") {
 TEMPLATE_TEST_CASE("activation backward works on strided views and in place", "", float, double) {
   using Scalar = TestType;
   plait::Random random(2);
+  for (const Activation kind : all_kinds)
+    for (const Index dim : {5, 16, 37}) {
+      INFO("activation " << static_cast<int>(kind) << ", dim " << dim);
+      auto saved = input<Scalar>(3, {2, dim}, random);
+      auto dy = input<Scalar>(3, {2, dim}, random);
+      auto da = output<Scalar>(3, {2, dim});
+      plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), da.view());
+      CHECK(da.gaps_intact());
+      const auto separate = da.contents();
+      plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), dy.view());
+      CHECK(dy.contents() == separate);
+      CHECK(dy.gaps_intact());
+    }
+}
+
+TEMPLATE_TEST_CASE("activations of a number do not depend on its place", "", float, double) {
+  using Scalar = TestType;
+  constexpr Index n = 37;
+  plait::Random random(3);
+  const auto numbers = normal_numbers<Scalar>(n, random);
+  const auto upstream = normal_numbers<Scalar>(n, random);
   for (const Activation kind : all_kinds) {
     INFO("activation " << static_cast<int>(kind));
-    auto saved = input<Scalar>(3, {2, 5}, random);
-    auto dy = input<Scalar>(3, {2, 5}, random);
-    auto da = output<Scalar>(3, {2, 5});
-    plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), da.view());
-    CHECK(da.gaps_intact());
-    const auto separate = da.contents();
-    plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), dy.view());
-    CHECK(dy.contents() == separate);
-    CHECK(dy.gaps_intact());
+    auto values = numbers;
+    auto gradients = upstream;
+    plait::activate(kind, View3<Scalar>(values.data(), 1, 1, n));
+    plait::activate_backward<Scalar>(kind, View3<const Scalar>(numbers.data(), 1, 1, n),
+                                     View3<const Scalar>(upstream.data(), 1, 1, n),
+                                     View3<Scalar>(gradients.data(), 1, 1, n));
+    for (std::size_t i = 0; i < n; ++i) {
+      CHECK(values[i] == value(kind, numbers[i]));
+      Scalar da = 0;
+      plait::activate_backward<Scalar>(kind, View3<const Scalar>(&numbers[i], 1, 1, 1),
+                                       View3<const Scalar>(&upstream[i], 1, 1, 1),
+                                       View3<Scalar>(&da, 1, 1, 1));
+      CHECK(gradients[i] == da);
+    }
   }
 }
 

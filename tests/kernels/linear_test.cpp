@@ -134,6 +134,25 @@ struct Packed {
 
 }  // namespace
 
+TEMPLATE_TEST_CASE("a product over nothing is what it starts from", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(8);
+  auto x = input<Scalar>(3, {1, 0}, random);
+  auto weight = input<Scalar>(4, {1, 0}, random);
+  const auto bias = normal_numbers<Scalar>(4, random);
+  auto y = output<Scalar>(3, {1, 4});
+  plait::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), bias.data(), y.view());
+  for (Index b = 0; b < 3; ++b)
+    for (Index o = 0; o < 4; ++o) CHECK(y.view()(b, 0, o) == bias[static_cast<std::size_t>(o)]);
+
+  auto no_rows = input<Scalar>(0, {1, 3}, random);
+  auto no_upstream = input<Scalar>(0, {1, 4}, random);
+  auto dweight = output<Scalar>(4, {1, 3});
+  plait::linear_backward_params<Scalar>(no_rows.view(), no_upstream.view(),
+                                        matrix<Scalar>(dweight.view()), nullptr, true);
+  for (const Scalar number : dweight.contents()) CHECK(number == 0);
+}
+
 TEMPLATE_TEST_CASE("packed weights give the same bits as plain ones", "", float, double) {
   using Scalar = TestType;
   plait::Random random(5);

@@ -90,22 +90,32 @@ TEST_CASE("selections are a table both ways") {
 }
 
 TEST_CASE("units that are mixed together read each expert once") {
-  const Selections selections({{2, 0}, {2}, {1, 1}, {0}, {2}}, 4);
-  using Columns = std::array<Index, 4>;
-  REQUIRE(selections.units_together() == 3);  // five units: three and two
-  const auto steps = selections.steps(0);
-  REQUIRE(steps.size() == 4);
-  CHECK(steps[0].expert == 0);
-  CHECK(steps[0].columns == Columns{1, -1, -1, -1});
-  CHECK(steps[1].expert == 1);  // selected twice by one unit
-  CHECK(steps[1].columns == Columns{-1, -1, 3, -1});
-  CHECK(steps[2].columns == Columns{-1, -1, 4, -1});
-  CHECK(steps[3].expert == 2);
-  CHECK(steps[3].columns == Columns{0, 2, -1, -1});
-  REQUIRE(selections.steps(3).size() == 2);
-  CHECK(selections.steps(3)[0].columns == Columns{5, -1, -1, -1});
-  CHECK(selections.steps(3)[1].columns == Columns{-1, 6, -1, -1});
-  for (const Index units : {1, 2, 3, 4})
-    CHECK(Selections(Lists(static_cast<std::size_t>(units), {0}), 1).units_together() == units);
-  CHECK(Selections(Lists(9, {0}), 1).units_together() == 3);
+  const Selections selections({{2, 0}, {2}, {1, 1}, {0}, {2}}, 4);  // two units and three
+  using Columns = std::array<Index, Selections::most_together>;
+  REQUIRE(selections.groups() == 2);
+  REQUIRE(selections.unit_count(0) == 2);
+  REQUIRE(selections.steps(0).size() == 2);
+  CHECK(selections.steps(0)[0].expert == 0);
+  CHECK(selections.steps(0)[0].columns == Columns{1, -1, -1, -1});
+  CHECK(selections.steps(0)[1].expert == 2);
+  CHECK(selections.steps(0)[1].columns == Columns{0, 2, -1, -1});
+  REQUIRE(selections.steps(1).size() == 4);
+  CHECK(selections.steps(1)[0].columns == Columns{-1, 5, -1, -1});
+  CHECK(selections.steps(1)[1].expert == 1);  // selected twice by one unit
+  CHECK(selections.steps(1)[1].columns == Columns{3, -1, -1, -1});
+  CHECK(selections.steps(1)[2].columns == Columns{4, -1, -1, -1});
+  CHECK(selections.steps(1)[3].columns == Columns{-1, -1, 6, -1});
+}
+
+TEST_CASE("groups of units differ by one at most") {
+  for (const Index units : {0, 1, 4, 5, 9, 13, 17, 21}) {
+    const Selections selections(Lists(static_cast<std::size_t>(units), {0}), 1);
+    CHECK(selections.groups() == (units + 3) / 4);
+    for (Index g = 0; g < selections.groups(); ++g) {
+      CHECK(selections.unit_count(g) >= units / selections.groups());
+      CHECK(selections.unit_count(g) <= 4);
+      CHECK(selections.first_unit(g) + selections.unit_count(g) ==
+            (g + 1 < selections.groups() ? selections.first_unit(g + 1) : units));
+    }
+  }
 }

@@ -57,6 +57,9 @@ TEMPLATE_TEST_CASE("softmax of large logits", "", float, double) {
   check(softmax_of(Numbers{large, -large}), {1, 0});
   check(softmax_of(Numbers{-large, -large, -large, -large}), {0.25, 0.25, 0.25, 0.25});
   check(softmax_of(Numbers{1, 2, 3}, 1e-4), {0, 0, 1});
+  const Scalar lowest = std::numeric_limits<Scalar>::lowest();
+  check(softmax_of(Numbers{lowest, lowest}), {0.5, 0.5});
+  check(softmax_of(Numbers{lowest, lowest}, 1e38), {0.5, 0.5});
   check(softmax_of(Numbers{-std::numeric_limits<Scalar>::infinity(), 0}), {0, 1});
 }
 

@@ -6,7 +6,6 @@
 #include <Eigen/Core>
 #include <cmath>
 #include <numbers>
-#include <type_traits>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"

@@ -43,14 +43,18 @@ struct Left {
       return data[m * stride + k];
     }
   }
-  Left from(Index m, Index k) const { return {&(*this)(m, k), stride}; }
+  Left from(Index m, Index k) const {
+    return {data + (Transposed ? k * stride + m : m * stride + k), stride};
+  }
 };
 
-// A panel of the right-hand operand: number (k, j) at data[k * stride + j].
+// A panel of the right-hand operand: number (k, j) at data[k * stride + j]; the next panel, where
+// one is known, begins `next` numbers after this one.
 template <class Scalar>
 struct Panel {
   const Scalar* data;
   Index stride;
+  Index next = 0;
 };
 
 // v < 0 ? 0 : v. NaN stays NaN: of two numbers that do not compare, pmax returns the first on x86
@@ -115,18 +119,21 @@ void copy_rows(Index rows, Index columns, const Scalar* from, Index from_stride,
   for (Index m = 0; m < rows; ++m) std::copy_n(from + m * from_stride, columns, to + m * to_stride);
 }
 
-// One panel of c, whole packets, for all rows. The first tiles ask for the next panel, one packet
-// each for every k: its lines are too far apart, or too few, for hardware to do it in time.
+// One panel of c, whole packets, for all rows. Where there are tiles enough, each of the first asks
+// for a packet of the next panel for every k: its lines are too far apart, or too few, for hardware
+// to do it in time. A part of them would only disturb hardware in what it does.
 template <int Packets, class Scalar, bool Transposed>
 void multiply_whole_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                           Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
   const bool adds = start.row == c;
+  const bool asks = panel.next > 0 && rows >= Packets * tile_rows;
   Index m = 0;
   const auto tiles = [&]<int Rows>() {
     for (; m + Rows <= rows; m += Rows) {
       if (adds) prefetch_tile<Rows>(c + Rows * c_stride, c_stride, Packets * width<Scalar>);
       const Index tile = m / Rows;
-      const Scalar* ahead = panel.data + (tile < Packets ? (Packets + tile) * width<Scalar> : 0);
+      const Scalar* ahead = panel.data;
+      if (asks && tile < Packets) ahead += panel.next + tile * width<Scalar>;
       multiply_tile<Rows, Packets>(depth, a.from(m, 0), panel, ahead, start, finish, c, c_stride);
       start.row += Rows * start.stride;
       c += Rows * c_stride;
@@ -233,7 +240,8 @@ void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false>
     if (row_of.template operator()<tile_packets, 4>()) continue;
     if (row_of.template operator()<tile_packets, 2>()) continue;
     if (tile_packets != 2 && row_of.template operator()<2, 2>()) continue;
-    multiply_panel(packets, rows, depth, a, {panels + n * depth, packets * width<Scalar>}, from,
+    const Index stride = packets * width<Scalar>;
+    multiply_panel(packets, rows, depth, a, {panels + n * depth, stride, stride * depth}, from,
                    finish, c + n, c_stride, layout.columns(p));
     ++p;
   }
@@ -249,7 +257,7 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
   const Panels<Scalar> layout(columns);
   for (Index p = 0; p < layout.count(); ++p) {
     const Index n = layout.first(p);
-    for (Index k = 0; k < depth; k += panel_depth) {
+    for (Index k = 0; k == 0 || k < depth; k += panel_depth) {
       const Index count = std::min(panel_depth, depth - k);
       const Panel<Scalar> panel = panel_at(k, p, count, room);
       const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
@@ -272,7 +280,7 @@ void multiply_rows(Index rows, Index columns, Index depth, Left<Scalar, Transpos
   const auto panel_at = [&](Index k, Index p, Index count, Scalar* room) -> Panel<Scalar> {
     const Scalar* from = b + k * b_stride + layout.first(p);
     const Index whole = layout.packets(p) * width<Scalar>;
-    if (layout.columns(p) == whole) return {from, b_stride};
+    if (layout.columns(p) == whole) return {from, b_stride, whole};
     pack_rows(from, b_stride, count, layout.columns(p), layout.packets(p), room);
     return {room, whole};
   };

@@ -27,11 +27,11 @@ class Selections {
     Index unit;
     Index column;
   };
-  // An expert and, for each of the units that are mixed together, the column that weighs it, or -1:
-  // not selected.
+  static constexpr Index most_together = 4;
+  // An expert and, for each unit of a group, the column that weighs it, or -1: not selected.
   struct Step {
     Index expert;
-    std::array<Index, 4> columns;
+    std::array<Index, most_together> columns;
   };
 
   Selections() = default;
@@ -47,10 +47,10 @@ class Selections {
           if (expert(c) == e) uses_.push_back({u, c});
       use_ends_.push_back(static_cast<Index>(uses_.size()));
     }
-    const Index groups = (this->units() + 3) / 4;
-    units_together_ = groups > 0 ? (this->units() + groups - 1) / groups : 1;
-    for (Index u = 0; u < this->units(); u += units_together_) {
-      for (Index e = 0; e < experts; ++e) add_steps(u, e);
+    const Index groups = (this->units() + most_together - 1) / most_together;
+    for (Index g = 0; g < groups; ++g) {
+      group_ends_.push_back(this->units() * (g + 1) / groups);
+      for (Index e = 0; e < experts; ++e) add_steps(g, e);
       step_ends_.push_back(static_cast<Index>(steps_.size()));
     }
   }
@@ -69,36 +69,38 @@ class Selections {
     const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
     return std::span(uses_).subspan(begin, end - begin);
   }
-  // Units that are mixed together, at most 4: each expert is read once for all of them.
-  Index units_together() const { return units_together_; }
-  // What units u ... u + units_together() - 1 select, u a multiple of units_together().
-  std::span<const Step> steps(Index u) const {
-    const auto group = static_cast<std::size_t>(u / units_together_);
-    const auto begin = static_cast<std::size_t>(step_ends_[group]);
-    const auto end = static_cast<std::size_t>(step_ends_[group + 1]);
+  // Units are mixed in groups of most_together at most, whose sizes differ by one at most: each
+  // expert is read once for all of a group.
+  Index groups() const { return static_cast<Index>(group_ends_.size()) - 1; }
+  // Of group g: its first unit, their number, and what they select.
+  Index first_unit(Index g) const { return group_ends_[static_cast<std::size_t>(g)]; }
+  Index unit_count(Index g) const { return first_unit(g + 1) - first_unit(g); }
+  std::span<const Step> steps(Index g) const {
+    const auto begin = static_cast<std::size_t>(step_ends_[static_cast<std::size_t>(g)]);
+    const auto end = static_cast<std::size_t>(step_ends_[static_cast<std::size_t>(g) + 1]);
     return std::span(steps_).subspan(begin, end - begin);
   }
 
  private:
-  // Expert e in the units from u on: one step, or more where a unit selects it more than once.
-  void add_steps(Index u, Index e) {
+  // Expert e in group g: one step, or more where a unit selects it more than once.
+  void add_steps(Index g, Index e) {
     const std::size_t before = steps_.size();
     for (const Use& use : uses(e)) {
-      if (use.unit < u || use.unit >= u + units_together_) continue;
-      const auto unit = static_cast<std::size_t>(use.unit - u);
+      if (use.unit < first_unit(g) || use.unit >= first_unit(g + 1)) continue;
+      const auto unit = static_cast<std::size_t>(use.unit - first_unit(g));
       if (steps_.size() == before || steps_.back().columns[unit] >= 0)
         steps_.push_back({e, {-1, -1, -1, -1}});
       steps_.back().columns[unit] = use.column;
     }
   }
 
-  Index units_together_ = 1;
-  std::vector<Index> experts_;       // by column
-  std::vector<Index> unit_ends_{0};  // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
-  std::vector<Use> uses_;            // by expert
-  std::vector<Index> use_ends_{0};   // expert e has uses_ use_ends_[e] ... use_ends_[e + 1] - 1
-  std::vector<Step> steps_;          // by group of units, then by expert
-  std::vector<Index> step_ends_{0};  // group g has steps_ step_ends_[g] ... step_ends_[g + 1] - 1
+  std::vector<Index> experts_;        // by column
+  std::vector<Index> unit_ends_{0};   // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
+  std::vector<Use> uses_;             // by expert
+  std::vector<Index> use_ends_{0};    // expert e has uses_ use_ends_[e] ... use_ends_[e + 1] - 1
+  std::vector<Index> group_ends_{0};  // group g has units group_ends_[g] ... group_ends_[g + 1] - 1
+  std::vector<Step> steps_;           // by group, then by expert
+  std::vector<Index> step_ends_{0};   // group g has steps_ step_ends_[g] ... step_ends_[g + 1] - 1
 };
 
 namespace detail {
@@ -151,7 +153,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
     }
 }
 
-// One sample of units that are mixed together.
+// One sample of a group of units.
 template <int Units, class Scalar>
 void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> steps,
                const Scalar* weights, View3<Scalar> y) {
@@ -213,12 +215,11 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
   for (Index b = 0; b < y.batch(); ++b)
-    for (Index u = 0; u < y.slots(); u += selections.units_together()) {
-      const Index units = std::min(selections.units_together(), y.slots() - u);
+    for (Index g = 0; g < selections.groups(); ++g) {
       const auto mix_units = [&]<int Units>() {
-        if (units == Units)
-          detail::mix_group<Units>(experts.rows(b, 1), selections.steps(u), weights.row(b),
-                                   y.rows(b, 1).slot_range(u, units));
+        if (selections.unit_count(g) == Units)
+          detail::mix_group<Units>(experts.rows(b, 1), selections.steps(g), weights.row(b),
+                                   y.rows(b, 1).slot_range(selections.first_unit(g), Units));
       };
       mix_units.template operator()<1>();
       mix_units.template operator()<2>();

@@ -17,13 +17,12 @@ template <class Scalar>
 void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
   namespace ei = Eigen::internal;
   constexpr Index w = simd::width<Scalar>;
-  constexpr Scalar lowest = std::numeric_limits<Scalar>::lowest();
   const auto divisor = simd::broadcast(temperature);
   const Index whole = p.dim() / w * w;
   const Index rest = p.dim() - whole;
   const auto tail_of = [&](Index b, Index s) {
-    // Beyond the row: so low that their exponentials vanish beside the largest, which is 1.
-    return simd::load_part(p.row(b, s) + whole, rest, lowest);
+    // Beyond the row: exponentials that vanish beside the largest, which is 1.
+    return simd::load_part(p.row(b, s) + whole, rest, -std::numeric_limits<Scalar>::infinity());
   };
   for (Index s = 0; s < p.slots() && p.batch() > 0; ++s) {
     auto tail = tail_of(0, s);
