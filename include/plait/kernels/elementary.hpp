@@ -37,13 +37,15 @@ inline constexpr float tail<float>[12] = {-0.6717940928F,   0.6726432125F,    0.
 
 }  // namespace detail
 
-// e^-x for x >= 0; 0 from 87.3 on (708.3 for double), just before e^-x leaves the normal numbers.
+// e^-x for x >= 0; 0 beyond 87.3 (708.3 for double), just before e^-x leaves the normal numbers:
+// those below are slow to compute with.
 template <class Scalar>
 Packet<Scalar> decay(const Packet<Scalar>& x) {
   namespace ei = Eigen::internal;
   constexpr Scalar most = std::is_same_v<Scalar, float> ? Scalar(87.3) : Scalar(708.3);
-  const auto e = ei::pexp(ei::pnegate(x));
-  return ei::pselect(ei::pcmp_lt(broadcast(most), x), broadcast(Scalar(0)), e);
+  const auto limit = broadcast(most);
+  const auto e = ei::pexp(ei::pnegate(ei::pmin(x, limit)));
+  return ei::pselect(ei::pcmp_lt(limit, x), broadcast(Scalar(0)), e);
 }
 
 // `value`, or v where that is NaN.

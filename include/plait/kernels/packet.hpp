@@ -2,6 +2,7 @@
 // one source for SSE2, AVX2, AVX-512 and NEON, chosen by the compiler's flags (scalars elsewhere).
 #pragma once
 #include <Eigen/Core>
+#include <cstdint>
 
 #include "plait/core/config.hpp"
 
@@ -30,6 +31,15 @@ template <class Mask>
 Mask first_lanes(Index count) {
   return static_cast<Mask>((1U << count) - 1U);
 }
+
+#if defined(EIGEN_VECTORIZE_AVX) && !defined(EIGEN_VECTORIZE_AVX512)
+// The same for 256 bits: `count` lanes of `bytes` each.
+inline __m256i first_lanes_of(Index bytes, Index count) {
+  static constexpr std::int64_t ones_then_zeros[8] = {-1, -1, -1, -1, 0, 0, 0, 0};
+  const auto* from = reinterpret_cast<const char*>(ones_then_zeros) + 32 - count * bytes;
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+#endif
 
 }  // namespace detail
 
@@ -86,6 +96,14 @@ Packet<Scalar> load_part(const Scalar* from, Index count, Scalar other = 0) {
     return _mm512_mask_loadu_ps(broadcast(other), detail::first_lanes<__mmask16>(count), from);
   else if constexpr (width<Scalar> == 8)
     return _mm512_mask_loadu_pd(broadcast(other), detail::first_lanes<__mmask8>(count), from);
+#elif defined(EIGEN_VECTORIZE_AVX)
+  const __m256i mask = detail::first_lanes_of(sizeof(Scalar), count);
+  if constexpr (width<Scalar> == 8)
+    return _mm256_blendv_ps(broadcast(other), _mm256_maskload_ps(from, mask),
+                            _mm256_castsi256_ps(mask));
+  else if constexpr (width<Scalar> == 4)
+    return _mm256_blendv_pd(broadcast(other), _mm256_maskload_pd(from, mask),
+                            _mm256_castsi256_pd(mask));
 #endif
   alignas(buffer_alignment) Scalar numbers[width<Scalar>];
   store(numbers, broadcast(other));
@@ -99,6 +117,12 @@ void store_part(Scalar* to, const Packet<Scalar>& p, Index count) {
     return _mm512_mask_storeu_ps(to, detail::first_lanes<__mmask16>(count), p);
   else if constexpr (width<Scalar> == 8)
     return _mm512_mask_storeu_pd(to, detail::first_lanes<__mmask8>(count), p);
+#elif defined(EIGEN_VECTORIZE_AVX)
+  const __m256i mask = detail::first_lanes_of(sizeof(Scalar), count);
+  if constexpr (width<Scalar> == 8)
+    return _mm256_maskstore_ps(to, mask, p);
+  else if constexpr (width<Scalar> == 4)
+    return _mm256_maskstore_pd(to, mask, p);
 #endif
   alignas(buffer_alignment) Scalar numbers[width<Scalar>];
   store(numbers, p);

@@ -2,54 +2,86 @@
 // a.
 #pragma once
 #include <Eigen/Core>
-#include <algorithm>
 #include <limits>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/elementary.hpp"
 #include "plait/kernels/packet.hpp"
 
 namespace plait {
 
+namespace detail {
+
+// Rows of a few numbers lie closer than a packet is wide: a row read just after the one before it
+// was written would wait for that. So all `Rows` are read before one is written, and keep the
+// machine busy side by side.
+template <int Rows, class Scalar>
+void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index stride, Index dim) {
+  namespace ei = Eigen::internal;
+  constexpr Index w = simd::width<Scalar>;
+  const Index whole = dim / w * w;
+  const Index rest = dim - whole;
+  simd::Packet<Scalar> tail[Rows];
+  simd::Packet<Scalar> top[Rows];
+  simd::Packet<Scalar> sum[Rows];
+  const auto exponential = [&](int j, const simd::Packet<Scalar>& a) PLAIT_INLINE {
+    const auto e = simd::decay<Scalar>(ei::pdiv(ei::psub(top[j], a), temperature));
+    sum[j] = ei::padd(sum[j], e);
+    return e;
+  };
+#pragma GCC unroll 4
+  for (int j = 0; j < Rows; ++j) {
+    // Beyond the row: exponentials of zero.
+    tail[j] =
+        simd::load_part(rows + j * stride + whole, rest, -std::numeric_limits<Scalar>::infinity());
+    top[j] = tail[j];
+  }
+  for (Index d = 0; d < whole; d += w)
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; ++j) top[j] = ei::pmax(top[j], simd::load(rows + j * stride + d));
+#pragma GCC unroll 4
+  for (int j = 0; j < Rows; ++j) {
+    top[j] = simd::broadcast(ei::predux_max(top[j]));
+    sum[j] = simd::broadcast(Scalar(0));
+  }
+  for (Index d = 0; d < whole; d += w)
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; ++j) {
+      Scalar* numbers = rows + j * stride + d;
+      simd::store(numbers, exponential(j, simd::load(numbers)));
+    }
+  if (rest > 0)
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; ++j) tail[j] = exponential(j, tail[j]);
+#pragma GCC unroll 4
+  for (int j = 0; j < Rows; ++j) sum[j] = simd::broadcast(Scalar(1) / ei::predux(sum[j]));
+  for (Index d = 0; d < whole; d += w)
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; ++j) {
+      Scalar* numbers = rows + j * stride + d;
+      simd::store(numbers, ei::pmul(simd::load(numbers), sum[j]));
+    }
+  if (rest > 0)
+#pragma GCC unroll 4
+    for (int j = 0; j < Rows; ++j)
+      simd::store_part(rows + j * stride + whole, ei::pmul(tail[j], sum[j]), rest);
+}
+
+}  // namespace detail
+
 // p = softmax(p / τ), in place, per sample and slot. A row with a NaN becomes NaN.
 template <class Scalar>
 void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
-  namespace ei = Eigen::internal;
-  constexpr Index w = simd::width<Scalar>;
+  constexpr int together = 4;
   const auto divisor = simd::broadcast(temperature);
-  const Index whole = p.dim() / w * w;
-  const Index rest = p.dim() - whole;
-  const auto tail_of = [&](Index b, Index s) {
-    // Beyond the row: exponentials that vanish beside the largest, which is 1.
-    return simd::load_part(p.row(b, s) + whole, rest, -std::numeric_limits<Scalar>::infinity());
-  };
-  for (Index s = 0; s < p.slots() && p.batch() > 0; ++s) {
-    auto tail = tail_of(0, s);
-    for (Index b = 0; b < p.batch(); ++b) {
-      Scalar* row = p.row(b, s);
-      auto top = tail;
-      for (Index d = 0; d < whole; d += w) top = ei::pmax(top, simd::load(row + d));
-      top = simd::broadcast(ei::predux_max(top));
-      const auto exponential = [&](const simd::Packet<Scalar>& a) {
-        return ei::pexp(ei::pdiv(ei::psub(a, top), divisor));
-      };
-      auto sum = simd::broadcast(Scalar(0));
-      for (Index d = 0; d < whole; d += w) {
-        const auto e = exponential(simd::load(row + d));
-        simd::store(row + d, e);
-        sum = ei::padd(sum, e);
-      }
-      tail = exponential(tail);
-      if (rest > 0) sum = ei::padd(sum, tail);
-      sum = simd::broadcast(ei::predux(sum));
-      for (Index d = 0; d < whole; d += w) simd::store(row + d, ei::pdiv(simd::load(row + d), sum));
-      // Rows of a few numbers lie closer than a packet is wide: read the next before writing this
-      // one, or it waits until the store is done.
-      const auto next = tail_of(std::min(b + 1, p.batch() - 1), s);
-      simd::store_part(row + whole, ei::pdiv(tail, sum), rest);
-      tail = next;
-    }
+  for (Index s = 0; s < p.slots(); ++s) {
+    Index b = 0;
+    for (; b + together <= p.batch(); b += together)
+      detail::softmax_rows<together>(divisor, p.row(b, s), p.batch_stride(), p.dim());
+    for (; b < p.batch(); ++b)
+      detail::softmax_rows<1>(divisor, p.row(b, s), p.batch_stride(), p.dim());
   }
 }
 
