@@ -70,11 +70,10 @@ struct Mixing {
         dlogits(logits),
         y(dy) {}
 
-  // Tile by tile, as the library runs everything: forward alone when scoring, and the backward of a
-  // tile after its forward when training.
+  // Training runs tile by tile, the backward of a tile after its forward.
   template <bool Backward>
   void run() {
-    constexpr Index tile = 64;
+    const Index tile = Backward ? 64 : logits.rows();
     for (Index first = 0; first < logits.rows(); first += tile) {
       const Index count = std::min(tile, logits.rows() - first);
       forward(first, count);

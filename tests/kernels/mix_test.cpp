@@ -2,9 +2,11 @@
 // and repeated ones, widths on both sides of the packets.
 #include "plait/kernels/mix.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "kernels/operands.hpp"
+#include "plait/core/tensor.hpp"
 #include "plait/kernels/reference.hpp"
 
 namespace {
@@ -73,6 +75,32 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
         check_same(dweights, expected_dweights, rounding<Scalar>(dim));
       }
+}
+
+// More than the caches hold is written around them, where it lies as that needs.
+TEMPLATE_TEST_CASE("a large batch is mixed as its parts are", "", float, double) {
+  using Scalar = TestType;
+  const Lists lists = {{0, 1, 5}, {2}, {5, 4, 3}};
+  const Selections selections(lists, experts);
+  constexpr Index dim = 256;
+  constexpr Index batch = 4000;
+  static_assert(batch * (experts + 3) * dim * Index{sizeof(Scalar)} > plait::detail::beyond_caches);
+  plait::Random random(2);
+  plait::Tensor<Scalar> bank(batch, experts, dim);
+  plait::Tensor<Scalar> weights(batch, 1, selections.columns());
+  plait::testing::fill_normal(bank.view(), random);
+  plait::testing::fill_normal(weights.view(), random);
+  plait::Tensor<Scalar> expected(batch, 3, dim);
+  for (Index first = 0; first < batch; first += 500)
+    plait::mix<Scalar>(bank.view().rows(first, 500), selections, weights.view().rows(first, 500),
+                       expected.view().rows(first, 500));
+  for (const Index offset : {0, 1}) {
+    INFO("numbers beyond an aligned one: " << offset);
+    plait::AlignedVector<Scalar> room(static_cast<std::size_t>(batch * 3 * dim + offset));
+    const View3<Scalar> y(room.data() + offset, batch, 3, dim);
+    plait::mix<Scalar>(bank.view(), selections, weights.view(), y);
+    CHECK(std::equal(y.data(), y.data() + batch * 3 * dim, expected.view().data()));
+  }
 }
 
 TEST_CASE("selections are a table both ways") {

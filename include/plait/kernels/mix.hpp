@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -107,8 +108,9 @@ namespace detail {
 
 // y[d ... d + Packets * width) of `Units` units of one sample, summed in registers: each expert is
 // read once. `rest` numbers of the last packet are there. Experts and units are short streams, too
-// many for hardware to foresee: every line asks for the one of the next sample.
-template <int Units, int Packets, class Scalar>
+// many for hardware to foresee: every line asks for the one of the next sample. With `Around`, y is
+// written around the caches.
+template <int Units, int Packets, bool Around, class Scalar>
 void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> steps,
                const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
   constexpr Index w = simd::width<Scalar>;
@@ -119,7 +121,8 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       sum[u][v] = simd::broadcast(Scalar(0));
-      simd::prefetch_to_write(y.data() + u * y.slot_stride() + d + v * w + y.batch_stride());
+      if constexpr (!Around)
+        simd::prefetch_to_write(y.data() + u * y.slot_stride() + d + v * w + y.batch_stride());
     }
   for (const auto& step : steps) {
     const Scalar* expert = experts.data() + step.expert * experts.slot_stride() + d;
@@ -145,7 +148,9 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       Scalar* to = y.data() + u * y.slot_stride() + d + v * w;
-      if (v + 1 < Packets || whole) {
+      if constexpr (Around) {
+        simd::stream(to, sum[u][v]);
+      } else if (v + 1 < Packets || whole) {
         simd::store(to, sum[u][v]);
       } else {
         simd::store_part(to, sum[u][v], rest);
@@ -154,7 +159,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 }
 
 // One sample of a group of units.
-template <int Units, class Scalar>
+template <int Units, bool Around, class Scalar>
 void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> steps,
                const Scalar* weights, View3<Scalar> y) {
   constexpr Index w = simd::width<Scalar>;
@@ -162,9 +167,9 @@ void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> st
   constexpr int packets = (simd::registers >= 32 ? 16 : 8) / (Units == 3 ? 4 : Units);
   Index d = 0;
   for (; d + packets * w <= y.dim(); d += packets * w)
-    mix_chunk<Units, packets>(experts, steps, weights, d, y, w);
+    mix_chunk<Units, packets, Around>(experts, steps, weights, d, y, w);
   for (; d < y.dim(); d += w)
-    mix_chunk<Units, 1>(experts, steps, weights, d, y, std::min(w, y.dim() - d));
+    mix_chunk<Units, 1, Around>(experts, steps, weights, d, y, std::min(w, y.dim() - d));
 }
 
 // One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
@@ -205,6 +210,35 @@ void mix_backward_uses(View3<const Scalar> experts, Index slot,
     dweights[uses[static_cast<std::size_t>(i)].column] = Eigen::internal::predux(product[i]);
 }
 
+// More than the caches hold, in bytes. Of what is read or written once in order, nothing would be
+// left there when it is next wanted.
+inline constexpr Index beyond_caches = Index{1} << 25;
+
+template <bool Around, class Scalar>
+void mix_batch(View3<const Scalar> experts, const Selections& selections,
+               View3<const Scalar> weights, View3<Scalar> y) {
+  for (Index b = 0; b < y.batch(); ++b)
+    for (Index g = 0; g < selections.groups(); ++g) {
+      const auto mix_units = [&]<int Units>() {
+        if (selections.unit_count(g) == Units)
+          mix_group<Units, Around>(experts.rows(b, 1), selections.steps(g), weights.row(b),
+                                   y.rows(b, 1).slot_range(selections.first_unit(g), Units));
+      };
+      mix_units.template operator()<1>();
+      mix_units.template operator()<2>();
+      mix_units.template operator()<3>();
+      mix_units.template operator()<4>();
+    }
+}
+
+// Every row of every slot is whole packets that lie as a packet must to be streamed.
+template <class Scalar>
+bool streamable(View3<Scalar> y) {
+  constexpr Index w = simd::width<Scalar>;
+  return reinterpret_cast<std::uintptr_t>(y.data()) % sizeof(simd::Packet<Scalar>) == 0 &&
+         y.dim() % w == 0 && y.batch_stride() % w == 0 && y.slot_stride() % w == 0;
+}
+
 }  // namespace detail
 
 // experts [B, E, H], weights [B, 1, columns], y [B, units, H] overwritten.
@@ -214,18 +248,11 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim());
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
-  for (Index b = 0; b < y.batch(); ++b)
-    for (Index g = 0; g < selections.groups(); ++g) {
-      const auto mix_units = [&]<int Units>() {
-        if (selections.unit_count(g) == Units)
-          detail::mix_group<Units>(experts.rows(b, 1), selections.steps(g), weights.row(b),
-                                   y.rows(b, 1).slot_range(selections.first_unit(g), Units));
-      };
-      mix_units.template operator()<1>();
-      mix_units.template operator()<2>();
-      mix_units.template operator()<3>();
-      mix_units.template operator()<4>();
-    }
+  const Index bytes = y.batch() * (experts.slots() + y.slots()) * y.dim() * Index{sizeof(Scalar)};
+  if (bytes <= detail::beyond_caches || !detail::streamable(y))
+    return detail::mix_batch<false>(experts, selections, weights, y);
+  detail::mix_batch<true>(experts, selections, weights, y);
+  simd::finish_streaming();
 }
 
 // How many experts mix_backward should get at a time: fewer read dy more often, more push each

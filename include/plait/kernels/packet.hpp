@@ -3,6 +3,7 @@
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
+#include <type_traits>
 
 #include "plait/core/config.hpp"
 
@@ -51,6 +52,36 @@ template <class Scalar>
 void store(Scalar* to, const Packet<Scalar>& p) {
   Eigen::internal::pstoreu(to, p);
 }
+// Writes around the caches, for more than they hold: what is written is not read before, and takes
+// no place there. `to` is aligned to a packet. Other threads see it after finish_streaming.
+template <class Scalar>
+void stream(Scalar* to, const Packet<Scalar>& p) {
+  [[maybe_unused]] constexpr bool is_float = std::is_same_v<Scalar, float>;
+#if defined(EIGEN_VECTORIZE_AVX512)
+  if constexpr (is_float)
+    _mm512_stream_ps(to, p);
+  else
+    _mm512_stream_pd(to, p);
+#elif defined(EIGEN_VECTORIZE_AVX)
+  if constexpr (is_float)
+    _mm256_stream_ps(to, p);
+  else
+    _mm256_stream_pd(to, p);
+#elif defined(EIGEN_VECTORIZE_SSE)
+  if constexpr (is_float)
+    _mm_stream_ps(to, p);
+  else
+    _mm_stream_pd(to, p);
+#else
+  store(to, p);
+#endif
+}
+inline void finish_streaming() {
+#ifdef EIGEN_VECTORIZE_SSE
+  _mm_sfence();
+#endif
+}
+
 template <class Scalar>
 Packet<Scalar> broadcast(Scalar value) {
   return Eigen::internal::pset1<Packet<Scalar>>(value);
