@@ -43,7 +43,8 @@ const GateConfig deep{.body = {4, 3}, .bias = false, .temperature = 0.5};
 
 std::vector<Specimen> linears() {
   std::vector<Specimen> result;
-  for (const auto& [in, out] : {std::pair<Index, Index>{1, 1}, {1, 5}, {5, 1}, {3, 4}, {8, 8}}) {
+  for (const auto& [in, out] :
+       {std::pair<Index, Index>{1, 1}, {1, 5}, {5, 1}, {3, 4}, {8, 8}, {2, 260}, {260, 2}}) {
     for (const bool bias : {true, false})
       result.push_back(specimen(plait::text(in, " to ", out, bias ? "" : " without bias"),
                                 [in = in, out = out, bias](ParamTable& table) {

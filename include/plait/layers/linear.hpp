@@ -73,9 +73,8 @@ class Linear {
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
                 Scratch&, BackwardOptions options = {}) const {
     PLAIT_ASSERT(!options.passed_last_relu);
-    const bool overwrite = x.batch() > 0 && grad.take_untouched(weight_);
     linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr,
-                           overwrite);
+                           grad.take_untouched(weight_));
     if (dx) linear_backward_input(dy, theta.matrix(weight_), dx, options.adds_to_dx);
   }
 
