@@ -70,7 +70,8 @@ struct Mixing {
         dlogits(logits),
         y(dy) {}
 
-  // Training runs tile by tile, the backward of a tile after its forward.
+  // Forward, one call of each kernel for the batch, as the peer's. With the backward, tile by tile
+  // as the Trainer runs it: a tile's backward just after its forward.
   template <bool Backward>
   void run() {
     const Index tile = Backward ? 64 : logits.rows();

@@ -72,6 +72,13 @@ TEMPLATE_TEST_CASE("elementary functions at the ends of the range", "", float, d
   const auto sigmoid = [](const P& v) { return simd::sigmoid<Scalar>(v); };
   const auto tanh = [](const P& v) { return simd::tanh<Scalar>(v); };
   const auto normal = [](const P& v) { return simd::normal_distribution<Scalar>(v); };
+  const auto decay = [](const P& v) { return simd::decay<Scalar>(v); };
+  const Scalar most = std::is_same_v<Scalar, float> ? Scalar(87.3) : Scalar(708.3);
+  CHECK(at(decay, Scalar(0)) == 1);
+  CHECK(at(decay, most) >= std::numeric_limits<Scalar>::min());
+  CHECK(at(decay, std::nextafter(most, 2 * most)) == 0);
+  CHECK(at(decay, std::numeric_limits<Scalar>::infinity()) == 0);
+  CHECK(std::isnan(at(decay, std::numeric_limits<Scalar>::quiet_NaN())));
   CHECK(at(sigmoid, Scalar(0)) == Scalar(0.5));
   CHECK(at(tanh, Scalar(0)) == 0);
   CHECK(at(normal, Scalar(0)) == Scalar(0.5));

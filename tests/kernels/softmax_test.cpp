@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/operands.hpp"
+#include "plait/core/tensor.hpp"
 #include "plait/kernels/reference.hpp"
 
 namespace {
@@ -44,7 +45,7 @@ TEMPLATE_TEST_CASE("softmax equals its reference", "", float, double) {
       }
 }
 
-// Weights too small for a normal number are zero.
+// Exponentials below the normal numbers are zero.
 TEMPLATE_TEST_CASE("softmax of large logits", "", float, double) {
   using Scalar = TestType;
   using Numbers = std::vector<Scalar>;
@@ -99,12 +100,19 @@ TEST_CASE("temperature divides the logits") {
 TEMPLATE_TEST_CASE("softmax of a row with NaN is NaN, of others not", "", float, double) {
   using Scalar = TestType;
   const Scalar nan = std::numeric_limits<Scalar>::quiet_NaN();
-  for (std::size_t place = 0; place < 9; ++place) {
-    INFO("NaN at " << place);
-    std::vector<Scalar> rows(18, Scalar(1));
-    rows[place] = nan;
-    plait::softmax(Scalar(1), View3<Scalar>(rows.data(), 2, 1, 9));
-    for (std::size_t i = 0; i < 9; ++i) CHECK(std::isnan(rows[i]));
-    for (std::size_t i = 9; i < 18; ++i) CHECK(std::isfinite(rows[i]));
-  }
+  constexpr Index batch = 9;
+  for (const Index n : {9, 33})
+    for (const Index with_nan : {0, 2, 8})
+      for (Index place = 0; place < n; ++place) {
+        INFO("NaN at " << place << " of " << n << " in row " << with_nan);
+        plait::Tensor<Scalar> rows(batch, 1, n);
+        rows.view().of_slot(0).setOnes();
+        rows.view()(with_nan, 0, place) = nan;
+        plait::softmax(Scalar(1), rows.view());
+        bool right = true;
+        for (Index b = 0; b < batch; ++b)
+          for (Index d = 0; d < n; ++d)
+            right = right && std::isnan(rows.view()(b, 0, d)) == (b == with_nan);
+        CHECK(right);
+      }
 }

@@ -38,7 +38,7 @@ inline constexpr float tail<float>[12] = {-0.6717940928F,   0.6726432125F,    0.
 }  // namespace detail
 
 // e^-x for x >= 0; 0 beyond 87.3 (708.3 for double), just before e^-x leaves the normal numbers:
-// those below are slow to compute with.
+// those below are slow to compute with, also on the way to 0.
 template <class Scalar>
 Packet<Scalar> decay(const Packet<Scalar>& x) {
   namespace ei = Eigen::internal;

@@ -33,7 +33,7 @@ void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index s
   };
 #pragma GCC unroll 4
   for (int j = 0; j < Rows; ++j) {
-    // Beyond the row: exponentials of zero.
+    // Beyond the row: numbers whose exponentials are zero.
     tail[j] =
         simd::load_part(rows + j * stride + whole, rest, -std::numeric_limits<Scalar>::infinity());
     top[j] = tail[j];
@@ -74,14 +74,17 @@ void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index s
 // p = softmax(p / τ), in place, per sample and slot. A row with a NaN becomes NaN.
 template <class Scalar>
 void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
-  constexpr int together = 4;
   const auto divisor = simd::broadcast(temperature);
   for (Index s = 0; s < p.slots(); ++s) {
     Index b = 0;
-    for (; b + together <= p.batch(); b += together)
-      detail::softmax_rows<together>(divisor, p.row(b, s), p.batch_stride(), p.dim());
-    for (; b < p.batch(); ++b)
-      detail::softmax_rows<1>(divisor, p.row(b, s), p.batch_stride(), p.dim());
+    const auto take = [&]<int Rows>() {
+      detail::softmax_rows<Rows>(divisor, p.row(b, s), p.batch_stride(), p.dim());
+      b += Rows;
+    };
+    while (p.batch() - b >= 4) take.template operator()<4>();
+    if (p.batch() - b == 3) take.template operator()<3>();
+    if (p.batch() - b == 2) take.template operator()<2>();
+    if (p.batch() - b == 1) take.template operator()<1>();
   }
 }
 
