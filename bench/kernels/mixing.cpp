@@ -70,11 +70,11 @@ struct Mixing {
         dlogits(logits),
         y(dy) {}
 
-  // Forward, one call of each kernel for the batch, as the peer's. With the backward, tile by tile
-  // as the Trainer runs it: a tile's backward just after its forward.
+  // Tile by tile, as the library runs everything: forward alone when scoring, and the backward of a
+  // tile after its forward when training.
   template <bool Backward>
   void run() {
-    const Index tile = Backward ? 64 : logits.rows();
+    constexpr Index tile = 64;
     for (Index first = 0; first < logits.rows(); first += tile) {
       const Index count = std::min(tile, logits.rows() - first);
       forward(first, count);

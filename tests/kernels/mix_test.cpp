@@ -5,7 +5,6 @@
 #include <array>
 
 #include "kernels/operands.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/kernels/reference.hpp"
 
 namespace {
@@ -74,44 +73,6 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
         check_same(dweights, expected_dweights, rounding<Scalar>(dim));
       }
-}
-
-// A large result is streamed if it lies as that needs, and stored if not.
-TEMPLATE_TEST_CASE("a large batch is mixed as its parts are", "", float, double) {
-  using Scalar = TestType;
-  struct Layout {
-    Index offset, dim, batch_stride, slot_stride;
-  };
-  const Lists lists = {{0, 1, 5}, {2}, {5, 4, 3}};
-  const Selections selections(lists, experts);
-  constexpr Index batch = 4000;
-  constexpr Index part = 500;
-  static_assert(batch * (experts + 3) * 256 * Index{sizeof(float)} >=
-                plait::detail::least_streamed);
-  plait::Random random(2);
-  plait::Tensor<Scalar> bank(batch, experts, 257);
-  plait::Tensor<Scalar> weights(batch, 1, selections.columns());
-  plait::testing::fill_normal(bank.view(), random);
-  plait::testing::fill_normal(weights.view(), random);
-  for (const auto& [offset, dim, batch_stride, slot_stride] :
-       {Layout{0, 256, 768, 256}, Layout{1, 256, 768, 256}, Layout{0, 256, 769, 256},
-        Layout{0, 256, 784, 257}, Layout{0, 256, 256, 256 * batch}, Layout{0, 257, 816, 272}}) {
-    INFO("offset " << offset << ", dim " << dim << ", strides " << batch_stride << " and "
-                   << slot_stride);
-    plait::AlignedVector<Scalar> got(static_cast<std::size_t>(offset + batch * 816), Scalar(-77));
-    auto expected = got;
-    const auto view = [&, offset = offset, dim = dim, batch_stride = batch_stride,
-                       slot_stride = slot_stride](plait::AlignedVector<Scalar>& room) {
-      return View3<Scalar>(room.data() + offset, batch, 3, dim, batch_stride, slot_stride);
-    };
-    const auto outputs = bank.view().columns(0, dim);
-    plait::mix<Scalar>(outputs, selections, weights.view(), view(got));
-    for (Index first = 0; first < batch; first += part)
-      plait::mix<Scalar>(outputs.rows(first, part), selections, weights.view().rows(first, part),
-                         view(expected).rows(first, part));
-    const bool same = got == expected;  // no message can show so many
-    CHECK(same);
-  }
 }
 
 TEST_CASE("selections are a table both ways") {

@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -108,11 +107,10 @@ namespace detail {
 
 // y[d ... d + Packets * width) of `Units` units of one sample, summed in registers: each expert is
 // read once. `rest` numbers of the last packet are there. Experts and units are short streams, too
-// many for hardware to foresee: every line asks for the one of the next sample, unless it is
-// streamed.
+// many for hardware to foresee: every line asks for the one of the next sample.
 template <int Units, int Packets, class Scalar>
 void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> steps,
-               const Scalar* weights, Index d, View3<Scalar> y, Index rest, bool streams) {
+               const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
   constexpr Index w = simd::width<Scalar>;
   const bool whole = rest == w;
   simd::Packet<Scalar> sum[Units][Packets];
@@ -121,8 +119,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       sum[u][v] = simd::broadcast(Scalar(0));
-      if (!streams)
-        simd::prefetch_to_write(y.data() + u * y.slot_stride() + d + v * w + y.batch_stride());
+      simd::prefetch_to_write(y.data() + u * y.slot_stride() + d + v * w + y.batch_stride());
     }
   for (const auto& step : steps) {
     const Scalar* expert = experts.data() + step.expert * experts.slot_stride() + d;
@@ -148,9 +145,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       Scalar* to = y.data() + u * y.slot_stride() + d + v * w;
-      if (streams) {
-        simd::stream(to, sum[u][v]);
-      } else if (v + 1 < Packets || whole) {
+      if (v + 1 < Packets || whole) {
         simd::store(to, sum[u][v]);
       } else {
         simd::store_part(to, sum[u][v], rest);
@@ -161,15 +156,15 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
 // One sample of a group of units.
 template <int Units, class Scalar>
 void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> steps,
-               const Scalar* weights, View3<Scalar> y, bool streams) {
+               const Scalar* weights, View3<Scalar> y) {
   constexpr Index w = simd::width<Scalar>;
   // As many sums as leave registers for the experts.
   constexpr int packets = (simd::registers >= 32 ? 16 : 8) / (Units == 3 ? 4 : Units);
   Index d = 0;
   for (; d + packets * w <= y.dim(); d += packets * w)
-    mix_chunk<Units, packets>(experts, steps, weights, d, y, w, streams);
+    mix_chunk<Units, packets>(experts, steps, weights, d, y, w);
   for (; d < y.dim(); d += w)
-    mix_chunk<Units, 1>(experts, steps, weights, d, y, std::min(w, y.dim() - d), streams);
+    mix_chunk<Units, 1>(experts, steps, weights, d, y, std::min(w, y.dim() - d));
 }
 
 // One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
@@ -210,20 +205,6 @@ void mix_backward_uses(View3<const Scalar> experts, Index slot,
     dweights[uses[static_cast<std::size_t>(i)].column] = Eigen::internal::predux(product[i]);
 }
 
-// From so many bytes on, experts and units together, y is streamed: in order of the samples, little
-// of it would be left in the caches when it is next wanted. Measured.
-inline constexpr Index least_streamed = Index{1} << 25;
-
-// Large, and every row of every slot is whole packets that lie as streaming needs.
-template <class Scalar>
-bool is_streamed(Index experts, View3<Scalar> y) {
-  constexpr Index w = simd::width<Scalar>;
-  const Index bytes = y.batch() * (experts + y.slots()) * y.dim() * Index{sizeof(Scalar)};
-  return simd::can_stream && bytes >= least_streamed && y.dim() % w == 0 &&
-         y.batch_stride() % w == 0 && y.slot_stride() % w == 0 &&
-         reinterpret_cast<std::uintptr_t>(y.data()) % sizeof(simd::Packet<Scalar>) == 0;
-}
-
 }  // namespace detail
 
 // experts [B, E, H], weights [B, 1, columns], y [B, units, H] overwritten.
@@ -233,21 +214,18 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
   PLAIT_ASSERT(experts.batch() == y.batch() && experts.dim() == y.dim());
   PLAIT_ASSERT(weights.batch() == y.batch() && weights.dim() == selections.columns());
   PLAIT_ASSERT(y.slots() == selections.units() && experts.slots() == selections.experts());
-  const bool streams = detail::is_streamed(experts.slots(), y);
   for (Index b = 0; b < y.batch(); ++b)
     for (Index g = 0; g < selections.groups(); ++g) {
       const auto mix_units = [&]<int Units>() {
         if (selections.unit_count(g) == Units)
           detail::mix_group<Units>(experts.rows(b, 1), selections.steps(g), weights.row(b),
-                                   y.rows(b, 1).slot_range(selections.first_unit(g), Units),
-                                   streams);
+                                   y.rows(b, 1).slot_range(selections.first_unit(g), Units));
       };
       mix_units.template operator()<1>();
       mix_units.template operator()<2>();
       mix_units.template operator()<3>();
       mix_units.template operator()<4>();
     }
-  if (streams) simd::finish_streaming();
 }
 
 // How many experts mix_backward should get at a time: fewer read dy more often, more push each

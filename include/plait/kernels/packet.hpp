@@ -3,7 +3,6 @@
 #pragma once
 #include <Eigen/Core>
 #include <cstdint>
-#include <type_traits>
 
 #include "plait/core/config.hpp"
 
@@ -52,34 +51,6 @@ template <class Scalar>
 void store(Scalar* to, const Packet<Scalar>& p) {
   Eigen::internal::pstoreu(to, p);
 }
-// Writes around the caches, for more than they hold: what is written is not read before, and takes
-// no place there. `to` is aligned to a packet. Other threads see it after finish_streaming. A plain
-// store where it is not known how.
-#ifdef EIGEN_VECTORIZE_SSE
-inline constexpr bool can_stream = true;
-#else
-inline constexpr bool can_stream = false;
-#endif
-template <class Scalar>
-void stream(Scalar* to, const Packet<Scalar>& p) {
-#if defined(EIGEN_VECTORIZE_AVX512)
-  if constexpr (std::is_same_v<Scalar, float>) return _mm512_stream_ps(to, p);
-  if constexpr (std::is_same_v<Scalar, double>) return _mm512_stream_pd(to, p);
-#elif defined(EIGEN_VECTORIZE_AVX)
-  if constexpr (std::is_same_v<Scalar, float>) return _mm256_stream_ps(to, p);
-  if constexpr (std::is_same_v<Scalar, double>) return _mm256_stream_pd(to, p);
-#elif defined(EIGEN_VECTORIZE_SSE)
-  if constexpr (std::is_same_v<Scalar, float>) return _mm_stream_ps(to, p);
-  if constexpr (std::is_same_v<Scalar, double>) return _mm_stream_pd(to, p);
-#endif
-  store(to, p);
-}
-inline void finish_streaming() {
-#ifdef EIGEN_VECTORIZE_SSE
-  _mm_sfence();
-#endif
-}
-
 template <class Scalar>
 Packet<Scalar> broadcast(Scalar value) {
   return Eigen::internal::pset1<Packet<Scalar>>(value);
