@@ -71,7 +71,8 @@ void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index s
 
 }  // namespace detail
 
-// p = softmax(p / τ), in place, per sample and slot. A row with a NaN becomes NaN.
+// p = softmax(p / τ), in place, per sample and slot. Exponentials below the normal numbers are 0. A
+// row with a NaN becomes NaN.
 template <class Scalar>
 void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
   const auto divisor = simd::broadcast(temperature);
