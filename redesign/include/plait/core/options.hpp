@@ -1,0 +1,35 @@
+// What a caller may ask of one forward or backward pass beside what the Layer concept promises.
+// All of it is optional for a layer of one's own, which is then called as the concept says.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "plait/core/config.hpp"
+
+namespace plait {
+
+// Which of some slots, experts or tasks have a gradient, by index. Empty means all of them, where a
+// function says so.
+using Flags = std::span<const bool>;
+
+// Experts that gates do without, at random (fusion/dropout.hpp). As constructed nothing is dropped.
+struct ExpertDropout {
+  double rate = 0;  // in [0, 1)
+  std::uint64_t seed = 0;
+  Index step = 0;
+  Index level = 0;
+  Index first_row = 0;  // of the batch, in a forward pass over some of its rows
+};
+
+struct ForwardOptions {
+  ExpertDropout expert_dropout{};
+};
+
+// What a level does together with the layers inside it: the parts of their backward that a
+// neighbour computes in the same pass over memory.
+struct BackwardOptions {
+  bool adds_to_dx = false;        // dx has gradients of others already: += instead of =
+  bool passed_last_relu = false;  // dy is zero already where y is (for a layer with ends_in_relu())
+};
+
+}  // namespace plait

@@ -1,0 +1,122 @@
+// ExpertBank: E experts side by side, each reading one slot of the input.
+//
+//   y[:, e] = expert_e(x[:, slot(e)])        x [B, S, D], y [B, E, H]
+//
+// The slot that an expert reads is part of what tells architectures apart: all read slot 0 (MMoE),
+// each its own (cross-stitch), or its owner's (PLE, AdaTT).
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/network.hpp"
+#include "plait/core/reach.hpp"
+#include "plait/core/workspace.hpp"
+#include "plait/fusion/route.hpp"
+#include "plait/kernels/reduce.hpp"
+#include "plait/layers/body.hpp"
+
+namespace plait {
+
+template <class Scalar_>
+class ExpertBank {
+ public:
+  using Scalar = Scalar_;
+  struct Workspace {
+    std::vector<typename Network<Scalar>::Workspace> experts;  // one per expert
+  };
+
+  // All experts are of one description and draw their own numbers. Throws ConfigError when there
+  // are none.
+  ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
+             const Body& expert)
+      : in_(in) {
+    require_config(!routes.empty(), "ExpertBank", "experts", "0 experts", "at least one");
+    experts_.reserve(routes.size());
+    for (const auto& route : routes) {
+      require_config(0 <= route.slot && route.slot < in.slots, "ExpertBank", route.name,
+                     text("slot ", route.slot), text("one of ", in.slots));
+      const Index before = table.buffer_size();
+      Network<Scalar> network = expert.build<Scalar>(table, route.name, in.dim);
+      experts_.push_back({std::move(network), route.slot, table.range_from(before)});
+    }
+  }
+
+  Shape in_shape() const { return in_; }
+  Shape out_shape() const { return {size(), experts_.front().network.out_shape().dim}; }
+  Index size() const { return std::ssize(experts_); }
+  // Experts are built alike.
+  bool ends_in_relu() const { return experts_.front().network.ends_in_relu(); }
+
+  bool visit_input_linears(VisitLinear visit) const {
+    return std::ranges::all_of(
+        experts_, [&](const Expert& e) { return e.network.visit_input_linears(visit); });
+  }
+
+  // As core/reach.hpp has it; `live` experts.
+  bool reach(Flags live, std::span<bool> live_in, MarkRange mark, Scratch&) const {
+    for (std::size_t e = 0; e < experts_.size(); ++e) {
+      if (!live[e]) continue;
+      mark(experts_[e].params);
+      live_in[static_cast<std::size_t>(experts_[e].slot)] = true;
+    }
+    return true;
+  }
+
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace* workspace, Scratch& scratch) const {
+    if (workspace != nullptr) workspace->experts.resize(experts_.size());
+    for (std::size_t e = 0; e < experts_.size(); ++e)
+      experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
+                                  part(workspace, &Workspace::experts, e), scratch);
+  }
+
+  // x and dx [B, S, D], y and dy [B, E, H].
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
+                GradView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
+    const Scratch::Frame frame(scratch);
+    const std::span<bool> written = take_flags(scratch, in_.slots);
+    for (Index e = 0; e < size(); ++e)
+      if (live.empty() || live[static_cast<std::size_t>(e)])
+        backward_one(e, theta, x, y, dy.slot(e), dx, workspace, grad, scratch, written);
+    if (live.empty()) clear_unwritten(written, dx);
+  }
+  // Of expert e alone, dy [B, 1, H]: a gradient may go from its maker to its reader in cache. dx is
+  // overwritten in a slot that is not `written` [in.slots] and then is, and added to in others.
+  // passed_last_relu as in BackwardOptions.
+  void backward_one(Index e, ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+                    View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
+                    GradView<Scalar> grad, Scratch& scratch, std::span<bool> written,
+                    bool passed_last_relu = false) const {
+    const auto& [network, slot, params] = experts_[static_cast<std::size_t>(e)];
+    const bool adds = std::exchange(written[static_cast<std::size_t>(slot)], true);
+    network.backward(theta, x.slot(slot), y.slot(e), dy, dx ? dx.slot(slot) : View3<Scalar>(),
+                     workspace.experts[static_cast<std::size_t>(e)], grad, scratch,
+                     {.adds_to_dx = adds, .passed_last_relu = passed_last_relu});
+  }
+
+  // Slots that nobody read have a gradient of zero.
+  static void clear_unwritten(Flags written, View3<Scalar> dx) {
+    for (Index s = 0; s < dx.slots(); ++s)
+      if (!written[static_cast<std::size_t>(s)]) kernels::set_zero(dx.slot(s));
+  }
+
+ private:
+  struct Expert {
+    Network<Scalar> network;
+    Index slot;  // that it reads
+    ParamRange params;
+  };
+
+  Shape in_;
+  std::vector<Expert> experts_;
+};
+
+static_assert(TellsReach<ExpertBank<float>>);
+
+}  // namespace plait

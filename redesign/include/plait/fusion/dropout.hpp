@@ -1,0 +1,44 @@
+// ExpertDropout: experts that a unit's gate does without, at random and row by row, in training.
+//
+//   g'_j = m_j g_j / Σ_k m_k g_k             m_j = 0 with probability `rate`, else 1
+//
+// which is the softmax over the experts that are kept, so that the gate's backward is what it is
+// without dropout, with g' in g's place. A unit whose kept weights add up to nothing keeps all of
+// its experts. Static weights stay: a native expert, a stitch.
+//
+// No expert can then be the only one that a task relies on; a gate that has committed itself to one
+// expert early on finds others. m depends on seed, step, row in the batch, level and column alone:
+// on no tile, lane or thread.
+#pragma once
+#include <cstdint>
+#include <limits>
+
+#include "plait/core/config.hpp"
+#include "plait/core/counter_random.hpp"
+#include "plait/core/options.hpp"
+#include "plait/core/view.hpp"
+
+namespace plait {
+
+// g [B, 1, n] to g', in place; `first_column` tells units apart.
+template <class Scalar>
+void drop_experts(const ExpertDropout& dropout, View3<Scalar> weights, Index first_column) {
+  if (dropout.rate == 0) return;
+  const auto of_level = CounterRandom(dropout.seed)
+                            .at(static_cast<std::uint64_t>(dropout.step))
+                            .at(static_cast<std::uint64_t>(dropout.level));
+  for (Index b = 0; b < weights.batch(); ++b) {
+    const auto of_row = of_level.at(static_cast<std::uint64_t>(dropout.first_row + b));
+    const auto keeps = [&](Index j) {
+      return of_row.at(static_cast<std::uint64_t>(first_column + j)).uniform() >= dropout.rate;
+    };
+    Scalar* const g = weights.row(b);
+    Scalar kept = 0;
+    for (Index j = 0; j < weights.dim(); ++j)
+      if (keeps(j)) kept += g[j];
+    if (!(kept > std::numeric_limits<Scalar>::min())) continue;
+    for (Index j = 0; j < weights.dim(); ++j) g[j] = keeps(j) ? g[j] / kept : Scalar(0);
+  }
+}
+
+}  // namespace plait

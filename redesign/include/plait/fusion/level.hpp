@@ -1,0 +1,367 @@
+// FusionLevel: the one level behind every multi-task architecture.
+//
+// A level maps slots to units. Its bank of experts reads the state x; each unit mixes the experts
+// that it selects with the weights of its gate (if any) plus static weights (if any):
+//
+//   E_e = expert_e(x[slot(e)])                          e = 0 ... experts - 1
+//   g_u = softmax(gate_u(x[gate slot(u)]))              or of the model's input (multi-level MMoE)
+//   y_u = Σ_j (g_u,j + s_u,j) E_selection(u)_j
+//
+// Shared bottom, cross-stitch, MMoE, multi-level MMoE, CGC, PLE, AdaTT-sp and AdaTT differ only in
+// the LevelRoute. The backward is P1 to P5 of docs/mathematics.md, once.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/layer.hpp"
+#include "plait/core/reach.hpp"
+#include "plait/core/watch.hpp"
+#include "plait/core/workspace.hpp"
+#include "plait/fusion/bank.hpp"
+#include "plait/fusion/dropout.hpp"
+#include "plait/fusion/route.hpp"
+#include "plait/kernels/mix.hpp"
+#include "plait/kernels/reduce.hpp"
+#include "plait/kernels/selections.hpp"
+#include "plait/layers/gate.hpp"
+
+namespace plait {
+
+template <class Scalar_>
+class FusionLevel {
+ public:
+  using Scalar = Scalar_;
+  struct Workspace {
+    typename ExpertBank<Scalar>::Workspace bank;
+    std::vector<typename Gate<Scalar>::Workspace> gates;
+    Tensor<Scalar> experts;       // E [B, E, H]
+    Tensor<Scalar> gate_weights;  // g of all units side by side [B, 1, Σ_u n_u], 0 without a gate
+  };
+
+  // `state` is the shape of x, `input` that of the model's input. Throws ConfigError for routes
+  // that lead nowhere: slots, experts or positions that are not there, units that nothing weighs.
+  FusionLevel(ParamTable& table, const LevelPlan& plan, Shape state, Shape input)
+      : bank_(table, plan.route.experts, state, plan.expert),
+        gates_read_input_(plan.route.gates_read_input) {
+    const Shape gate_input = gates_read_input_ ? input : state;
+    std::vector<std::vector<Index>> selected;
+    for (const UnitRoute& route : plan.route.units) {
+      check(route, gate_input);
+      selected.push_back(route.experts);
+      Unit& unit = units_.emplace_back();
+      unit.statics = route.statics;
+      unit.stopped = route.stopped;
+      has_statics_ = has_statics_ || route.statics.has_value();
+      has_stopped_ = has_stopped_ || !route.stopped.empty();
+      if (!route.gate) continue;
+      unit.gate = std::ssize(gates_);
+      unit.gate_slot = route.gate->slot;
+      const Index before = table.buffer_size();
+      gates_.emplace_back(table, route.gate->body, route.gate->linear, gate_input.dim,
+                          std::ssize(route.experts), plan.gate);
+      unit.gate_params = table.range_from(before);
+    }
+    require_config(!units_.empty(), "FusionLevel", "units", "none", "at least one");
+    selections_ = Selections(selected, bank_.size());
+    for (const auto& experts : selected) selection_of_.push_back({{experts}, bank_.size()});
+    join_gates(table);
+  }
+
+  Shape in_shape() const { return bank_.in_shape(); }
+  Shape out_shape() const { return {std::ssize(units_), bank_.out_shape().dim}; }
+
+  // Of the level's experts and gates, and of those gates alone that read the model's input.
+  bool visit_input_linears(VisitLinear visit) const {
+    return bank_.visit_input_linears(visit) && visit_gate_linears(visit);
+  }
+  bool visit_gate_linears(VisitLinear visit) const {
+    return std::ranges::all_of(gates_,
+                               [&](const auto& gate) { return gate.visit_input_linears(visit); });
+  }
+  bool gates_read_input() const { return gates_read_input_; }
+
+  // As core/watch.hpp has it.
+  WatchedLevel watched() const {
+    WatchedLevel result{.experts = bank_.size()};
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      auto& selection = result.selections.emplace_back();
+      for (Index j = 0; j < selection_of_[u].columns(); ++j)
+        selection.push_back(selection_of_[u].expert(j));
+      result.gated.push_back(units_[u].has_gate());
+    }
+    return result;
+  }
+  void watch(ParamView<Scalar> theta, const Workspace& workspace, Scratch& scratch, Index level,
+             ShowLevel<Scalar> show) const {
+    const Scratch::Frame frame(scratch);
+    const auto statics = scratch.take<Scalar>(1, 1, selections_.columns());
+    static_weights(theta, statics);
+    show(level, workspace.experts.slot_major(), workspace.gate_weights, statics);
+  }
+
+  // As core/reach.hpp has it; `live` units. Both the state and, where gates read it, the model's
+  // input are reached.
+  void reach(Flags live, std::span<bool> live_state, std::span<bool> live_input, MarkRange mark,
+             Scratch& scratch) const {
+    const Scratch::Frame frame(scratch);
+    bank_.reach(experts_of(live, scratch), live_state, mark, scratch);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const Unit& unit = units_[u];
+      if (!live[u]) continue;
+      if (unit.statics && unit.statics->weights) {
+        const ParamId& id = *unit.statics->weights;
+        mark(ParamRange{id.offset + unit.statics->row * id.cols, unit.statics->count});
+      }
+      if (!unit.has_gate()) continue;
+      mark(unit.gate_params);
+      (gates_read_input_ ? live_input : live_state)[static_cast<std::size_t>(unit.gate_slot)] =
+          true;
+    }
+  }
+
+  // As the Layer concept's and core/reach.hpp's, with the model's `input` [B, S_0, D_0] beside the
+  // level's state x [B, S, D]; y [B, U, H].
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
+               View3<Scalar> y, Workspace* workspace, Scratch& scratch,
+               const ExpertDropout& dropout) const {
+    const Scratch::Frame frame(scratch);
+    const auto experts = keep_slot_major(part(workspace, &Workspace::experts), scratch, x.batch(),
+                                         bank_.size(), y.dim());
+    const auto gate_weights = keep(part(workspace, &Workspace::gate_weights), scratch, x.batch(), 1,
+                                   selections_.columns());
+    if (workspace != nullptr) workspace->gates.resize(gates_.size());
+
+    bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch);
+    const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
+    const auto* joint = packed_gates(theta);
+    if (joint != nullptr)
+      kernels::linear(gate_input.slot(units_.front().gate_slot), *joint, nullptr, gate_weights);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const Unit& unit = units_[u];
+      const auto g = static_cast<std::size_t>(unit.gate);
+      const View3<Scalar> weights = columns_of(u, gate_weights);
+      if (joint != nullptr) {
+        gates_[g].normalise(weights);
+      } else if (unit.has_gate()) {
+        gates_[g].forward(theta, gate_input.slot(unit.gate_slot), weights,
+                          part(workspace, &Workspace::gates, g), scratch);
+      } else if (!gates_.empty()) {
+        kernels::set_zero(weights);
+      }
+      if (unit.has_gate()) drop_experts(dropout, weights, selections_.first(static_cast<Index>(u)));
+    }
+    kernels::mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
+  }
+
+  // Overwrites dx and adds the gates' share to dinput when they read the input; either may be
+  // empty.
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
+                View3<const Scalar> dy, View3<Scalar> dx, View3<Scalar> dinput,
+                const Workspace& workspace, GradView<Scalar> grad, Scratch& scratch,
+                Flags live = {}) const {
+    const Scratch::Frame frame(scratch);
+    const bool whole = std::ranges::all_of(live, std::identity());  // or empty
+    const auto is_live = [&](std::size_t u) { return whole || live[u]; };
+    const View3<const Scalar> experts = workspace.experts.slot_major();
+    const View3<const Scalar> gate_weights = workspace.gate_weights;
+    const auto dexperts =
+        scratch.take_slot_major<Scalar>(x.batch(), kernels::experts_together, experts.dim());
+    const auto dweights = scratch.take<Scalar>(x.batch(), 1, selections_.columns());
+    const std::span<bool> written = take_flags(scratch, x.slots());
+
+    // y_u = Σ_j (g_u,j + s_u,j) E_j, and E_e = expert_e(x[slot(e)])
+    const View3<const Scalar> weights =
+        passing_weights(mixing_weights(theta, gate_weights, scratch), scratch);
+    const bool relu = bank_.ends_in_relu();
+    const auto pass_on = [&](Index e, View3<const Scalar> dexpert) {
+      bank_.backward_one(e, theta, x, experts, dexpert, dx, workspace.bank, grad, scratch, written,
+                         relu);
+    };
+    if (whole) {
+      kernels::mix_backward_each<Scalar>(experts, selections_, weights, dy, dexperts, dweights,
+                                         relu, pass_on);
+    } else {
+      const Flags reached = experts_of(live, scratch);
+      for (Index e = 0; e < bank_.size(); ++e) {
+        const View3<Scalar> dexpert = dexperts.slot(0);
+        const bool used = mix_backward_live(experts.slot(e), e, weights, dy, dexpert, dweights,
+                                            scratch, live, relu);
+        if (used && reached[static_cast<std::size_t>(e)]) pass_on(e, dexpert);
+      }
+    }
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!is_live(u) || !route || !route->weights) continue;
+      kernels::add_batch_sums<Scalar>(
+          statics_of(*route, columns_of(u, View3<const Scalar>(dweights))),
+          grad.add_to(*route->weights).data + route->row * route->weights->cols);
+    }
+
+    // g_u = softmax(gate_u(x[gate slot(u)]))
+    const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
+    const View3<Scalar> dgate_input = gates_read_input_ ? dinput : dx;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const Unit& unit = units_[u];
+      if (!unit.has_gate() || !is_live(u)) continue;
+      const auto g = static_cast<std::size_t>(unit.gate);
+      const bool adds = gates_read_input_ ||
+                        std::exchange(written[static_cast<std::size_t>(unit.gate_slot)], true);
+      gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
+                         columns_of(u, View3<const Scalar>(dweights)),
+                         dgate_input ? dgate_input.slot(unit.gate_slot) : View3<Scalar>(),
+                         workspace.gates[g], grad, scratch, {.adds_to_dx = adds});
+    }
+    if (whole) ExpertBank<Scalar>::clear_unwritten(written, dx);
+  }
+
+ private:
+  struct Unit {
+    std::optional<StaticRoute> statics{};
+    std::vector<Index> stopped{};
+    Index gate = -1;  // index into gates_, or -1
+    Index gate_slot = 0;
+    ParamRange gate_params{};
+
+    bool has_gate() const { return gate >= 0; }
+    bool stops(Index position) const {
+      return std::ranges::find(stopped, position) != stopped.end();
+    }
+  };
+
+  void check(const UnitRoute& unit, Shape gate_input) const {
+    const auto require = [](bool condition, const char* argument, Index got, Index below) {
+      if (!condition)
+        throw ConfigError("FusionLevel", argument, text(got), text("at least 0, below ", below));
+    };
+    const auto inside = [](Index i, Index size) { return 0 <= i && i < size; };
+    for (const Index e : unit.experts)
+      require(inside(e, bank_.size()), "expert of a unit", e, bank_.size());
+    const Index selected = std::ssize(unit.experts);
+    for (const Index j : unit.stopped)
+      require(inside(j, selected), "stopped position", j, selected);
+    if (unit.gate)
+      require(inside(unit.gate->slot, gate_input.slots), "slot of a gate", unit.gate->slot,
+              gate_input.slots);
+    if (unit.statics)
+      require(unit.statics->first >= 0 && unit.statics->count >= 0 &&
+                  unit.statics->first <= selected - unit.statics->count,
+              "static weights up to", unit.statics->first + unit.statics->count, selected + 1);
+    require_config(unit.gate || unit.statics, "FusionLevel", "unit",
+                   "neither gate nor static weights", "one of them");
+  }
+
+  // s of all units side by side [1, 1, Σ_u n_u], 0 where a unit has none.
+  void static_weights(ParamView<Scalar> theta, View3<Scalar> statics) const {
+    kernels::set_zero(statics);
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      const auto& route = units_[u].statics;
+      if (!route) continue;
+      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
+      if (route->weights) {
+        row = VectorMap<const Scalar>(
+            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
+      } else {
+        row.setOnes();
+      }
+    }
+  }
+
+  // The experts that live units select and pass a gradient to.
+  std::span<bool> experts_of(Flags live, Scratch& scratch) const {
+    const std::span<bool> experts = take_flags(scratch, bank_.size());
+    for (std::size_t u = 0; u < units_.size(); ++u)
+      for (Index j = 0; live[u] && j < selection_of_[u].columns(); ++j)
+        if (!units_[u].stops(j))
+          experts[static_cast<std::size_t>(selection_of_[u].expert(j))] = true;
+    return experts;
+  }
+
+  // mix_backward over the live units that select expert e, one after the other; false without any.
+  bool mix_backward_live(View3<const Scalar> expert, Index e, View3<const Scalar> weights,
+                         View3<const Scalar> dy, View3<Scalar> dexpert, View3<Scalar> dweights,
+                         Scratch& scratch, Flags live, bool relu) const {
+    const Scratch::Frame frame(scratch);
+    const auto share = scratch.take<Scalar>(dexpert.batch(), 1, dexpert.dim());
+    bool first = true;
+    for (std::size_t u = 0; u < units_.size(); ++u) {
+      if (!live[u] || selection_of_[u].uses(e).empty()) continue;
+      const bool writes = std::exchange(first, false);
+      kernels::mix_backward<Scalar>(expert, selection_of_[u], e, columns_of(u, weights),
+                                    dy.slot(static_cast<Index>(u)), writes ? dexpert : share,
+                                    columns_of(u, dweights), relu);
+      if (!writes) kernels::add(share, dexpert);
+    }
+    return !first;
+  }
+
+  // Gates of all units that read one slot, without hidden layers, multiply as one.
+  void join_gates(ParamTable& table) {
+    if (units_.size() < 2 || gates_.size() != units_.size()) return;
+    ParamTable::Joint joint;
+    for (const Unit& unit : units_) {
+      const auto* gate = gates_[static_cast<std::size_t>(unit.gate)].input_linear();
+      if (gate == nullptr || unit.gate_slot != units_.front().gate_slot) return;
+      joint.weights.push_back(gate->weight());
+      if (const auto bias = gate->bias()) joint.biases.push_back(*bias);
+    }
+    joint_gates_ = joint.weights.front();
+    table.join(std::move(joint));
+  }
+  const PackedWeight<Scalar>* packed_gates(ParamView<Scalar> theta) const {
+    return joint_gates_ ? theta.packed(*joint_gates_, selections_.columns()) : nullptr;
+  }
+
+  // g + s for every unit: the gates' own numbers when no unit has static weights, one row for all
+  // samples when none has a gate, else from scratch.
+  View3<const Scalar> mixing_weights(ParamView<Scalar> theta, View3<const Scalar> gate_weights,
+                                     Scratch& scratch) const {
+    if (!has_statics_) return gate_weights;
+    const auto statics = scratch.take<Scalar>(1, 1, selections_.columns());
+    static_weights(theta, statics);
+    if (gates_.empty()) return {statics.data(), gate_weights.batch(), 1, statics.dim(), 0, 0};
+    const auto weights = scratch.take<Scalar>(gate_weights.batch(), 1, statics.dim());
+    weights.of_slot(0) =
+        gate_weights.of_slot(0).rowwise() + VectorMap<const Scalar>(statics.data(), statics.dim());
+    return weights;
+  }
+
+  // The weights by which gradients flow back to the experts: 0 where a unit stops them.
+  View3<const Scalar> passing_weights(View3<const Scalar> weights, Scratch& scratch) const {
+    if (!has_stopped_) return weights;
+    const auto passing = scratch.take<Scalar>(weights.batch(), 1, weights.dim());
+    kernels::copy(weights, passing);
+    for (std::size_t u = 0; u < units_.size(); ++u)
+      for (const Index j : units_[u].stopped)
+        kernels::set_zero(columns_of(u, passing).columns(j, 1));
+    return passing;
+  }
+
+  // The unit's columns of all units' weights, and those of them that have static weights.
+  template <class T>
+  View3<T> columns_of(std::size_t u, View3<T> all) const {
+    const auto unit = static_cast<Index>(u);
+    return all.columns(selections_.first(unit), selections_.count(unit));
+  }
+  template <class T>
+  static View3<T> statics_of(const StaticRoute& route, View3<T> of_unit) {
+    return of_unit.columns(route.first, route.count);
+  }
+
+  ExpertBank<Scalar> bank_;
+  std::vector<Gate<Scalar>> gates_;
+  std::vector<Unit> units_;
+  Selections selections_;                 // of all units, gated or not
+  std::vector<Selections> selection_of_;  // of each unit alone
+  std::optional<ParamId> joint_gates_;    // the first of the weights that were joined
+  bool has_statics_ = false;
+  bool has_stopped_ = false;
+  bool gates_read_input_;
+};
+
+}  // namespace plait
