@@ -44,7 +44,7 @@ Packet<Scalar> decay(const Packet<Scalar>& x) {
   namespace ei = Eigen::internal;
   constexpr Scalar most = std::is_same_v<Scalar, float> ? Scalar(87.3) : Scalar(708.3);
   const auto limit = broadcast(most);
-  const auto e = ei::pexp(ei::pnegate(ei::pmin(x, limit)));
+  const auto e = simd::pexp(ei::pnegate(simd::pmin(x, limit)));
   return ei::pselect(ei::pcmp_lt(limit, x), broadcast(Scalar(0)), e);
 }
 
@@ -76,7 +76,7 @@ Packet<Scalar> tanh(const Packet<Scalar>& v) {
   // 1 - e^-x without losing digits where e^-x is almost 1: (1 - e) / -ln(e) x, as an error of e is
   // in both (Kahan).
   const auto lost = ei::psub(one, e);
-  const auto kept = ei::pdiv(ei::pmul(lost, x), ei::pnegate(ei::plog(e)));
+  const auto kept = ei::pdiv(ei::pmul(lost, x), ei::pnegate(simd::plog(e)));
   auto difference = ei::pselect(ei::pcmp_lt(broadcast(Scalar(0.5)), e), kept, lost);
   difference = ei::pselect(ei::pcmp_eq(e, one), x, difference);
   const auto result = ei::pdiv(difference, ei::padd(one, e));

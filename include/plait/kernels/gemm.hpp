@@ -61,7 +61,7 @@ struct Panel {
 // and NaN on ARM.
 template <class Scalar>
 Packet<Scalar> relu(const Packet<Scalar>& v) {
-  return Eigen::internal::pmax(v, broadcast(Scalar(0)));
+  return simd::pmax(v, broadcast(Scalar(0)));
 }
 
 // One tile: c [Rows, Packets packets] = start + a b. The largest asks for `ahead`, a packet for

@@ -87,6 +87,39 @@ void keep_in_register([[maybe_unused]] P& p) {
 #endif
 }
 
+// Those of Eigen's functions whose intrinsics GCC 12 warns of; elsewhere they themselves, because a
+// function around them changes what compilers inline.
+#ifdef PLAIT_INTRINSICS_WARN
+PLAIT_INTRINSICS_BEGIN
+template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline P pmax(const P& a, const P& b) {
+  return Eigen::internal::pmax(a, b);
+}
+template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline P pmin(const P& a, const P& b) {
+  return Eigen::internal::pmin(a, b);
+}
+template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline auto predux_max(const P& a) {
+  return Eigen::internal::predux_max(a);
+}
+template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline P pexp(const P& a) {
+  return Eigen::internal::pexp(a);
+}
+template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline P plog(const P& a) {
+  return Eigen::internal::plog(a);
+}
+PLAIT_INTRINSICS_END
+#else
+using Eigen::internal::pexp;
+using Eigen::internal::plog;
+using Eigen::internal::pmax;
+using Eigen::internal::pmin;
+using Eigen::internal::predux_max;
+#endif
+
 // The first `count` numbers, 0 <= count <= width, and `other` behind them. Reads and writes nothing
 // beyond them.
 template <class Scalar>

@@ -84,11 +84,13 @@ void pack_rows(const Scalar* b, Index stride, Index depth, Index columns, int pa
   }
 }
 
+PLAIT_INTRINSICS_BEGIN
+
 // Packs the same of bᵀ, given row-major: panel[k * w + j] = bᵀ[j, k]. `bt` points at bᵀ[first
 // column, first k]. Blocks of packet x packet are transposed in registers.
 template <class Scalar>
-void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns, int packets,
-                     Scalar* panel) {
+PLAIT_FLATTEN void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns,
+                                   int packets, Scalar* panel) {
   constexpr Index p = width<Scalar>;
   const Index w = packets * p;
   const Index blocks = depth / p * p;
@@ -114,5 +116,7 @@ void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns,
         panel[k * w + v * p + j] = j < valid ? rows[j * stride + k] : Scalar(0);
   }
 }
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait::simd
