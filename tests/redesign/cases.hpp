@@ -2,34 +2,17 @@
 // one line of hashes. Each program says in `api` how its headers are used.
 #pragma once
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <span>
 
 #include "plait/core/random.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "redesign/hash.hpp"
 
 namespace redesign {
 
 using plait::Index;
-
-// FNV-1a over the bytes of numbers.
-class Hash {
- public:
-  template <class Scalar>
-  void add(std::span<const Scalar> numbers) {
-    for (const std::byte byte : std::as_bytes(numbers)) {
-      value_ ^= static_cast<std::uint64_t>(byte);
-      value_ *= 1099511628211u;
-    }
-  }
-  std::uint64_t value() const { return value_; }
-
- private:
-  std::uint64_t value_ = 14695981039346656037u;
-};
 
 template <class Scalar>
 std::span<Scalar> numbers(plait::Tensor<Scalar>& tensor) {

@@ -40,10 +40,10 @@ void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index s
   }
   for (Index d = 0; d < whole; d += w)
 #pragma GCC unroll 4
-    for (int j = 0; j < Rows; ++j) top[j] = ei::pmax(top[j], simd::load(rows + j * stride + d));
+    for (int j = 0; j < Rows; ++j) top[j] = simd::pmax(top[j], simd::load(rows + j * stride + d));
 #pragma GCC unroll 4
   for (int j = 0; j < Rows; ++j) {
-    top[j] = simd::broadcast(ei::predux_max(top[j]));
+    top[j] = simd::broadcast(simd::predux_max(top[j]));
     sum[j] = simd::broadcast(Scalar(0));
   }
   for (Index d = 0; d < whole; d += w)

@@ -1,0 +1,51 @@
+// Adagrad (Duchi et al., JMLR 2011): torch.optim.Adagrad.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plait/optim/rule.hpp"
+
+namespace plait {
+
+//   g  = grad + weight_decay p
+//   s += g², from s = initial_accumulator (0; TensorFlow starts at 0.1)
+//   p -= learning_rate / (1 + (n - 1) learning_rate_decay) g / (√s + epsilon)
+//
+// n counts the optimizer's steps, from 1.
+struct Adagrad {
+  double learning_rate = 1e-2;
+  double learning_rate_decay = 0;
+  double weight_decay = 0;
+  double initial_accumulator = 0;
+  double epsilon = 1e-10;
+
+  void validate() const {
+    detail::require_not_negative("Adagrad", "learning_rate", learning_rate);
+    detail::require_not_negative("Adagrad", "learning_rate_decay", learning_rate_decay);
+    detail::require_not_negative("Adagrad", "weight_decay", weight_decay);
+    detail::require_not_negative("Adagrad", "initial_accumulator", initial_accumulator);
+    detail::require_not_negative("Adagrad", "epsilon", epsilon);
+  }
+
+  std::vector<std::string> moment_names() const { return {"sum"}; }
+  double initial_moment(Index) const { return initial_accumulator; }
+
+  template <class Scalar>
+  void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+              Moments<Scalar> moments) const {
+    const double decay = 1 + static_cast<double>(step.number - 1) * learning_rate_decay;
+    const auto rate = static_cast<Scalar>(step.learning_rate / decay);
+    const auto eps = static_cast<Scalar>(epsilon);
+    detail::for_pieces(values, grad, step.gradient_scale, step.weight_decay,
+                       [&](auto& p, const auto& g, const auto& at) {
+                         detail::ArrayMap<Scalar> s = at(moments[0]);
+                         s += g.square();
+                         p -= rate * g / (s.sqrt() + eps);
+                       });
+  }
+};
+
+static_assert(OptimizerRule<Adagrad, float> && OptimizerRule<Adagrad, double>);
+
+}  // namespace plait

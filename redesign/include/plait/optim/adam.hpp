@@ -1,0 +1,104 @@
+// Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019): torch.optim.Adam
+// and torch.optim.AdamW.
+#pragma once
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plait/optim/rule.hpp"
+
+namespace plait {
+
+namespace detail {
+
+// Both rules once their weight decay is dealt with: g = gradient_scale grad + decay p, and
+//
+//   m  = beta1 m + (1 - beta1) g
+//   v  = beta2 v + (1 - beta2) g²
+//   p -= learning_rate / (1 - beta1^n) m / (√v / √(1 - beta2^n) + epsilon)
+//
+// n counts the optimizer's steps. With amsgrad √v is that of the largest v so far.
+template <class R, class Scalar>
+void adam_update(const R& rule, const UpdateStep& step, double decay, double shrink,
+                 std::span<Scalar> values, std::span<const Scalar> grad, Moments<Scalar> moments) {
+  const auto n = static_cast<double>(step.number);
+  const auto beta1 = static_cast<Scalar>(rule.beta1);
+  const auto beta2 = static_cast<Scalar>(rule.beta2);
+  const auto rest1 = static_cast<Scalar>(1 - rule.beta1);
+  const auto rest2 = static_cast<Scalar>(1 - rule.beta2);
+  const auto rate = static_cast<Scalar>(step.learning_rate / (1 - std::pow(rule.beta1, n)));
+  const auto root = static_cast<Scalar>(std::sqrt(1 - std::pow(rule.beta2, n)));
+  const auto epsilon = static_cast<Scalar>(rule.epsilon);
+  const auto keep = static_cast<Scalar>(1 - shrink);
+  for_pieces(values, grad, step.gradient_scale, decay, [&](auto& p, auto& g, const auto& at) {
+    ArrayMap<Scalar> m = at(moments[0]);
+    ArrayMap<Scalar> v = at(moments[1]);
+    m = beta1 * m + rest1 * g;
+    v = beta2 * v + rest2 * g.square();
+    if (rule.amsgrad) at(moments[2]) = at(moments[2]).max(v);
+    if (shrink != 0) p *= keep;
+    p -= rate * m / (at(moments[rule.amsgrad ? 2 : 1]).sqrt() / root + epsilon);
+  });
+}
+
+template <class R>
+void validate_adam(const char* name, const R& rule) {
+  require_not_negative(name, "learning_rate", rule.learning_rate);
+  require_below_one(name, "beta1", rule.beta1);
+  require_below_one(name, "beta2", rule.beta2);
+  require_not_negative(name, "epsilon", rule.epsilon);
+  require_not_negative(name, "weight_decay", rule.weight_decay);
+}
+
+inline std::vector<std::string> adam_moment_names(bool amsgrad) {
+  std::vector<std::string> names = {"exp_avg", "exp_avg_sq"};
+  if (amsgrad) names.push_back("max_exp_avg_sq");
+  return names;
+}
+
+}  // namespace detail
+
+// Weight decay is added to the gradient: g = grad + weight_decay p.
+struct Adam {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  bool amsgrad = false;
+
+  void validate() const { detail::validate_adam("Adam", *this); }
+  std::vector<std::string> moment_names() const { return detail::adam_moment_names(amsgrad); }
+
+  template <class Scalar>
+  void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+              Moments<Scalar> moments) const {
+    detail::adam_update(*this, step, step.weight_decay, 0.0, values, grad, moments);
+  }
+};
+
+// Weight decay shrinks the values: p *= 1 - learning_rate weight_decay, before the rest.
+struct AdamW {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 1e-2;
+  bool amsgrad = false;
+
+  void validate() const { detail::validate_adam("AdamW", *this); }
+  std::vector<std::string> moment_names() const { return detail::adam_moment_names(amsgrad); }
+
+  template <class Scalar>
+  void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+              Moments<Scalar> moments) const {
+    detail::adam_update(*this, step, 0.0, step.learning_rate * step.weight_decay, values, grad,
+                        moments);
+  }
+};
+
+static_assert(OptimizerRule<Adam, float> && OptimizerRule<Adam, double>);
+static_assert(OptimizerRule<AdamW, float> && OptimizerRule<AdamW, double>);
+
+}  // namespace plait

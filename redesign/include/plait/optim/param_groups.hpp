@@ -1,0 +1,86 @@
+// Parameter groups: other learning rates or weight decay for some parameters, or none at all.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "plait/core/error.hpp"
+#include "plait/core/param_buffer.hpp"
+
+namespace plait {
+
+// Applies to every parameter whose name matches the pattern, in which * stands for any characters
+// and ? for one. What is left unset is left as it was.
+struct ParamGroup {
+  std::string pattern;
+  std::optional<double> learning_rate = {};
+  std::optional<double> weight_decay = {};
+  std::optional<bool> frozen = {};  // values and moments keep every bit
+};
+
+// What one tensor is trained with.
+struct ParamSettings {
+  double learning_rate = 0;
+  double weight_decay = 0;
+  bool frozen = false;
+};
+
+// True when all of `name` matches the glob pattern.
+inline bool glob_match(std::string_view pattern, std::string_view name) {
+  std::size_t p = 0, n = 0;
+  std::size_t star = std::string_view::npos, resume = 0;  // the last *, and where to retry after it
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      resume = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++resume;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+// The settings of every parameter of the table, in table order: `defaults`, then every matching
+// group in order, so that later groups win. Throws ConfigError for a pattern that matches no
+// parameter, and for a learning rate or weight decay that is negative or not finite.
+inline std::vector<ParamSettings> resolve_groups(const ParamTable& table,
+                                                 std::span<const ParamGroup> groups,
+                                                 const ParamSettings& defaults) {
+  std::vector<ParamSettings> settings(table.entries().size(), defaults);
+  for (const ParamGroup& group : groups) {
+    const auto require = [&](const char* argument, const std::optional<double>& value) {
+      if (value)
+        require_config(std::isfinite(*value) && *value >= 0, "ParamGroup",
+                       text(argument, " of '", group.pattern, "'"), text(*value),
+                       "a finite number of at least 0");
+    };
+    require("learning_rate", group.learning_rate);
+    require("weight_decay", group.weight_decay);
+
+    bool matched = false;
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+      if (!glob_match(group.pattern, table.entries()[i].name)) continue;
+      matched = true;
+      ParamSettings& s = settings[i];
+      s.learning_rate = group.learning_rate.value_or(s.learning_rate);
+      s.weight_decay = group.weight_decay.value_or(s.weight_decay);
+      s.frozen = group.frozen.value_or(s.frozen);
+    }
+    require_config(matched, "ParamGroup", "pattern", "'" + group.pattern + "'",
+                   "one that matches a parameter");
+  }
+  return settings;
+}
+
+}  // namespace plait

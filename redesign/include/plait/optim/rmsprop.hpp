@@ -1,0 +1,74 @@
+// RMSprop (Hinton's lecture 6e, 2012): torch.optim.RMSprop.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "plait/optim/rule.hpp"
+
+namespace plait {
+
+//   g  = grad + weight_decay p
+//   s  = alpha s + (1 - alpha) g²
+//   a  = alpha a + (1 - alpha) g           (centered only)
+//   d  = g / (√(s - a² if centered, else s) + epsilon)
+//   u  = momentum u + d                    (with momentum only; otherwise u = d)
+//   p -= learning_rate u
+//
+// epsilon is outside the root; TensorFlow's is inside.
+struct RMSprop {
+  double learning_rate = 1e-2;
+  double alpha = 0.99;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double momentum = 0;
+  bool centered = false;
+
+  void validate() const {
+    detail::require_not_negative("RMSprop", "learning_rate", learning_rate);
+    detail::require_below_one("RMSprop", "alpha", alpha);
+    detail::require_not_negative("RMSprop", "epsilon", epsilon);
+    detail::require_not_negative("RMSprop", "weight_decay", weight_decay);
+    detail::require_not_negative("RMSprop", "momentum", momentum);
+  }
+
+  std::vector<std::string> moment_names() const {
+    std::vector<std::string> names = {"square_avg"};
+    if (momentum != 0) names.push_back("momentum_buffer");
+    if (centered) names.push_back("grad_avg");
+    return names;
+  }
+
+  template <class Scalar>
+  void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+              Moments<Scalar> moments) const {
+    const auto rate = static_cast<Scalar>(step.learning_rate);
+    const auto keep = static_cast<Scalar>(alpha);
+    const auto add = static_cast<Scalar>(1 - alpha);
+    const auto eps = static_cast<Scalar>(epsilon);
+    const auto mu = static_cast<Scalar>(momentum);
+    detail::for_pieces(values, grad, step.gradient_scale, step.weight_decay,
+                       [&](auto& p, auto& g, const auto& at) {
+                         detail::ArrayMap<Scalar> s = at(moments[0]);
+                         s = keep * s + add * g.square();
+                         if (centered) {
+                           detail::ArrayMap<Scalar> a = at(moments[momentum != 0 ? 2 : 1]);
+                           a = keep * a + add * g;
+                           g /= (s - a.square()).max(Scalar(0)).sqrt() +
+                                eps;  // rounding may go below 0
+                         } else {
+                           g /= s.sqrt() + eps;
+                         }
+                         if (momentum != 0) {
+                           detail::ArrayMap<Scalar> u = at(moments[1]);
+                           u = mu * u + g;
+                           g = u;
+                         }
+                         p -= rate * g;
+                       });
+  }
+};
+
+static_assert(OptimizerRule<RMSprop, float> && OptimizerRule<RMSprop, double>);
+
+}  // namespace plait

@@ -1,0 +1,589 @@
+// 50 steps of every architecture and every way to train it, in float and double, as include/ has
+// them. One line per case:
+//
+//   <scalar> <case> <parameters> <logits>
+//
+// both FNV-1a of 64 bits in 16 hex digits: over the names and numbers of all tensors, in the order
+// of the table, after the last step, and over the logits of all 96 rows scored with a Scorer. The
+// lines "inputs-..." are the data instead: <features> <labels>; when they differ, nothing else
+// means anything. On stderr, the same case with the hash of the 50 losses that step returned (as
+// double), the first and the last of them.
+//
+// An argument runs only the cases whose "<scalar> <case>" contains it.
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <plait/balance.hpp>
+#include <plait/plait.hpp>
+
+using namespace plait;
+
+// ---------------------------------------------------------------------------------------------
+// 1. The API: everything that knows how a model is described, built, trained, read and scored.
+// ---------------------------------------------------------------------------------------------
+
+constexpr Index input_dim = 20;
+constexpr Index num_tasks = 3;
+constexpr Index num_rows = 96;
+constexpr Index odd_rows = 91;  // of every second step, so that a tile has 27 rows instead of 32
+constexpr Index tile_rows = 32;
+constexpr int num_steps = 50;
+constexpr std::uint64_t model_seed = 7;
+
+// An architecture and its description.
+template <class T>
+struct Trunk {
+  using Scalar = typename T::Scalar;
+  typename T::Config config;
+};
+template <class T>
+Trunk<T> trunk(typename T::Config config) {
+  return {std::move(config)};
+}
+
+template <class S>
+typename Towers<S>::Config towers() {
+  return {.hidden = {{11}}};
+}
+
+template <class T>
+Model<T> make_model(const Trunk<T>& trunk) {
+  return Model<T>(trunk.config, towers<typename T::Scalar>(), model_seed);
+}
+template <class T>
+AuxiliaryModel<T> make_auxiliary_model(const Trunk<T>& trunk) {
+  return AuxiliaryModel<T>(trunk.config, {.towers = towers<typename T::Scalar>(), .small = {{5}}},
+                           model_seed);
+}
+
+// What is served of a model.
+template <class T>
+const Model<T>& served(const Model<T>& model) {
+  return model;
+}
+template <class T>
+Model<T> served(const AuxiliaryModel<T>& model) {
+  return model.serving();
+}
+
+// Calls visit(name, numbers) for every parameter tensor, in the order of the table.
+template <class ModelType, class Visit>
+void for_each_tensor(const ModelType& model, const Visit& visit) {
+  for (const ParamEntry& entry : model.table().entries())
+    visit(entry.name, model.values().of(entry.id));
+}
+
+// The ranges of all tensors whose names start so.
+template <class ModelType>
+std::vector<ParamRange> ranges_of(const ModelType& model, std::string_view prefix) {
+  std::vector<ParamRange> result;
+  for (const ParamEntry& entry : model.table().entries())
+    if (entry.name.starts_with(prefix)) result.push_back({entry.id.offset, entry.id.size()});
+  return result;
+}
+
+// Logits of all rows; of requests of 32 rows with a user's columns, for the second.
+template <class S, class T>
+Matrix<S> score(const Model<T>& model, View3<const S> x) {
+  const Scorer scorer(model);
+  auto context = scorer.context();
+  Matrix<S> logits(x.batch(), model.out_shape().dim);
+  context.score(x, logits);
+  return logits;
+}
+template <class S, class T>
+Matrix<S> score_shared(const Model<T>& model, const std::vector<Index>& user_columns,
+                       const Matrix<S>& users, const Matrix<S>& candidates) {
+  const Scorer<Model<T>> scorer(model, {.shared_inputs = user_columns});
+  auto context = scorer.context(24);  // tiles of 24 and 8 rows
+  Matrix<S> logits(candidates.rows(), model.out_shape().dim);
+  const Index rows = candidates.rows() / users.rows();
+  for (Index u = 0; u < users.rows(); ++u)
+    context.score(users.middleRows(u, 1), candidates.middleRows(u * rows, rows),
+                  logits.middleRows(u * rows, rows));
+  return logits;
+}
+
+std::vector<Head> plain_heads() {
+  return {{}, {.kind = HeadKind::regression, .weight = 0.5}, {.pos_weight = 2}};
+}
+std::vector<Head> auxiliary_heads() { return with_auxiliary(plain_heads(), 0.3); }
+std::vector<Head> grouped_heads() {
+  return {{}, {.kind = HeadKind::regression, .weight = 0.5}, {.kind = HeadKind::listwise}};
+}
+
+// How a step is made: each is called once with model and trainer, and returns the step, a function
+// of x and targets to the loss.
+struct PlainStep {
+  template <class ModelType, class TrainerType>
+  auto operator()(ModelType&, TrainerType& trainer) const {
+    return [&trainer](const auto& x, const auto& targets) { return trainer.step(x, targets); };
+  }
+};
+template <class Method>
+struct BalancedStep {
+  Method method = {};
+  template <class ModelType, class TrainerType>
+  auto operator()(ModelType& model, TrainerType& trainer) const {
+    GradientBalancer<typename ModelType::Scalar, Method> balancer(
+        method, trainer.num_tasks(), model.values().shared_table(), trainer.shared(), /*seed=*/3);
+    return [&trainer, balancer](const auto& x, const auto& targets) mutable {
+      return trainer.step(x, targets, balancer);
+    };
+  }
+};
+template <class Method>
+struct WeightedStep {
+  Method method = {};
+  std::string layer = {};  // prefix of the names of a layer's tensors; empty: no layer
+  template <class ModelType, class TrainerType>
+  auto operator()(ModelType& model, TrainerType& trainer) const {
+    LossWeighting<Method> weighting(method, trainer.num_tasks(), /*seed=*/3);
+    const auto ranges = layer.empty() ? std::vector<ParamRange>() : ranges_of(model, layer);
+    return [&trainer, weighting, ranges](const auto& x, const auto& targets) mutable {
+      return trainer.step(x, targets, weighting, ranges);
+    };
+  }
+};
+
+// The losses of all steps. `groups` may be empty.
+template <class ModelType, class Rule, class MakeStep>
+std::vector<double> train(ModelType& model, const std::vector<Head>& heads, const Rule& rule,
+                          const TrainerOptions& options, const MakeStep& make_step,
+                          View3<const typename ModelType::Scalar> x,
+                          View3<const typename ModelType::Scalar> labels,
+                          std::span<const std::int64_t> groups) {
+  using S = typename ModelType::Scalar;
+  Trainer<ModelType, Rule> trainer(model, heads, rule, options);
+  auto step = make_step(model, trainer);
+  const Targets<S> targets{.labels = labels, .groups = groups};
+  std::vector<double> losses;
+  for (int i = 0; i < num_steps; ++i) {
+    const Index rows = i % 2 == 0 ? num_rows : odd_rows;
+    losses.push_back(step(x.rows(0, rows), targets.rows(0, rows)));
+  }
+  return losses;
+}
+
+// ---------------------------------------------------------------------------------------------
+// 2. Data and hashes.
+// ---------------------------------------------------------------------------------------------
+
+class Hash {
+ public:
+  void add(const void* data, std::size_t size) {
+    const auto* bytes = static_cast<const unsigned char*>(data);
+    for (std::size_t i = 0; i < size; ++i) state_ = (state_ ^ bytes[i]) * 0x100000001b3u;
+  }
+  template <class T>
+  void add(std::span<const T> numbers) {
+    add(numbers.data(), numbers.size_bytes());
+  }
+  unsigned long long value() const { return state_; }
+
+ private:
+  std::uint64_t state_ = 0xcbf29ce484222325u;
+};
+
+template <class S>
+unsigned long long hash_of(const Matrix<S>& numbers) {
+  Hash hash;
+  hash.add(std::span<const S>(numbers.data(), static_cast<std::size_t>(numbers.size())));
+  return hash.value();
+}
+unsigned long long hash_of(const std::vector<double>& numbers) {
+  Hash hash;
+  hash.add(std::span<const double>(numbers));
+  return hash.value();
+}
+template <class ModelType>
+unsigned long long hash_of_parameters(const ModelType& model) {
+  Hash hash;
+  for_each_tensor(model, [&](const std::string& name, const auto& numbers) {
+    hash.add(name.data(), name.size());
+    hash.add(std::span<const typename ModelType::Scalar>(numbers));
+  });
+  return hash.value();
+}
+
+// Equal on every compiler: additions, comparisons and products with powers of two, which no
+// contraction to FMA changes.
+template <class S>
+struct Data {
+  Index slots;
+  Matrix<S> x;  // [row, slot * input_dim]
+  Matrix<S> labels;
+  std::vector<std::int64_t> groups;
+
+  explicit Data(Index input_slots)
+      : slots(input_slots), x(num_rows, input_slots * input_dim), labels(num_rows, num_tasks) {
+    Random random(1);
+    std::vector<double> row(static_cast<std::size_t>(x.cols()));
+    std::int64_t group = 0;
+    for (Index b = 0; b < num_rows; ++b) {
+      for (double& number : row) number = random.normal();
+      for (Index d = 0; d < x.cols(); ++d)
+        x(b, d) = static_cast<S>(row[static_cast<std::size_t>(d)]);
+      const bool flipped = random.uniform() < 0.125;
+      labels(b, 0) = (row[0] + row[1] > std::abs(row[2])) != flipped ? S(1) : S(0);
+      labels(b, 1) = static_cast<S>(0.5 * row[0] - std::abs(row[2]) + 0.25 * random.normal());
+      labels(b, 2) = row[3] > row[4] ? S(1) : S(0);
+      if (random.uniform() < 0.25) ++group;  // groups of any size
+      groups.push_back(group);
+    }
+  }
+  View3<const S> input() const { return {x.data(), num_rows, slots, input_dim}; }
+};
+
+// ---------------------------------------------------------------------------------------------
+// 3. What a case runs.
+// ---------------------------------------------------------------------------------------------
+
+std::string filter;
+
+template <class S>
+std::string label(const char* name) {
+  return std::string(sizeof(S) == 4 ? "float " : "double ") + name;
+}
+bool wanted(const std::string& line) { return line.find(filter) != std::string::npos; }
+void print(const std::string& line, unsigned long long first, unsigned long long second) {
+  std::printf("%s %016llx %016llx\n", line.c_str(), first, second);
+  std::fflush(stdout);
+}
+void print_losses(const std::string& line, const std::vector<double>& losses) {
+  std::fprintf(stderr, "%s %016llx %.6f -> %.6f\n", line.c_str(), hash_of(losses), losses.front(),
+               losses.back());
+}
+
+struct Plan {
+  std::vector<Head> heads = plain_heads();
+  TrainerOptions options = {.tile_rows = tile_rows};
+  bool grouped = false;
+};
+
+// A model that was made, trained with a plan.
+template <class ModelType, class Rule, class MakeStep>
+void run_model(const char* name, ModelType model, const Plan& plan, const Rule& rule,
+               const MakeStep& make_step) {
+  using S = typename ModelType::Scalar;
+  const std::string line = label<S>(name);
+  if (!wanted(line)) return;
+  const Data<S> data(model.in_shape().slots);
+  const auto losses =
+      train(model, plan.heads, rule, plan.options, make_step, data.input(), data.labels,
+            plan.grouped ? data.groups : std::span<const std::int64_t>());
+  const unsigned long long parameters = hash_of_parameters(model);
+  print(line, parameters, hash_of(score<S>(served(model), data.input())));
+  print_losses(line, losses);
+}
+
+template <class T, class Rule = Adam, class MakeStep = PlainStep>
+void run(const char* name, const Trunk<T>& trunk, const Plan& plan = {}, const Rule& rule = {},
+         const MakeStep& make_step = {}) {
+  run_model(name, make_model(trunk), plan, rule, make_step);
+}
+
+// The second hash is of logits scored with a user's columns apart.
+template <class T>
+void run_shared_inputs(const char* name, const Trunk<T>& trunk) {
+  using S = typename Trunk<T>::Scalar;
+  const std::string line = label<S>(name);
+  if (!wanted(line)) return;
+  const std::vector<Index> user_columns = {0, 3, 4, 7, 11, 12, 19};
+  auto model = make_model(trunk);
+  const Data<S> data(1);
+  const auto losses = train(model, plain_heads(), Adam{}, {.tile_rows = tile_rows}, PlainStep{},
+                            data.input(), data.labels, {});
+  const Index requests = 3;
+  Matrix<S> users(requests, std::ssize(user_columns));
+  Matrix<S> candidates(num_rows, input_dim - users.cols());
+  Index user = 0;
+  Index own = 0;
+  for (Index d = 0; d < input_dim; ++d) {
+    if (user < users.cols() && user_columns[static_cast<std::size_t>(user)] == d) {
+      for (Index u = 0; u < requests; ++u) users(u, user) = data.x(u * num_rows / requests, d);
+      ++user;
+    } else {
+      candidates.col(own++) = data.x.col(d);
+    }
+  }
+  print(line, hash_of_parameters(model),
+        hash_of(score_shared<S>(model, user_columns, users, candidates)));
+  print_losses(line, losses);
+}
+
+template <class S>
+void run_inputs(const char* name, Index slots) {
+  const std::string line = label<S>(name);
+  if (!wanted(line)) return;
+  const Data<S> data(slots);
+  print(line, hash_of(data.x), hash_of(data.labels));
+}
+
+// ---------------------------------------------------------------------------------------------
+// 4. The architectures, one function each.
+// ---------------------------------------------------------------------------------------------
+
+template <class S>
+auto single_task() {
+  return trunk<SingleTask<S>>({.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+}
+
+template <class S>
+auto shared_bottom() {
+  return trunk<SharedBottom<S>>(
+      {.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+}
+
+template <class S>
+auto asymmetric_concat() {
+  return trunk<AsymmetricSharing<S>>({.input_dim = input_dim,
+                                      .num_tasks = num_tasks,
+                                      .expert = {24, 13},
+                                      .sources = {{}, {0}, {0, 1}},
+                                      .fusion = Fusion::concat,
+                                      .stop_gradient = true});
+}
+
+template <class S>
+auto asymmetric_sum() {
+  return trunk<AsymmetricSharing<S>>({.input_dim = input_dim,
+                                      .num_tasks = num_tasks,
+                                      .expert = {24, 13},
+                                      .sources = {{}, {0}, {0, 1}},
+                                      .fusion = Fusion::sum,
+                                      .stop_gradient = false});
+}
+
+template <class S>
+auto customized_sharing() {
+  return trunk<CustomizedSharing<S>>(
+      {.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+}
+
+template <class S>
+auto cross_stitch_near_identity() {
+  return trunk<CrossStitch<S>>({.input_dim = input_dim,
+                                .num_tasks = num_tasks,
+                                .levels = {{24}, {13}},
+                                .stitch = Stitch::near_identity});
+}
+
+template <class S>
+auto cross_stitch_uniform_separate() {
+  return trunk<CrossStitch<S>>({.input_dim = input_dim,
+                                .num_tasks = num_tasks,
+                                .levels = {{24}, {13}},
+                                .stitch = Stitch::uniform,
+                                .separate_inputs = true});
+}
+
+template <class S>
+auto mmoe() {
+  return trunk<MMoE<S>>(
+      {.input_dim = input_dim, .num_tasks = num_tasks, .num_experts = 5, .expert = {24, 13}});
+}
+
+template <class S>
+auto ml_mmoe() {
+  return trunk<MLMMoE<S>>({.input_dim = input_dim,
+                           .num_tasks = num_tasks,
+                           .num_experts = 5,
+                           .levels = {{24}, {13}},
+                           .gates = {{.body = {9}}}});
+}
+
+template <class S>
+auto cgc() {
+  return trunk<CGC<S>>({.input_dim = input_dim,
+                        .num_tasks = num_tasks,
+                        .expert = {24, 13},
+                        .task_experts = {2},
+                        .shared_experts = 1});
+}
+
+template <class S>
+auto ple() {
+  return trunk<PLE<S>>({.input_dim = input_dim,
+                        .num_tasks = num_tasks,
+                        .levels = {{24}, {13}},
+                        .task_experts = {2},
+                        .shared_experts = 2});
+}
+
+template <class S>
+auto ple_without_shared() {
+  return trunk<PLE<S>>({.input_dim = input_dim,
+                        .num_tasks = num_tasks,
+                        .levels = {{24}, {13}},
+                        .task_experts = {2, 3, 1},
+                        .shared_experts = 0});
+}
+
+template <class S>
+auto adatt_sp() {
+  return trunk<AdaTTSp<S>>(
+      {.input_dim = input_dim, .num_tasks = num_tasks, .levels = {{24}, {13}}, .task_experts = 2});
+}
+
+// The trunk of all the extras.
+template <class S>
+auto adatt() {
+  return trunk<AdaTT<S>>({.input_dim = input_dim,
+                          .num_tasks = num_tasks,
+                          .levels = {{24}, {13}},
+                          .task_experts = {2},
+                          .shared_experts = 1});
+}
+
+template <class S>
+auto adatt_one_each() {
+  return trunk<AdaTT<S>>({.input_dim = input_dim,
+                          .num_tasks = num_tasks,
+                          .levels = {{24}, {13}},
+                          .task_experts = {1},
+                          .shared_experts = 1});
+}
+
+template <class S>
+auto adatt_no_residual_gelu() {
+  return trunk<AdaTT<S>>(
+      {.input_dim = input_dim,
+       .num_tasks = num_tasks,
+       .levels = {MLPConfig({24}, Activation::gelu), MLPConfig({13}, Activation::gelu)},
+       .task_experts = {2},
+       .shared_experts = 1,
+       .residual = false});
+}
+
+// ---------------------------------------------------------------------------------------------
+// 5. The extras, one function each.
+// ---------------------------------------------------------------------------------------------
+
+template <class S>
+void expert_dropout() {
+  run("adatt-expert-dropout", adatt<S>(),
+      {.options = {.tile_rows = tile_rows, .expert_dropout = 0.2, .seed = 5}});
+}
+
+template <class S>
+void auxiliary() {
+  run_model("adatt-auxiliary", make_auxiliary_model(adatt<S>()), {.heads = auxiliary_heads()},
+            Adam{}, PlainStep{});
+}
+
+template <class S>
+void pcgrad() {
+  run("adatt-pcgrad", adatt<S>(), {}, Adam{}, BalancedStep<PCGrad>{});
+}
+
+template <class S>
+void db_mtl() {
+  run("adatt-db-mtl", adatt<S>(), {}, Adam{}, BalancedStep<DBMTL>{});
+}
+
+template <class S>
+void uncertainty() {
+  run("adatt-uncertainty", adatt<S>(), {}, Adam{}, WeightedStep<UncertaintyWeights<>>{});
+}
+
+template <class S>
+void gradnorm() {
+  run("adatt-gradnorm-layer", adatt<S>(), {}, Adam{},
+      WeightedStep<GradNorm<>>{.layer = "mtl_arch.experts.1."});
+}
+
+template <class S>
+void lanes() {
+  ThreadPool pool(2);
+  run("adatt-lanes3", adatt<S>(),
+      {.options = {.tile_rows = tile_rows, .lanes = 3, .executor = &pool}});
+}
+
+template <class S>
+void lanes_small_tiles() {  // several tiles per lane
+  ThreadPool pool(2);
+  run("adatt-lanes3-tile11", adatt<S>(),
+      {.options = {.tile_rows = 11, .lanes = 3, .executor = &pool}});
+}
+
+template <class S>
+void sgd_momentum() {
+  run("adatt-sgd-momentum", adatt<S>(), {}, SGD{.learning_rate = 1e-2, .momentum = 0.9});
+}
+
+template <class S>
+void adamw() {
+  run("adatt-adamw", adatt<S>(), {}, AdamW{});
+}
+
+template <class S>
+void adagrad() {
+  run("adatt-adagrad", adatt<S>(), {}, Adagrad{});
+}
+
+template <class S>
+void rmsprop() {
+  run("adatt-rmsprop", adatt<S>(), {}, RMSprop{.learning_rate = 1e-3});
+}
+
+template <class S>
+void listwise_groups() {
+  run("adatt-listwise-groups", adatt<S>(), {.heads = grouped_heads(), .grouped = true});
+}
+
+// ---------------------------------------------------------------------------------------------
+// 6. All of it.
+// ---------------------------------------------------------------------------------------------
+
+template <class S>
+void run_all() {
+  run_inputs<S>("inputs-1-slot", 1);
+  run_inputs<S>("inputs-3-slots", 3);
+
+  run("single-task", single_task<S>());
+  run("shared-bottom", shared_bottom<S>());
+  run("asymmetric-concat-stop", asymmetric_concat<S>());
+  run("asymmetric-sum-through", asymmetric_sum<S>());
+  run("customized-sharing", customized_sharing<S>());
+  run("cross-stitch-near-identity", cross_stitch_near_identity<S>());
+  run("cross-stitch-uniform-separate", cross_stitch_uniform_separate<S>());
+  run("mmoe", mmoe<S>());
+  run("ml-mmoe-gate-hidden", ml_mmoe<S>());
+  run("cgc", cgc<S>());
+  run("ple", ple<S>());
+  run("ple-without-shared", ple_without_shared<S>());
+  run("adatt-sp", adatt_sp<S>());
+  run("adatt", adatt<S>());
+  run("adatt-one-each", adatt_one_each<S>());
+  run("adatt-no-residual-gelu", adatt_no_residual_gelu<S>());
+
+  expert_dropout<S>();
+  auxiliary<S>();
+  pcgrad<S>();
+  db_mtl<S>();
+  uncertainty<S>();
+  gradnorm<S>();
+  lanes<S>();
+  lanes_small_tiles<S>();
+  sgd_momentum<S>();
+  adamw<S>();
+  adagrad<S>();
+  rmsprop<S>();
+  listwise_groups<S>();
+
+  run_shared_inputs("adatt-shared-inputs", adatt<S>());
+  run_shared_inputs("mmoe-shared-inputs", mmoe<S>());
+}
+
+int main(int argc, char** argv) {
+  if (argc > 1) filter = argv[1];
+  run_all<float>();
+  run_all<double>();
+}
