@@ -5,6 +5,7 @@
 #include "plait/core/counter_random.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/function_ref.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/method_state.hpp"
 #include "plait/core/parallel.hpp"

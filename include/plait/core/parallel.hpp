@@ -4,30 +4,15 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <type_traits>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/function_ref.hpp"
 
 namespace plait {
 
-// A borrowed reference to a callable taking an index; never allocates. Valid while the callable
-// lives.
-class IndexTask {
- public:
-  template <class F>
-  requires(!std::is_same_v<std::remove_cvref_t<F>, IndexTask>) IndexTask(F&& function)
-      : object_(const_cast<void*>(static_cast<const void*>(&function))),
-        call_([](void* object, Index i) {
-          (*static_cast<std::remove_reference_t<F>*>(object))(i);
-        }) {}
-  void operator()(Index i) const { call_(object_, i); }
-
- private:
-  void* object_;
-  void (*call_)(void*, Index);
-};
+using IndexTask = FunctionRef<void(Index)>;
 
 // Runs task(0) ... task(count - 1), in any order and on any threads, and returns when all are done.
 // The first exception thrown by a task is rethrown after the others have finished.
