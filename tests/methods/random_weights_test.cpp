@@ -1,13 +1,13 @@
-#include "plait/weighting/random_weights.hpp"
+#include "plait/methods/random_weights.hpp"
 
 #include <numeric>
 
-#include "plait/weighting/loss_weighting.hpp"
-#include "weighting/support.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/loss_weighting.hpp"
 
+using methods_test::Numbers;
 using plait::LossWeighting;
 using plait::RandomWeights;
-using weighting_test::Numbers;
 
 TEST_CASE("random weights are a softmax of normals, new in every step, and repeat with the seed") {
   LossWeighting a(RandomWeights{}, 3, 7), b(RandomWeights{}, 3, 7), c(RandomWeights{}, 3, 8);
@@ -26,7 +26,7 @@ TEST_CASE("random weights are a softmax of normals, new in every step, and repea
     a.update(Numbers{1, 1, 1});
     b.update(Numbers{1, 1, 1});
   }
-  weighting_test::check_close(mean, Numbers(3, 1.0 / 3), 0.02);
+  methods_test::check_close(mean, Numbers(3, 1.0 / 3), 0.02);
 }
 
 TEST_CASE("random weights: the logarithms of their ratios have the variance of two normals") {

@@ -2,20 +2,20 @@
 #include <cmath>
 #include <vector>
 
-#include "balance/support.hpp"
-#include "plait/balance/aligned_mtl.hpp"
-#include "plait/balance/cagrad.hpp"
-#include "plait/balance/fairgrad.hpp"
-#include "plait/balance/gradvac.hpp"
-#include "plait/balance/imtl_g.hpp"
-#include "plait/balance/mgda.hpp"
-#include "plait/balance/nash_mtl.hpp"
-#include "plait/balance/pcgrad.hpp"
-#include "plait/balance/upgrad.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/aligned_mtl.hpp"
+#include "plait/methods/cagrad.hpp"
+#include "plait/methods/fairgrad.hpp"
+#include "plait/methods/gradvac.hpp"
+#include "plait/methods/imtl_g.hpp"
+#include "plait/methods/mgda.hpp"
+#include "plait/methods/nash_mtl.hpp"
+#include "plait/methods/pcgrad.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "support/catch.hpp"
 
-using balance_test::Kind;
-using balance_test::weights;
+using methods_test::Kind;
+using methods_test::weights;
 using plait::Index;
 
 namespace {
@@ -32,7 +32,7 @@ template <class Check>
 void for_gramians(Kind kind, Index tasks, const Check& check) {
   plait::Random random(3);
   for (int k = 0; k < 200; ++k) {
-    const Eigen::MatrixXd g = balance_test::random_gradients(kind, tasks, random);
+    const Eigen::MatrixXd g = methods_test::random_gradients(kind, tasks, random);
     check(Eigen::MatrixXd(g * g.transpose()));
   }
 }

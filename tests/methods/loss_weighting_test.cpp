@@ -1,44 +1,24 @@
-#include "plait/weighting/loss_weighting.hpp"
+#include "plait/methods/loss_weighting.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
-#include "plait/weighting/dwa.hpp"
-#include "plait/weighting/geometric_mean.hpp"
-#include "plait/weighting/gradnorm.hpp"
-#include "plait/weighting/imtl_l.hpp"
-#include "plait/weighting/random_weights.hpp"
-#include "plait/weighting/scheduled_weights.hpp"
-#include "plait/weighting/static_weights.hpp"
-#include "plait/weighting/stch.hpp"
-#include "plait/weighting/uncertainty_weights.hpp"
-#include "weighting/support.hpp"
+#include "methods/all_methods.hpp"
+#include "methods/support.hpp"
 
 using Catch::Matchers::Message;
+using methods_test::check_close;
+using methods_test::for_each_weighting_method;
+using methods_test::Numbers;
 using plait::Index;
 using plait::LossWeighting;
 using plait::MethodState;
-using plait::Weighting;
-using weighting_test::check_close;
-using weighting_test::Numbers;
+using plait::WeightingMethod;
 
 namespace {
-
-template <class Function>
-void for_each_method(const Function& function) {
-  function("StaticWeights", plait::StaticWeights{{1, 2, 3}});
-  function("ScheduledWeights", plait::ScheduledWeights{.factor = {0.5, 1, 1}});
-  function(
-      "ScheduledWeights per step",
-      plait::ScheduledWeights{.factor = {0.5, 1, 1}, .per = plait::ScheduledWeights::Per::step});
-  function("UncertaintyWeights", plait::UncertaintyWeights<>{});
-  function("IMTL-L", plait::IMTLL<>{});
-  function("DWA", plait::DWA{});
-  function("GradNorm", plait::GradNorm<>{});
-  function("RandomWeights", plait::RandomWeights{});
-  function("GeometricMean", plait::GeometricMean{});
-  function("STCH", plait::STCH{});
-  function("STCH on log scale", plait::STCH{.log_scale = true, .warmup_epochs = 1});
-}
 
 // Some steps of three tasks, two to an epoch; now and then one or all are without labels.
 Numbers losses_of(int step) {
@@ -46,9 +26,7 @@ Numbers losses_of(int step) {
   return {1.0 / (1 + step), step % 3 == 1 ? 0 : 2 - 0.1 * step, 5};
 }
 
-template <class Method>
-void run(LossWeighting<Method>& weighting, int first, int last,
-         std::vector<Numbers>* weights = nullptr) {
+void run(LossWeighting& weighting, int first, int last, std::vector<Numbers>* weights = nullptr) {
   for (int step = first; step < last; ++step) {
     const auto w = weighting.weigh(losses_of(step));
     if (weights != nullptr) weights->emplace_back(w.begin(), w.end());
@@ -62,16 +40,18 @@ struct Alternating {
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
   void validate(Index) const {}
-  Eigen::VectorXd weights(const plait::WeightingInput& input, MethodState& state) const {
-    return Eigen::VectorXd::Unit(input.tasks, state.steps % input.tasks);
+  void weights(const plait::WeightingInput& input, MethodState& state, std::span<double> out,
+               plait::Scratch&) const {
+    std::ranges::fill(out, 0.0);
+    out[std::size_t(state.steps % input.tasks)] = 1;
   }
 };
-static_assert(Weighting<Alternating> && !Weighting<int>);
+static_assert(WeightingMethod<Alternating> && !WeightingMethod<int>);
 
 }  // namespace
 
 TEST_CASE("weighting: every method has finite weights, batches without labels included") {
-  for_each_method([](const char* name, const auto& method) {
+  for_each_weighting_method([](const char* name, const auto& method) {
     INFO(name);
     LossWeighting weighting(method, 3, 4);
     std::vector<Numbers> weights;
@@ -85,7 +65,7 @@ TEST_CASE("weighting: every method has finite weights, batches without labels in
 }
 
 TEST_CASE("weighting: one task is legal") {
-  for_each_method([](const char* name, auto method) {
+  for_each_weighting_method([](const char* name, auto method) {
     INFO(name);
     if constexpr (requires { method.values; }) method.values = {};
     if constexpr (requires { method.factor; }) method.factor = {};
@@ -101,7 +81,7 @@ TEST_CASE("weighting: one task is legal") {
 }
 
 TEST_CASE("weighting goes on from a stored state bit for bit, and a copy independently") {
-  for_each_method([](const char* name, const auto& method) {
+  for_each_weighting_method([](const char* name, const auto& method) {
     INFO(name);
     LossWeighting original(method, 3, 4);
     run(original, 0, 7);
@@ -148,7 +128,7 @@ TEST_CASE("weighting refuses what does not fit, before anything is changed") {
                        Message("plait::LossWeighting: steps: got -2, expected at least 0"));
   CHECK_THROWS_MATCHES(weighting.restore({.steps = 1}), plait::ConfigError,
                        Message("plait::LossWeighting: numbers: got 0, expected 8"));
-  LossWeighting norms(plait::GradNorm<>{}, 2);
+  LossWeighting norms(plait::GradNorm{}, 2);
   CHECK_THROWS_MATCHES(
       norms.update(Numbers{1, 1}, Numbers{1, nan}), plait::ValueError,
       Message("plait::LossWeighting: gradient_norms: got nan, expected finite numbers"));

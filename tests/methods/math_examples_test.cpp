@@ -6,22 +6,22 @@
 #include <utility>
 #include <vector>
 
-#include "balance/support.hpp"
-#include "plait/balance/aligned_mtl.hpp"
-#include "plait/balance/cagrad.hpp"
-#include "plait/balance/gramian.hpp"
-#include "plait/balance/imtl_g.hpp"
-#include "plait/balance/mgda.hpp"
-#include "plait/balance/nash_mtl.hpp"
-#include "plait/balance/pcgrad.hpp"
-#include "plait/balance/unit_gramian.hpp"
-#include "plait/balance/upgrad.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/aligned_mtl.hpp"
+#include "plait/methods/cagrad.hpp"
+#include "plait/methods/gramian.hpp"
+#include "plait/methods/imtl_g.hpp"
+#include "plait/methods/mgda.hpp"
+#include "plait/methods/nash_mtl.hpp"
+#include "plait/methods/pcgrad.hpp"
+#include "plait/methods/unit_gramian.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "support/catch.hpp"
 
-using balance_test::matrix;
-using balance_test::vector;
-using balance_test::weights;
 using fixtures::Json;
+using methods_test::matrix;
+using methods_test::vector;
+using methods_test::weights;
 using plait::Index;
 
 namespace {
@@ -56,7 +56,7 @@ Eigen::MatrixXd projections(const Eigen::MatrixXd& gramian,
   Eigen::MatrixXd result(gramian.rows(), gramian.rows());
   for (Index i = 0; i < gramian.rows(); ++i)
     result.row(i) =
-        plait::PCGrad::project(gramian, i, orders[static_cast<std::size_t>(i)]).transpose();
+        methods_test::pcgrad_project(gramian, i, orders[static_cast<std::size_t>(i)]).transpose();
   return result;
 }
 
@@ -69,11 +69,12 @@ TEST_CASE("worked numbers: the Gramian") {
   std::vector<std::vector<double>> rows;
   std::vector<std::span<const double>> spans;
   for (Index t = 0; t < example.g.rows(); ++t)
-    rows.push_back(balance_test::numbers(example.g.row(t)));
+    rows.push_back(methods_test::numbers(example.g.row(t)));
   for (const auto& row : rows) spans.emplace_back(row);
-  plait::accumulate_gramian<double>(spans, gramian);
+  plait::Scratch scratch;
+  plait::accumulate_gramian<double>(spans, gramian, scratch);
   CHECK(distance(gramian, example.at("gramian")) < tolerance);
-  const plait::detail::UnitGramian unit(gramian);
+  const plait::detail::UnitGramian unit(gramian, scratch);
   CHECK(distance(unit.cosines, example.at("cosine")) < tolerance);
 }
 
@@ -200,7 +201,8 @@ TEST_CASE("worked numbers: UPGrad") {
   Eigen::MatrixXd projected(tasks, tasks);
   for (Index t = 0; t < tasks; ++t)
     projected.row(t) =
-        plait::UPGrad::project(example.gramian, t, 1.0 / static_cast<double>(tasks)).transpose();
+        methods_test::upgrad_project(example.gramian, t, 1.0 / static_cast<double>(tasks))
+            .transpose();
   CHECK(distance(projected, expected.at("W_reg0")) < tolerance);
   const Eigen::VectorXd alpha = weights(plait::UPGrad{}, example.gramian);
   CHECK(distance(alpha, expected.at("weights_reg0")) < tolerance);

@@ -9,20 +9,20 @@
 #include <utility>
 #include <vector>
 
-#include "balance/support.hpp"
-#include "plait/balance/aligned_mtl.hpp"
-#include "plait/balance/cagrad.hpp"
-#include "plait/balance/fairgrad.hpp"
-#include "plait/balance/imtl_g.hpp"
-#include "plait/balance/mgda.hpp"
-#include "plait/balance/nash_mtl.hpp"
-#include "plait/balance/nonnegative_qp.hpp"
-#include "plait/balance/unit_gramian.hpp"
-#include "plait/balance/upgrad.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/aligned_mtl.hpp"
+#include "plait/methods/cagrad.hpp"
+#include "plait/methods/fairgrad.hpp"
+#include "plait/methods/imtl_g.hpp"
+#include "plait/methods/mgda.hpp"
+#include "plait/methods/nash_mtl.hpp"
+#include "plait/methods/nonnegative_qp.hpp"
+#include "plait/methods/unit_gramian.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "support/catch.hpp"
 
-using balance_test::Kind;
-using balance_test::weights;
+using methods_test::Kind;
+using methods_test::weights;
 using plait::Index;
 
 namespace {
@@ -58,9 +58,9 @@ Worst worst_of(const Check& check) {
   plait::Random random(5);
   for (Index tasks = 2; tasks <= 10; ++tasks)
     for (int k = 0; k < gramians_per_size; ++k) {
-      const auto kind = static_cast<std::size_t>(k) % std::size(balance_test::all_kinds);
+      const auto kind = static_cast<std::size_t>(k) % std::size(methods_test::all_kinds);
       const Eigen::MatrixXd g =
-          balance_test::random_gradients(balance_test::all_kinds[kind], tasks, random);
+          methods_test::random_gradients(methods_test::all_kinds[kind], tasks, random);
       worst.at(plait::text(tasks, " tasks, kind ", kind, ", Gramian ", k));
       if (!g.isZero(0)) check(worst, Eigen::MatrixXd(g * g.transpose()));
     }
@@ -80,9 +80,11 @@ double least(const Eigen::MatrixXd& m, const Eigen::VectorXd& numbers) {
 
 // True where no direction helps all tasks.
 bool combines_to_zero(const Eigen::MatrixXd& m) {
-  const plait::detail::UnitGramian unit(m);
-  return plait::detail::combines_to_zero(unit.cosines,
-                                         plait::detail::least_norm_weights(unit.cosines));
+  plait::Scratch scratch;
+  const plait::detail::UnitGramian unit(m, scratch);
+  auto hull = plait::detail::take_numbers(scratch, unit.size());
+  plait::detail::least_norm_weights(unit.cosines, hull, scratch);
+  return plait::detail::combines_to_zero(unit.cosines, hull, scratch);
 }
 
 double length(const Eigen::MatrixXd& m, const Eigen::VectorXd& alpha) {
@@ -157,7 +159,7 @@ TEST_CASE("optimality: UPGrad's projections are the nearest that hurt no task") 
     Eigen::VectorXd sum = Eigen::VectorXd::Zero(m.rows());
     for (Index t = 0; t < m.rows(); ++t) {
       if (m(t, t) == 0) continue;
-      const Eigen::VectorXd v = plait::UPGrad::project(m, t, p);
+      const Eigen::VectorXd v = methods_test::upgrad_project(m, t, p);
       const Eigen::VectorXd z = v - p * Eigen::VectorXd::Unit(m.rows(), t);
       const Eigen::VectorXd products = m * v;
       const double size = std::max(1.0, v.maxCoeff());
@@ -211,7 +213,8 @@ TEST_CASE("optimality: IMTL-G's projections are as equal as they can be") {
     ++nonzero;
     const double size = alpha.cwiseAbs().maxCoeff();
     w.see(std::abs(alpha.sum() - 1) / size);
-    const plait::detail::UnitGramian unit(m);
+    plait::Scratch scratch;
+    const plait::detail::UnitGramian unit(m, scratch);
     Eigen::VectorXd got(unit.size());
     for (Index i = 0; i < unit.size(); ++i) got[i] = m.row(unit.task(i)).dot(alpha) / unit.norms[i];
     const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(unit.cosines);
@@ -270,9 +273,9 @@ TEST_CASE("optimality: MGDA and UPGrad are exact for many tasks") {
   Worst worst;
   for (const Index tasks : {20, 40})
     for (int k = 0; k < 45; ++k) {
-      const auto kind = static_cast<std::size_t>(k) % std::size(balance_test::all_kinds);
+      const auto kind = static_cast<std::size_t>(k) % std::size(methods_test::all_kinds);
       const Eigen::MatrixXd g =
-          balance_test::random_gradients(balance_test::all_kinds[kind], tasks, random);
+          methods_test::random_gradients(methods_test::all_kinds[kind], tasks, random);
       const Eigen::MatrixXd m = g * g.transpose();
       worst.at(plait::text(tasks, " tasks, kind ", kind, ", Gramian ", k));
       const double scale = m.diagonal().maxCoeff();

@@ -1,4 +1,5 @@
-// Gradients to balance: worked, random, and degenerate ones.
+// Calls methods, compares their weights with worked ones, and makes gradients to balance: worked,
+// random, and degenerate ones.
 #pragma once
 #include <Eigen/Core>
 #include <cmath>
@@ -8,11 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "plait/balance/balancer.hpp"
 #include "plait/core/random.hpp"
+#include "plait/core/scratch.hpp"
+#include "plait/methods/balancing_method.hpp"
+#include "plait/methods/pcgrad.hpp"
+#include "plait/methods/upgrad.hpp"
+#include "support/catch.hpp"
 #include "support/fixtures.hpp"
 
-namespace balance_test {
+namespace methods_test {
 
 using plait::Index;
 
@@ -32,13 +37,61 @@ inline Eigen::MatrixXd matrix(const fixtures::Json& json) {
 
 inline std::vector<double> numbers(const Eigen::VectorXd& v) { return {v.begin(), v.end()}; }
 
-// One call of a method on a fresh state.
-template <plait::Balancer Method>
+// What a method of either kind starts with.
+template <class Method>
+plait::MethodState start(const Method& method, Index tasks, std::uint64_t seed = 0) {
+  return {.random = plait::Random(seed), .numbers = plait::detail::initial_numbers(method, tasks)};
+}
+
+// The weights that a method of either kind writes, over what was there before.
+template <class Method, class Input>
+Eigen::VectorXd weights_of(const Method& method, const Input& input, plait::MethodState& state) {
+  Eigen::VectorXd result = Eigen::VectorXd::Constant(input.tasks, 77);
+  plait::Scratch scratch;
+  method.weights(input, state, std::span(result.data(), std::size_t(input.tasks)), scratch);
+  return result;
+}
+
+// One call of a balancing method on a fresh state.
+template <plait::BalancingMethod Method>
 Eigen::VectorXd weights(const Method& method, const Eigen::MatrixXd& gramian,
                         std::span<const double> losses = {}, std::uint64_t seed = 0) {
-  plait::MethodState state{.random = plait::Random(seed)};
-  state.numbers.assign(static_cast<std::size_t>(plait::state_size(method, gramian.rows())), 0.0);
-  return method.weights({gramian.rows(), gramian, losses}, state);
+  plait::MethodState state = start(method, gramian.rows(), seed);
+  return weights_of(method, plait::BalancingInput{gramian.rows(), gramian, losses}, state);
+}
+
+// The static members of these two, with results.
+inline Eigen::VectorXd pcgrad_project(const Eigen::MatrixXd& gramian, Index task,
+                                      std::span<const Index> order) {
+  Eigen::VectorXd c(gramian.rows());
+  plait::PCGrad::project(gramian, task, order, std::span(c.data(), std::size_t(c.size())));
+  return c;
+}
+inline Eigen::VectorXd upgrad_project(const Eigen::MatrixXd& gramian, Index task,
+                                      double preference) {
+  Eigen::VectorXd v(gramian.rows());
+  plait::Scratch scratch;
+  plait::UPGrad::project(gramian, task, preference, std::span(v.data(), std::size_t(v.size())),
+                         scratch);
+  return v;
+}
+
+using Numbers = std::vector<double>;
+
+inline void check_close(std::span<const double> got, const Numbers& expected,
+                        double tolerance = 1e-10) {
+  REQUIRE(got.size() == expected.size());
+  for (std::size_t t = 0; t < expected.size(); ++t) {
+    INFO("task " << t);
+    CHECK_THAT(got[t], Catch::Matchers::WithinAbs(expected[t], tolerance));
+  }
+}
+
+inline void check_close(std::span<const double> got, const fixtures::Json& expected) {
+  check_close(got, expected.get<Numbers>());
+}
+inline void check_close(const Eigen::VectorXd& got, const fixtures::Json& expected) {
+  check_close(Numbers(got.begin(), got.end()), expected);
 }
 
 // What is special about some gradients.
@@ -96,4 +149,4 @@ inline Eigen::MatrixXd random_gradients(Kind kind, Index tasks, plait::Random& r
   return g;
 }
 
-}  // namespace balance_test
+}  // namespace methods_test

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "balance/all_methods.hpp"
-#include "balance/support.hpp"
+#include "methods/all_methods.hpp"
+#include "methods/support.hpp"
 #include "support/catch.hpp"
 
-using balance_test::for_each_method;
-using balance_test::weights;
+using methods_test::for_each_balancing_method;
+using methods_test::weights;
 using plait::Index;
 
 namespace {
@@ -39,7 +39,7 @@ double error(const Eigen::VectorXd& got, const Eigen::VectorXd& expected) {
 }  // namespace
 
 TEST_CASE("degenerate: one task's direction is a positive multiple of its gradient") {
-  for_each_method([](const char* name, const auto& method) {
+  for_each_balancing_method([](const char* name, const auto& method) {
     INFO(name);
     const Eigen::VectorXd alpha = weights(method, Eigen::MatrixXd::Constant(1, 1, 4), ones(1));
     REQUIRE(alpha.size() == 1);
@@ -63,7 +63,7 @@ TEST_CASE("degenerate: one task's direction is a positive multiple of its gradie
 TEST_CASE("degenerate: without any gradient the weights are finite and, where solved for, zero") {
   for (const Index tasks : {1, 2, 5}) {
     const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(tasks, tasks);
-    for_each_method([&](const char* name, const auto& method) {
+    for_each_balancing_method([&](const char* name, const auto& method) {
       INFO(name);
       const Eigen::VectorXd alpha = weights(method, zero, ones(tasks));
       REQUIRE(alpha.size() == tasks);
@@ -86,12 +86,12 @@ TEST_CASE("degenerate: without any gradient the weights are finite and, where so
 // A batch may hold no valid label of a task.
 TEST_CASE("degenerate: the others are balanced as if a task without gradient were not there") {
   plait::Random random(2);
-  Eigen::MatrixXd g = balance_test::random_gradients(balance_test::Kind::independent, 4, random);
+  Eigen::MatrixXd g = methods_test::random_gradients(methods_test::Kind::independent, 4, random);
   g.row(2) *= 0;
   Eigen::MatrixXd without(3, g.cols());
   without << g.topRows(2), g.bottomRows(1);
   const std::vector<double> losses{0.5, 1.5, 0, 2.5}, present{0.5, 1.5, 2.5};
-  for_each_method([&](const char* name, const auto& method) {
+  for_each_balancing_method([&](const char* name, const auto& method) {
     INFO(name);
     const Eigen::VectorXd d = g.transpose() * weights(method, gramian_of(g), losses);
     const Eigen::VectorXd expected =
@@ -140,13 +140,13 @@ TEST_CASE("degenerate: opposite gradients") {
 TEST_CASE("degenerate: nothing is NaN or infinite, whatever the lengths and angles") {
   plait::Random random(9);
   for (Index tasks = 2; tasks <= 10; ++tasks)
-    for (const auto kind : balance_test::all_kinds)
+    for (const auto kind : methods_test::all_kinds)
       for (const double exponent : {0.0, 4.0, 20.0, 50.0}) {
-        Eigen::MatrixXd g = balance_test::random_gradients(kind, tasks, random);
+        Eigen::MatrixXd g = methods_test::random_gradients(kind, tasks, random);
         for (Index t = 0; t < tasks; ++t) g.row(t) *= std::pow(10.0, random.symmetric(exponent));
         const Eigen::MatrixXd m = gramian_of(g);
         REQUIRE(m.allFinite());
-        for_each_method([&](const char* name, const auto& method) {
+        for_each_balancing_method([&](const char* name, const auto& method) {
           const Eigen::VectorXd alpha = weights(method, m, ones(tasks));
           INFO(name << ", " << tasks << " tasks, kind " << static_cast<int>(kind) << ", lengths 1e±"
                     << exponent << ": " << alpha.transpose());
@@ -158,7 +158,7 @@ TEST_CASE("degenerate: nothing is NaN or infinite, whatever the lengths and angl
 TEST_CASE("degenerate: nearly opposite gradients, at every distance") {
   for (double angle = 1; angle > 1e-17; angle /= 3) {
     const Eigen::MatrixXd m = gramian_of(rows(1, 0, -std::cos(angle), std::sin(angle)));
-    for_each_method([&](const char* name, const auto& method) {
+    for_each_balancing_method([&](const char* name, const auto& method) {
       const Eigen::VectorXd alpha = weights(method, m, ones(2));
       INFO(name << ", angle " << angle << ": " << alpha.transpose());
       CHECK(alpha.allFinite());

@@ -3,32 +3,35 @@
 #include <limits>
 #include <string>
 
+#include "methods/support.hpp"
+#include "plait/methods/imtl_l.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/methods/uncertainty_weights.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/optim/rmsprop.hpp"
 #include "plait/optim/sgd.hpp"
-#include "plait/weighting/imtl_l.hpp"
-#include "plait/weighting/loss_weighting.hpp"
-#include "plait/weighting/uncertainty_weights.hpp"
-#include "weighting/support.hpp"
 
 using Catch::Matchers::Message;
 using Catch::Matchers::WithinAbs;
+using methods_test::check_close;
+using methods_test::Numbers;
+using methods_test::weights_of;
+using plait::Adam;
 using plait::IMTLL;
-using plait::Index;
 using plait::LossWeighting;
 using plait::MethodState;
 using plait::SGD;
 using plait::Uncertainty;
 using plait::UncertaintyWeights;
-using weighting_test::check_close;
-using weighting_test::Numbers;
+using plait::WeightingInput;
 
 namespace {
 
 // The gradient by every s_t is the finite difference of the objective.
 template <class Method>
 void check_gradient(const Method& method, const Numbers& losses, MethodState state) {
-  const Eigen::VectorXd gradient = method.gradient(losses, state);
+  Numbers gradient(losses.size());
+  method.gradient(losses, state, gradient);
   constexpr double h = 1e-6;
   for (std::size_t t = 0; t < losses.size(); ++t) {
     const double s = state.numbers[t];
@@ -37,7 +40,7 @@ void check_gradient(const Method& method, const Numbers& losses, MethodState sta
     state.numbers[t] = s - h;
     const double down = method.objective(losses, state);
     state.numbers[t] = s;
-    CHECK_THAT(gradient[Index(t)], WithinAbs((up - down) / (2 * h), 1e-8));
+    CHECK_THAT(gradient[t], WithinAbs((up - down) / (2 * h), 1e-8));
   }
 }
 
@@ -49,11 +52,12 @@ TEST_CASE("uncertainty weighting has the worked values of every form") {
   const auto check = [&](Uncertainty form, const char* name, const char* by_s) {
     INFO(name);
     const auto& expected = json.at(name);
-    const UncertaintyWeights<> method{.forms = {form, form}};
+    const UncertaintyWeights method{.forms = {form, form}};
     MethodState state{.numbers = json.at("s=log sigma^2").get<Numbers>()};
-    const Eigen::VectorXd w = method.weights({2, losses, {}}, state);
-    check_close(w, expected.at("dL_dlosses"));
-    check_close(method.gradient(losses, state), expected.at(by_s));
+    check_close(weights_of(method, WeightingInput{2, losses}, state), expected.at("dL_dlosses"));
+    Numbers gradient(2);
+    method.gradient(losses, state, gradient);
+    check_close(gradient, expected.at(by_s));
     CHECK_THAT(method.objective(losses, state),
                WithinAbs(expected.at("total").get<double>(), 1e-10));
     check_gradient(method, losses, state);
@@ -64,18 +68,18 @@ TEST_CASE("uncertainty weighting has the worked values of every form") {
 }
 
 TEST_CASE("every task has its own form; regression is the default") {
-  const UncertaintyWeights<SGD> mixed{
+  const UncertaintyWeights mixed{
       .forms = {Uncertainty::regression, Uncertainty::classification, Uncertainty::clamped},
       .initial = 1};
   LossWeighting weighting(mixed, 3);
   const double e = std::exp(-1);
   check_close(weighting.weigh(), Numbers{0.5 * e, e, 2 * e});
-  LossWeighting plain(UncertaintyWeights<SGD>{.initial = 1}, 2);
+  LossWeighting plain(UncertaintyWeights{.initial = 1, .rule = SGD{}}, 2);
   check_close(plain.weigh(), Numbers{0.5 * e, 0.5 * e});
 }
 
 TEST_CASE("uncertainty weighting comes to rest where w L is a half") {
-  LossWeighting weighting(UncertaintyWeights<SGD>{.rule = {.learning_rate = 0.2}}, 2);
+  LossWeighting weighting(UncertaintyWeights{.rule = SGD{.learning_rate = 0.2}}, 2);
   const Numbers losses{0.25, 4};
   for (int step = 0; step < 2000; ++step) {
     weighting.weigh();
@@ -89,30 +93,32 @@ TEST_CASE("IMTL-L has the worked values") {
   const auto json = fixtures::load("D_balancing").at("IMTL_L");
   const auto losses = json.at("losses").get<Numbers>();
   MethodState state{.numbers = json.at("s").get<Numbers>()};
-  const IMTLL<> method;
-  check_close(method.weights({2, losses, {}}, state), json.at("dL_dlosses"));
-  check_close(method.gradient(losses, state), json.at("dL_ds"));
+  const IMTLL method;
+  check_close(weights_of(method, WeightingInput{2, losses}, state), json.at("dL_dlosses"));
+  Numbers gradient(2);
+  method.gradient(losses, state, gradient);
+  check_close(gradient, json.at("dL_ds"));
   CHECK_THAT(method.objective(losses, state), WithinAbs(json.at("objective").get<double>(), 1e-10));
   check_gradient(method, losses, state);
 
-  LossWeighting weighting(IMTLL<SGD>{.rule = {.learning_rate = 0.3}}, 2);
+  LossWeighting weighting(IMTLL{.rule = SGD{.learning_rate = 0.3}}, 2);
   for (int step = 0; step < 2000; ++step) weighting.update(losses);
   check_close(weighting.state().numbers, json.at("stationary_s=-ln L"));
 }
 
 // The same steps as an Optimizer over a vector of the s_t takes.
-TEMPLATE_TEST_CASE("what is learned moves by any rule of the optimizers", "", SGD, plait::Adam,
+TEMPLATE_TEST_CASE("what is learned moves by any rule of the optimizers", "", SGD, Adam,
                    plait::RMSprop) {
   TestType rule;
   rule.learning_rate = 0.05;
   rule.weight_decay = 0.01;
-  const UncertaintyWeights<TestType> method{.initial = 0.3, .rule = rule};
+  const UncertaintyWeights method{.initial = 0.3, .rule = rule};
   LossWeighting weighting(method, 3);
   auto table = std::make_shared<plait::ParamTable>();
   const auto id = table->add_vector("s", 3, plait::Init::constant(0));
   plait::ParamBuffer<double> values(table), gradient(table);
   std::ranges::fill(values.of(id), 0.3);
-  plait::Optimizer<double, TestType> optimizer(table, rule);
+  plait::Optimizer<double> optimizer(table, rule);
   plait::Random random(1);
   for (int step = 0; step < 20; ++step) {
     const Numbers losses{0.1 + random.uniform(), 1 + random.uniform(), 5 * random.uniform()};
@@ -127,8 +133,8 @@ TEMPLATE_TEST_CASE("what is learned moves by any rule of the optimizers", "", SG
 }
 
 TEST_CASE("nothing is learned from a task without a loss in the batch") {
-  LossWeighting weighting(UncertaintyWeights<>{}, 2);
-  LossWeighting imtl(IMTLL<>{}, 2);
+  LossWeighting weighting(UncertaintyWeights{}, 2);
+  LossWeighting imtl(IMTLL{}, 2);
   for (int step = 0; step < 3; ++step) {
     weighting.update(Numbers{1.5, 0.5});
     imtl.update(Numbers{1.5, 0.5});
@@ -147,8 +153,8 @@ TEST_CASE("nothing is learned from a task without a loss in the batch") {
 }
 
 TEST_CASE("learned weights stay finite whatever the losses") {
-  LossWeighting weighting(UncertaintyWeights<>{.rule = {.learning_rate = 10}}, 2);
-  LossWeighting imtl(IMTLL<SGD>{.rule = {.learning_rate = 10}}, 2);
+  LossWeighting weighting(UncertaintyWeights{.rule = Adam{.learning_rate = 10}}, 2);
+  LossWeighting imtl(IMTLL{.rule = SGD{.learning_rate = 10}}, 2);
   for (int step = 0; step < 50; ++step)
     for (const double size : {1e-300, 1e300}) {
       weighting.update(Numbers{size, -size});
@@ -160,15 +166,14 @@ TEST_CASE("learned weights stay finite whatever the losses") {
 
 TEST_CASE("learned weights refuse descriptions out of range") {
   CHECK_THROWS_MATCHES(
-      LossWeighting(UncertaintyWeights<>{.forms = {Uncertainty::regression}}, 2),
-      plait::ConfigError,
+      LossWeighting(UncertaintyWeights{.forms = {Uncertainty::regression}}, 2), plait::ConfigError,
       Message("plait::UncertaintyWeights: forms: got 1, expected 2, one per task, or none"));
   CHECK_THROWS_MATCHES(
-      LossWeighting(UncertaintyWeights<>{.initial = 60}, 2), plait::ConfigError,
+      LossWeighting(UncertaintyWeights{.initial = 60}, 2), plait::ConfigError,
       Message("plait::UncertaintyWeights: initial: got 60, expected a number in [-50, 50]"));
-  CHECK_THROWS_MATCHES(LossWeighting(IMTLL<>{.initial = std::nan("")}, 2), plait::ConfigError,
+  CHECK_THROWS_MATCHES(LossWeighting(IMTLL{.initial = std::nan("")}, 2), plait::ConfigError,
                        Message("plait::IMTLL: initial: got nan, expected a number in [-50, 50]"));
   CHECK_THROWS_MATCHES(
-      LossWeighting(IMTLL<SGD>{.rule = {.learning_rate = -1}}, 2), plait::ConfigError,
+      LossWeighting(IMTLL{.rule = SGD{.learning_rate = -1}}, 2), plait::ConfigError,
       Message("plait::SGD: learning_rate: got -1, expected a finite number of at least 0"));
 }

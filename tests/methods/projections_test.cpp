@@ -3,12 +3,12 @@
 #include <set>
 #include <vector>
 
-#include "balance/support.hpp"
-#include "plait/balance/gradvac.hpp"
-#include "plait/balance/pcgrad.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/gradvac.hpp"
+#include "plait/methods/pcgrad.hpp"
 #include "support/catch.hpp"
 
-using balance_test::Kind;
+using methods_test::Kind;
 using plait::Index;
 
 namespace {
@@ -69,9 +69,9 @@ TEST_CASE("projections: PCGrad's weights give the direction of its algorithm") {
   for (const bool include_self : {false, true})
     for (Index tasks = 2; tasks <= 8; ++tasks)
       for (int k = 0; k < 50; ++k) {
-        const Eigen::MatrixXd g = balance_test::random_gradients(Kind::dependent, tasks, random);
+        const Eigen::MatrixXd g = methods_test::random_gradients(Kind::dependent, tasks, random);
         const auto seed = static_cast<std::uint64_t>(k);
-        const Eigen::VectorXd alpha = balance_test::weights(
+        const Eigen::VectorXd alpha = methods_test::weights(
             plait::PCGrad{.include_self = include_self}, g * g.transpose(), {}, seed);
         const Eigen::VectorXd expected = pcgrad(g, include_self, plait::Random(seed));
         CHECK((g.transpose() * alpha - expected).norm() < 1e-10 * (1 + alpha.norm()));
@@ -81,10 +81,10 @@ TEST_CASE("projections: PCGrad's weights give the direction of its algorithm") {
 TEST_CASE("projections: PCGrad conflicts with no task it projected on last") {
   plait::Random random(2);
   for (int k = 0; k < 200; ++k) {
-    const Eigen::MatrixXd g = balance_test::random_gradients(Kind::independent, 4, random);
+    const Eigen::MatrixXd g = methods_test::random_gradients(Kind::independent, 4, random);
     const Eigen::MatrixXd m = g * g.transpose();
     const std::vector<Index> order{3, 1, 2};
-    const Eigen::VectorXd c = plait::PCGrad::project(m, 0, order);
+    const Eigen::VectorXd c = methods_test::pcgrad_project(m, 0, order);
     CHECK(m.row(2).dot(c) > -1e-12);
   }
 }
@@ -93,16 +93,16 @@ TEST_CASE("projections: GradVac's weights give the direction of its algorithm, o
   for (Index tasks = 2; tasks <= 6; ++tasks) {
     plait::Random random(3), order(7);
     const plait::GradVac method{.beta = 0.2};
-    plait::MethodState state{.random = plait::Random(7)};
-    state.numbers.assign(static_cast<std::size_t>(method.state_size(tasks)), 0.0);
+    plait::MethodState state = methods_test::start(method, tasks, 7);
     Eigen::MatrixXd targets = Eigen::MatrixXd::Zero(tasks, tasks);
     const Eigen::MatrixXd base =
-        balance_test::random_gradients(Kind::friendly, tasks, random);  // so that targets rise
+        methods_test::random_gradients(Kind::friendly, tasks, random);  // so that targets rise
     for (int step = 0; step < 30; ++step) {
       Eigen::MatrixXd g = base;
       for (double& number : g.reshaped()) number += random.normal();
       const Eigen::MatrixXd m = g * g.transpose();
-      const Eigen::VectorXd alpha = method.weights({tasks, m}, state);
+      const Eigen::VectorXd alpha =
+          methods_test::weights_of(method, plait::BalancingInput{tasks, m}, state);
       const Eigen::VectorXd expected = gradvac(g, method.beta, targets, order);
       CHECK((g.transpose() * alpha - expected).norm() < 1e-9 * (1 + expected.norm()));
       for (Index i = 0; i < tasks; ++i)
@@ -117,12 +117,14 @@ TEST_CASE("projections: GradVac's weights give the direction of its algorithm, o
 
 TEST_CASE("projections: the orders are random, and repeat with the seed") {
   plait::Random random(4);
-  const Eigen::MatrixXd g = balance_test::random_gradients(Kind::dependent, 5, random);
+  const Eigen::MatrixXd g = methods_test::random_gradients(Kind::dependent, 5, random);
   const Eigen::MatrixXd m = g * g.transpose();
   const auto sequence = [&](std::uint64_t seed) {
     plait::MethodState state{.random = plait::Random(seed)};
     std::vector<double> result;
-    for (int k = 0; k < 20; ++k) result.push_back(plait::PCGrad{}.weights({5, m}, state).sum());
+    for (int k = 0; k < 20; ++k)
+      result.push_back(
+          methods_test::weights_of(plait::PCGrad{}, plait::BalancingInput{5, m}, state).sum());
     return result;
   };
   CHECK(sequence(1) == sequence(1));

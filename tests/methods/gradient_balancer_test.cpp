@@ -1,17 +1,19 @@
-#include "plait/balance/gradient_balancer.hpp"
+#include "plait/methods/gradient_balancer.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
-#include "balance/all_methods.hpp"
-#include "balance/support.hpp"
+#include "methods/all_methods.hpp"
+#include "methods/support.hpp"
 #include "support/catch.hpp"
 
 using Catch::Matchers::Message;
-using plait::Balancer;
+using plait::BalancingMethod;
 using plait::GradientBalancer;
 using plait::Index;
 using plait::MethodState;
@@ -69,8 +71,8 @@ struct Fixture {
   }
 
   template <class Scalar, class Method>
-  GradientBalancer<Scalar, Method> balancer(const Method& method, std::uint64_t seed = 1) const {
-    return GradientBalancer<Scalar, Method>(method, tasks, table, shared, seed);
+  GradientBalancer<Scalar> balancer(const Method& method, std::uint64_t seed = 1) const {
+    return GradientBalancer<Scalar>(method, tasks, table, shared, seed);
   }
 };
 
@@ -83,19 +85,21 @@ bool same(const ParamBuffer<Scalar>& a, const ParamBuffer<Scalar>& b) {
 struct ShortestFirst {
   static constexpr bool needs_gramian = true;
   void validate(Index) const {}
-  Eigen::VectorXd weights(const plait::BalancerInput& input, MethodState&) const {
+  void weights(const plait::BalancingInput& input, MethodState&, std::span<double> out,
+               plait::Scratch&) const {
     Index shortest = 0;
     input.gramian.diagonal().minCoeff(&shortest);
-    return Eigen::VectorXd::Unit(input.tasks, shortest);
+    std::ranges::fill(out, 0.0);
+    out[std::size_t(shortest)] = 1;
   }
 };
-static_assert(Balancer<ShortestFirst> && !plait::TransformsGradients<ShortestFirst, float>);
+static_assert(BalancingMethod<ShortestFirst> && !plait::TransformsGradients<ShortestFirst, float>);
 
 // One that changes the gradients and counts its steps.
 struct SignsOnly {
   static constexpr bool needs_gramian = false;
   void validate(Index) const {}
-  Index state_size(Index) const { return 1; }
+  std::vector<double> initial_numbers(Index) const { return {100}; }
   template <class Scalar>
   void transform(plait::TaskSpans<Scalar> gradients, plait::TaskSpans<Scalar> buffers,
                  MethodState& state) const {
@@ -104,18 +108,19 @@ struct SignsOnly {
     for (const auto& gradient : gradients)
       for (Scalar& g : gradient) g = g > 0 ? Scalar(1) : g < 0 ? Scalar(-1) : Scalar(0);
   }
-  Eigen::VectorXd weights(const plait::BalancerInput& input, MethodState&) const {
-    return Eigen::VectorXd::Ones(input.tasks);
+  void weights(const plait::BalancingInput&, MethodState&, std::span<double> out,
+               plait::Scratch&) const {
+    std::ranges::fill(out, 1.0);
   }
 };
-static_assert(Balancer<SignsOnly> && plait::TransformsGradients<SignsOnly, double>);
+static_assert(BalancingMethod<SignsOnly> && plait::TransformsGradients<SignsOnly, double>);
 
 // What is not one.
 struct NoWeights {
   static constexpr bool needs_gramian = true;
   void validate(Index) const {}
 };
-static_assert(!Balancer<NoWeights> && !Balancer<int>);
+static_assert(!BalancingMethod<NoWeights> && !BalancingMethod<int>);
 static_assert(!plait::keeps_buffers<plait::PCGrad> && plait::keeps_buffers<plait::DBMTL>);
 
 }  // namespace
@@ -123,7 +128,7 @@ static_assert(!plait::keeps_buffers<plait::PCGrad> && plait::keeps_buffers<plait
 TEMPLATE_TEST_CASE("shared parameters get Σ α g, private ones their own task's gradient", "", float,
                    double) {
   const Fixture fixture;
-  balance_test::for_each_method([&](const char* name, const auto& method) {
+  methods_test::for_each_balancing_method([&](const char* name, const auto& method) {
     INFO(name);
     auto balancer = fixture.balancer<TestType>(method);
     using Method = std::remove_cvref_t<decltype(method)>;
@@ -141,12 +146,14 @@ TEMPLATE_TEST_CASE("shared parameters get Σ α g, private ones their own task's
           (sizeof(TestType) == 4 ? 1e-5 : 1e-13) * (1 + expected.cwiseAbs().maxCoeff()));
     if constexpr (Method::needs_gramian)
       CHECK((balancer.gramian() - after * after.transpose()).norm() < 1e-10 * after.squaredNorm());
-    if constexpr (!balancer.transforms && !plait::WeightsLosses<Method>)
+    CHECK(balancer.transforms() == plait::TransformsGradients<Method, TestType>);
+    if (!balancer.transforms() && !plait::ReshapesLosses<Method>)
       for (std::size_t t = 0; t < tasks; ++t) CHECK(same(gradients[t], before[t]));
 
     const auto check_private = [&](auto numbers, auto task_numbers, Index task) {
-      double slope = 1;
-      if constexpr (plait::WeightsLosses<Method>) slope = method.loss_weights(losses)[task];
+      std::vector<double> slopes(tasks, 1.0);
+      if constexpr (plait::ReshapesLosses<Method>) method.loss_slopes(losses, slopes);
+      const double slope = slopes[std::size_t(task)];
       for (std::size_t i = 0; i < numbers.size(); ++i)
         CHECK(numbers[i] == static_cast<TestType>(slope * static_cast<double>(task_numbers[i])));
     };
@@ -171,10 +178,10 @@ TEST_CASE("equal weights give the sum of the gradients") {
 
 TEST_CASE("weigh gives the weights that combine does, where the caller has the Gramian") {
   const Fixture fixture;
-  balance_test::for_each_method([&](const char* name, const auto& method) {
+  methods_test::for_each_balancing_method([&](const char* name, const auto& method) {
     INFO(name);
     auto a = fixture.balancer<double>(method), b = a;
-    if constexpr (!a.transforms) {
+    if (!a.transforms()) {
       for (std::uint64_t step = 0; step < 3; ++step) {
         auto gradients = fixture.gradients<double>(step);
         ParamBuffer<double> out(fixture.table);
@@ -205,7 +212,7 @@ TEST_CASE("DB-MTL has the worked values of two steps") {
   const auto own = table->add_vector("own", 1, plait::Init::constant(0));
   const plait::DBMTL method{.beta = json.at("beta").get<double>(),
                             .decay = json.at("beta_sigma").get<double>()};
-  GradientBalancer<double, plait::DBMTL> balancer(method, 2, table, {{shared.offset, 2}});
+  GradientBalancer<double> balancer(method, 2, table, {{shared.offset, 2}});
   for (const auto& step : json.at("steps")) {
     std::vector<ParamBuffer<double>> gradients(2, ParamBuffer<double>(table));
     for (std::size_t t = 0; t < 2; ++t)
@@ -223,7 +230,9 @@ TEST_CASE("DB-MTL has the worked values of two steps") {
       for (std::size_t i = 0; i < 2; ++i) {
         check(balancer.buffers()[t].of(shared)[i], step.at("ema").at(t).at(i));
         // The gradient of the log-loss, which the fixture states for shared parameters.
-        const double slope = method.loss_weights(step_losses)[Index(t)];
+        std::vector<double> slopes(2);
+        method.loss_slopes(step_losses, slopes);
+        const double slope = slopes[t];
         check(slope * step.at("grads_of_L").at(t).at(i).get<double>(),
               step.at("grads_of_logL").at(t).at(i));
       }
@@ -263,13 +272,13 @@ TEST_CASE("a user's own methods plug in") {
   signs.combine(gradients, losses, out);
   CHECK(std::ranges::all_of(out.of(fixture.first),
                             [](double d) { return d == 3 || d == 1 || d == -1 || d == -3; }));
-  CHECK(signs.state().numbers[0] == 600 + 4 + 3);
+  CHECK(signs.state().numbers[0] == 100 + 600 + 4 + 3);
   CHECK(signs.state().steps == 1);
 }
 
 TEST_CASE("balancing goes on from a stored state bit for bit, and a copy independently") {
   const Fixture fixture;
-  balance_test::for_each_method([&](const char* name, const auto& method) {
+  methods_test::for_each_balancing_method([&](const char* name, const auto& method) {
     INFO(name);
     auto original = fixture.balancer<float>(method, 5);
     ParamBuffer<float> out(fixture.table), other(fixture.table);
@@ -379,13 +388,17 @@ TEST_CASE("weigh refuses Gramians and losses that do not fit, before anything is
   CHECK(balancer.state().steps == 0);
   CHECK(balancer.gramian().isZero(0));
   CHECK(std::ranges::equal(balancer.weights(), std::vector<double>{1, 1, 1}));
+  CHECK_THROWS_MATCHES(
+      fixture.balancer<float>(plait::GradDrop{}).weigh(Eigen::MatrixXd::Identity(3, 3), losses),
+      plait::ConfigError,
+      Message("plait::GradientBalancer: method: got one that changes the gradients, expected one "
+              "that needs their Gramian alone"));
 }
 
 TEST_CASE("a balancer refuses descriptions and states that make no sense") {
   const Fixture fixture;
   const auto make = [&](const auto& method, Index count, std::vector<ParamRange> shared) {
-    using Method = std::remove_cvref_t<decltype(method)>;
-    GradientBalancer<float, Method>(method, count, fixture.table, std::move(shared));
+    GradientBalancer<float>(method, count, fixture.table, std::move(shared));
   };
   CHECK_THROWS_MATCHES(make(plait::PCGrad{}, 0, {}), plait::ConfigError,
                        Message("plait::GradientBalancer: tasks: got 0, expected at least 1"));

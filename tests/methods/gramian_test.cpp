@@ -1,4 +1,4 @@
-#include "plait/balance/gramian.hpp"
+#include "plait/methods/gramian.hpp"
 
 #include <algorithm>
 #include <span>
@@ -30,7 +30,8 @@ Eigen::MatrixXd gramian(const std::vector<std::vector<Scalar>>& rows, Index firs
   for (const auto& row : rows)
     spans.push_back(
         std::span(row).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
-  plait::accumulate_gramian<Scalar>(spans, sum);
+  plait::Scratch scratch;
+  plait::accumulate_gramian<Scalar>(spans, sum, scratch);
   return sum;
 }
 
@@ -75,7 +76,8 @@ TEST_CASE("a Gramian of cotangents takes the whole batch as one vector") {
   }
   const Eigen::MatrixXd zero = Eigen::MatrixXd::Zero(tasks, tasks);
   Eigen::MatrixXd expected = zero, got = zero, tiled = zero;
-  plait::accumulate_gramian<double>(spans, expected);
+  plait::Scratch scratch;
+  plait::accumulate_gramian<double>(spans, expected, scratch);
   plait::accumulate_gramian<double>(std::span<const plait::View3<const double>>(views), got);
   CHECK((got - expected).cwiseAbs().maxCoeff() < 1e-13);
   for (const Index first : {0, 3}) {

@@ -1,18 +1,18 @@
-#include "plait/balance/rotograd.hpp"
+#include "plait/methods/rotograd.hpp"
 
 #include <cmath>
 #include <memory>
 #include <vector>
 
-#include "balance/support.hpp"
-#include "plait/balance/gramian.hpp"
+#include "methods/support.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/layers/rotations.hpp"
+#include "plait/methods/gramian.hpp"
 #include "plait/testing/data.hpp"
 #include "support/catch.hpp"
 
-using balance_test::matrix;
-using balance_test::vector;
+using methods_test::matrix;
+using methods_test::vector;
 using plait::Index;
 using plait::MatrixMap;
 using plait::Tensor;
@@ -80,7 +80,8 @@ TEST_CASE("RotoGrad: the scaled cotangent of the trunk has the worked values") {
   CHECK((gramian.diagonal().cwiseSqrt() - vector(example.json.at("norms"))).norm() < 1e-10);
   plait::MethodState state{.steps = 5,
                            .numbers = example.json.at("initial_norms").get<std::vector<double>>()};
-  const Eigen::VectorXd alpha = plait::RotoGrad{}.weights({2, gramian}, state);
+  const Eigen::VectorXd alpha =
+      methods_test::weights_of(plait::RotoGrad{}, plait::BalancingInput{2, gramian}, state);
   for (const Index t : {0, 1})
     CHECK_THAT(alpha[t] * std::sqrt(gramian(t, t)),
                Catch::Matchers::WithinAbs(example.json.at("common_norm_C").get<double>(), 1e-10));
@@ -94,7 +95,8 @@ TEST_CASE("RotoGrad: initial lengths are a task's first, and renewed once after 
   const plait::RotoGrad method{.burn_in = 2};
   const auto step = [&](double a, double b) {
     const Eigen::MatrixXd gramian = Eigen::Vector2d(a * a, b * b).asDiagonal();
-    const Eigen::VectorXd alpha = method.weights({2, gramian}, state);
+    const Eigen::VectorXd alpha =
+        methods_test::weights_of(method, plait::BalancingInput{2, gramian}, state);
     ++state.steps;
     return alpha;
   };

@@ -1,15 +1,15 @@
-#include "plait/weighting/scheduled_weights.hpp"
+#include "plait/methods/scheduled_weights.hpp"
 
-#include "plait/weighting/loss_weighting.hpp"
-#include "plait/weighting/static_weights.hpp"
-#include "weighting/support.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/methods/static_weights.hpp"
 
 using Catch::Matchers::Message;
+using methods_test::check_close;
+using methods_test::Numbers;
 using plait::LossWeighting;
 using plait::ScheduledWeights;
 using plait::StaticWeights;
-using weighting_test::check_close;
-using weighting_test::Numbers;
 
 TEST_CASE("static weights are those given, or ones") {
   LossWeighting given(StaticWeights{{0.5, 2}}, 2);

@@ -1,16 +1,16 @@
-#include "plait/weighting/stch.hpp"
+#include "plait/methods/stch.hpp"
 
 #include <algorithm>
 #include <cmath>
 
-#include "plait/weighting/loss_weighting.hpp"
-#include "weighting/support.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/loss_weighting.hpp"
 
 using Catch::Matchers::Message;
+using methods_test::check_close;
+using methods_test::Numbers;
 using plait::LossWeighting;
 using plait::STCH;
-using weighting_test::check_close;
-using weighting_test::Numbers;
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "plait/balance/gradient_cosines.hpp"
+#include "plait/methods/gradient_cosines.hpp"
 
 #include <cmath>
 #include <limits>

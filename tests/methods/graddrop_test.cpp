@@ -1,14 +1,14 @@
-#include "plait/balance/graddrop.hpp"
+#include "plait/methods/graddrop.hpp"
 
 #include <array>
 #include <span>
 #include <vector>
 
-#include "balance/support.hpp"
+#include "methods/support.hpp"
 #include "plait/core/tensor.hpp"
 #include "support/catch.hpp"
 
-using balance_test::matrix;
+using methods_test::matrix;
 using plait::GradDrop;
 using plait::Index;
 using Rows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -34,10 +34,10 @@ TEST_CASE("GradDrop has the worked values") {
   const auto uniforms = json.at("U").get<std::vector<double>>();
   const Rows kept = dropped(g, GradDrop{}, uniforms);
   CHECK(kept == Rows(g.cwiseProduct(matrix(json.at("mask")))));
-  CHECK((kept.colwise().sum().transpose() - balance_test::vector(json.at("d_leak0"))).norm() <
+  CHECK((kept.colwise().sum().transpose() - methods_test::vector(json.at("d_leak0"))).norm() <
         1e-10);
   const Rows leaky = dropped(g, GradDrop{.leaks = {0.2, 0.2}}, uniforms);
-  CHECK((leaky.colwise().sum().transpose() - balance_test::vector(json.at("d_leak0.2"))).norm() <
+  CHECK((leaky.colwise().sum().transpose() - methods_test::vector(json.at("d_leak0.2"))).norm() <
         1e-10);
 }
 

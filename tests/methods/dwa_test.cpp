@@ -1,15 +1,15 @@
-#include "plait/weighting/dwa.hpp"
+#include "plait/methods/dwa.hpp"
 
 #include <cmath>
 
-#include "plait/weighting/loss_weighting.hpp"
-#include "weighting/support.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/loss_weighting.hpp"
 
 using Catch::Matchers::Message;
+using methods_test::check_close;
+using methods_test::Numbers;
 using plait::DWA;
 using plait::LossWeighting;
-using weighting_test::check_close;
-using weighting_test::Numbers;
 
 TEST_CASE("DWA has the worked values, from the means of two epochs") {
   const auto json = fixtures::load("D_balancing").at("DWA");

@@ -1,15 +1,15 @@
-#include "plait/weighting/geometric_mean.hpp"
+#include "plait/methods/geometric_mean.hpp"
 
 #include <cmath>
 
-#include "plait/weighting/loss_weighting.hpp"
-#include "weighting/support.hpp"
+#include "methods/support.hpp"
+#include "plait/methods/loss_weighting.hpp"
 
 using Catch::Matchers::Message;
+using methods_test::check_close;
+using methods_test::Numbers;
 using plait::GeometricMean;
 using plait::LossWeighting;
-using weighting_test::check_close;
-using weighting_test::Numbers;
 
 TEST_CASE("the weights of the geometric mean are its gradient") {
   LossWeighting weighting(GeometricMean{}, 3);
