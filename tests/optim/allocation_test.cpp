@@ -22,10 +22,10 @@ TEMPLATE_TEST_CASE("a step allocates nothing", "", SGD, Adam, AdamW, Adagrad, RM
   if constexpr (requires { rule.amsgrad; }) rule.amsgrad = true;
 
   const auto before_construction = allocations::count();
-  Optimizer<float, TestType> optimizer(table, rule,
-                                       {.groups = {{.pattern = "bias", .learning_rate = 0.1}},
-                                        .schedule = Schedule::cosine(5).with_warmup(2),
-                                        .clip_norm = 1});
+  Optimizer<float> optimizer(table, rule,
+                             {.groups = {{.pattern = "bias", .learning_rate = 0.1}},
+                              .schedule = Schedule::cosine(5).with_warmup(2),
+                              .clip_norm = 1});
   const auto constructed = allocations::count();
   for (int k = 0; k < 3; ++k) optimizer.step(values, grad);
   const auto at_end = allocations::count();

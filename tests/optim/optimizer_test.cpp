@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "optim/support.hpp"
@@ -61,7 +63,7 @@ static_assert(OptimizerRule<SignRule, float>);
 TEMPLATE_TEST_CASE("bias correction counts steps, not tensors", "", float, double) {
   // torch.optim.Adam([a, b], lr=0.01) after three steps
   const auto table = two_tensors();
-  const Optimizer<TestType, Adam> optimizer(table, Adam{.learning_rate = 0.01});
+  const Optimizer<TestType> optimizer(table, Adam{.learning_rate = 0.01});
   check_values(after_three_steps<TestType>(optimizer, table),
                {0.48220898147310426, -1.18663363603889, 1.9905695330942048},
                {0.07825675706527135, -0.28185750548444793});
@@ -71,7 +73,7 @@ TEMPLATE_TEST_CASE("groups change learning rate and weight decay", "", float, do
   // torch.optim.AdamW([{'params': [a]}, {'params': [b], 'lr': 0.1, 'weight_decay': 0.0}], lr=0.01,
   //                   weight_decay=0.1) after three steps
   const auto table = two_tensors();
-  const Optimizer<TestType, AdamW> optimizer(
+  const Optimizer<TestType> optimizer(
       table, AdamW{.learning_rate = 0.01, .weight_decay = 0.1},
       {.groups = {{.pattern = "*.bias", .learning_rate = 0.1, .weight_decay = 0}}});
   check_values(after_three_steps<TestType>(optimizer, table),
@@ -83,22 +85,22 @@ TEMPLATE_TEST_CASE("gradients are clipped by their common norm", "", float, doub
   const auto table = two_tensors();
   SECTION("SGD") {
     // clip_grad_norm_([a, b], 1.0) before each step of torch.optim.SGD([a, b], lr=0.1)
-    const Optimizer<TestType, SGD> optimizer(table, SGD{.learning_rate = 0.1}, {.clip_norm = 1});
+    const Optimizer<TestType> optimizer(table, SGD{.learning_rate = 0.1}, {.clip_norm = 1});
     check_values(after_three_steps<TestType>(optimizer, table),
                  {0.4403588421530758, -1.2042986393590558, 1.957640022418688},
                  {0.07138630978350238, -0.2758350364506375});
   }
   SECTION("Adam") {
     // the same with torch.optim.Adam([a, b], lr=0.01, eps=0.1)
-    const Optimizer<TestType, Adam> optimizer(table, Adam{.learning_rate = 0.01, .epsilon = 0.1},
-                                              {.clip_norm = 1});
+    const Optimizer<TestType> optimizer(table, Adam{.learning_rate = 0.01, .epsilon = 0.1},
+                                        {.clip_norm = 1});
     check_values(after_three_steps<TestType>(optimizer, table),
                  {0.49069443813710634, -1.1937568836853607, 1.991673328273053},
                  {0.08279744164749046, -0.286278266118753});
   }
   SECTION("frozen gradients do not count") {
     // the same with torch.optim.SGD and b.grad = None
-    const Optimizer<TestType, SGD> optimizer(
+    const Optimizer<TestType> optimizer(
         table, SGD{.learning_rate = 0.1},
         {.groups = {{.pattern = "b.*", .frozen = true}}, .clip_norm = 1});
     check_values(after_three_steps<TestType>(optimizer, table),
@@ -109,16 +111,15 @@ TEMPLATE_TEST_CASE("gradients are clipped by their common norm", "", float, doub
 TEMPLATE_TEST_CASE("the schedule multiplies the learning rate", "", float, double) {
   // torch.optim.SGD([a, b], lr=0.1) with StepLR(optimizer, 2, 0.5) after three steps
   const auto table = two_tensors();
-  const Optimizer<TestType, SGD> optimizer(table, SGD{.learning_rate = 0.1},
-                                           {.schedule = Schedule::step_decay(2, 0.5)});
+  const Optimizer<TestType> optimizer(table, SGD{.learning_rate = 0.1},
+                                      {.schedule = Schedule::step_decay(2, 0.5)});
   check_values(after_three_steps<TestType>(optimizer, table), {0.445, -1.1725, 1.92},
                {-0.0125, -0.155});
 }
 
 TEST_CASE("frozen parameters and their moments keep every bit, even under NaN gradients") {
   const auto table = two_tensors();
-  Optimizer<float, AdamW> optimizer(table, AdamW{},
-                                    {.groups = {{.pattern = "b.*", .frozen = true}}});
+  Optimizer<float> optimizer(table, AdamW{}, {.groups = {{.pattern = "b.*", .frozen = true}}});
   auto values = start<float>(table);
   const auto before = values;
   auto grad = gradient<float>(table, 0);
@@ -134,7 +135,7 @@ TEST_CASE("frozen parameters and their moments keep every bit, even under NaN gr
 
 TEST_CASE("the state follows the table, not an address: copies continue alike") {
   const auto table = two_tensors();
-  Optimizer<float, Adam> optimizer(table, Adam{.learning_rate = 0.01, .amsgrad = true});
+  Optimizer<float> optimizer(table, Adam{.learning_rate = 0.01, .amsgrad = true});
   auto values = start<float>(table);
   optimizer.step(values, gradient<float>(table, 0));
 
@@ -158,14 +159,14 @@ TEST_CASE("a stored state continues alike, over the same table or an equal one")
   const auto table = two_tensors();
   const AdamW rule{.learning_rate = 0.01, .amsgrad = true};
   const OptimizerOptions options{.schedule = Schedule::cosine(5), .clip_norm = 1};
-  Optimizer<float, AdamW> optimizer(table, rule, options);
+  Optimizer<float> optimizer(table, rule, options);
   CHECK(optimizer.moment_names() ==
         std::vector<std::string>{"exp_avg", "exp_avg_sq", "max_exp_avg_sq"});
   auto values = start<float>(table);
   optimizer.step(values, gradient<float>(table, 0));
   auto other_values = values;
 
-  Optimizer<float, AdamW> other(two_tensors(), rule, options);
+  Optimizer<float> other(two_tensors(), rule, options);
   other.restore(optimizer.steps(), optimizer.moments());
   for (int k = 1; k < 3; ++k) {
     optimizer.step(values, gradient<float>(table, k));
@@ -176,7 +177,7 @@ TEST_CASE("a stored state continues alike, over the same table or an equal one")
 
 TEST_CASE("a state that does not fit is refused and nothing is changed") {
   const auto table = two_tensors();
-  Optimizer<float, Adam> optimizer(table, Adam{});
+  Optimizer<float> optimizer(table, Adam{});
   auto values = start<float>(table);
   optimizer.step(values, gradient<float>(table, 0));
   auto moments = optimizer.moments();
@@ -196,7 +197,7 @@ TEST_CASE("a state that does not fit is refused and nothing is changed") {
 
 TEST_CASE("values and gradients over another table are refused and nothing is changed") {
   const auto table = two_tensors();
-  Optimizer<float, SGD> optimizer(table, SGD{});
+  Optimizer<float> optimizer(table, SGD{});
   auto other_table = std::make_shared<ParamTable>();
   other_table->add_vector("a.weight", 3, Init::constant(0));
   other_table->add_vector("b.weight", 2, Init::constant(0));
@@ -214,7 +215,7 @@ TEST_CASE("values and gradients over another table are refused and nothing is ch
 
 TEST_CASE("options out of range are refused") {
   const auto table = two_tensors();
-  using Plain = Optimizer<float, SGD>;
+  using Plain = Optimizer<float>;
   CHECK_THROWS_MATCHES(
       Plain(table, SGD{}, {.clip_norm = 0}), ConfigError,
       Message("plait::Optimizer: clip_norm: got 0, expected a finite number above 0"));
@@ -229,14 +230,14 @@ TEST_CASE("a gradient that is not finite spoils what it is documented to spoil")
   grad.of("a.weight")[1] = std::numeric_limits<float>::quiet_NaN();
   SECTION("its own parameter without clipping") {
     auto values = start<float>(table);
-    Optimizer<float, SGD>(table, SGD{}).step(values, grad);
+    Optimizer<float>(table, SGD{}).step(values, grad);
     CHECK(std::isnan(values.of("a.weight")[1]));
     CHECK(std::isfinite(values.of("a.weight")[0]));
     CHECK(std::isfinite(values.of("b.bias")[0]));
   }
   SECTION("every parameter with clipping") {
     auto values = start<float>(table);
-    Optimizer<float, SGD>(table, SGD{}, {.clip_norm = 1}).step(values, grad);
+    Optimizer<float>(table, SGD{}, {.clip_norm = 1}).step(values, grad);
     for (const char* name : {"a.weight", "b.bias"})
       for (const float p : values.of(name)) CHECK(std::isnan(p));
   }
@@ -245,8 +246,8 @@ TEST_CASE("a gradient that is not finite spoils what it is documented to spoil")
 TEST_CASE("padding stays zero, also without an epsilon") {
   const auto table = two_tensors();
   auto values = start<float>(table);
-  Optimizer<float, AdamW> adam(table, AdamW{.epsilon = 0});
-  Optimizer<float, Adagrad> adagrad(table, Adagrad{.initial_accumulator = 0.1, .epsilon = 0});
+  Optimizer<float> adam(table, AdamW{.epsilon = 0});
+  Optimizer<float> adagrad(table, Adagrad{.initial_accumulator = 0.1, .epsilon = 0});
   const auto grad = gradient<float>(table, 1);  // no zero that would be divided by zero
   adam.step(values, grad);
   adagrad.step(values, grad);
@@ -259,9 +260,43 @@ TEST_CASE("padding stays zero, also without an epsilon") {
 
 TEST_CASE("a rule of one's own plugs in") {
   const auto table = two_tensors();
-  Optimizer<float, SignRule> optimizer(table, SignRule{});
+  Optimizer<float> optimizer(table, SignRule{});
   auto values = start<float>(table);
   optimizer.step(values, gradient<float>(table, 0));
   check_values(values, {0.0, -0.7, 2.5}, {-0.4, 0.2});
   CHECK(optimizer.moment_names() == std::vector<std::string>{"sign"});
+}
+
+TEST_CASE("a rule with another rate is the same rule, and leaves the first as it was") {
+  const Rule<double> rule = AdamW{.learning_rate = 0.25, .beta1 = 0.5, .weight_decay = 0.125};
+  const Rule<double> faster = rule.with_learning_rate(2);
+  CHECK(rule.learning_rate() == 0.25);
+  CHECK(faster.learning_rate() == 2);
+  CHECK(faster.weight_decay() == 0.125);
+  CHECK(faster.moment_names() == AdamW{}.moment_names());
+  CHECK_THROWS_AS(rule.with_learning_rate(-1).validate(), ConfigError);
+
+  const auto table = two_tensors();
+  const auto after = [&](const Rule<double>& chosen) {
+    return after_three_steps<double>(Optimizer<double>(table, chosen), table);
+  };
+  const auto expected = after(AdamW{.learning_rate = 2, .beta1 = 0.5, .weight_decay = 0.125});
+  CHECK(std::ranges::equal(after(faster).flat(), expected.flat()));
+  CHECK_FALSE(std::ranges::equal(after(rule).flat(), expected.flat()));
+}
+
+TEST_CASE("moments start at 0, or where the rule says") {
+  CHECK(Rule<float>(Adam{}).initial_moment(1) == 0);
+  CHECK(Rule<float>(Adagrad{.initial_accumulator = 0.5}).initial_moment(0) == 0.5);
+  CHECK(Rule<float>(SignRule{}).initial_moment(0) == -1);
+}
+
+TEST_CASE("moments are parts of blocks, of any memory") {
+  std::array<double, 6> numbers{1, 2, 3, 10, 20, 30};
+  const std::array<std::span<double>, 2> blocks{std::span(numbers).first(3),
+                                                std::span(numbers).last(3)};
+  const Moments<double> moments(blocks, 1, 2);
+  CHECK(std::ranges::equal(moments[0], std::array<double, 2>{2, 3}));
+  moments[1][1] = 7;
+  CHECK(numbers[5] == 7);
 }

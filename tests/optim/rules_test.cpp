@@ -28,7 +28,7 @@ void check_steps(const std::string& name, const Rule& rule) {
   const ParamId id = table->add_vector("p", 3, Init::constant(0));
   ParamBuffer<Scalar> values(table), grad(table);
   for (std::size_t i = 0; i < 3; ++i) values.of(id)[i] = json.at("p0").at(i).get<Scalar>();
-  Optimizer<Scalar, Rule> optimizer(table, rule);
+  Optimizer<Scalar> optimizer(table, rule);
   const auto& expected = json.at("results").at(name);
   REQUIRE(expected.size() == 3);
   for (std::size_t k = 0; k < 3; ++k) {
@@ -87,7 +87,7 @@ TEST_CASE("every number of a tensor longer than a piece takes the same step") {
   const ParamId id = table->add_matrix("p", 3, 777, Init::constant(0));
   ParamBuffer<double> values(table), grad(table);
   std::ranges::fill(grad.of(id), -0.25);
-  Optimizer<double, Adam> optimizer(table, Adam{});
+  Optimizer<double> optimizer(table, Adam{});
   for (int k = 0; k < 3; ++k) optimizer.step(values, grad);
   const double first = values.of(id)[0];
   CHECK_THAT(first, WithinAbs(3e-3, 1e-9));  // a constant gradient moves by the learning rate
@@ -96,9 +96,7 @@ TEST_CASE("every number of a tensor longer than a piece takes the same step") {
 
 TEST_CASE("hyper-parameters out of range are refused") {
   const auto table = std::make_shared<const ParamTable>();
-  const auto make = [&](const auto& rule) {
-    Optimizer<float, std::remove_cvref_t<decltype(rule)>>(table, rule);
-  };
+  const auto make = [&](const auto& rule) { Optimizer<float>(table, rule); };
   CHECK_THROWS_MATCHES(
       make(SGD{.learning_rate = -1}), ConfigError,
       Message("plait::SGD: learning_rate: got -1, expected a finite number of at least 0"));

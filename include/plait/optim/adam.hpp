@@ -19,8 +19,8 @@ namespace detail {
 //   p -= learning_rate / (1 - beta1^n) m / (√v / √(1 - beta2^n) + epsilon)
 //
 // n counts the optimizer's steps. With amsgrad √v is that of the largest v so far.
-template <class Rule, class Scalar>
-void adam_update(const Rule& rule, const UpdateStep& step, double decay, double shrink,
+template <class R, class Scalar>
+void adam_update(const R& rule, const UpdateStep& step, double decay, double shrink,
                  std::span<Scalar> values, std::span<const Scalar> grad, Moments<Scalar> moments) {
   const auto n = static_cast<double>(step.number);
   const auto beta1 = static_cast<Scalar>(rule.beta1);
@@ -42,8 +42,8 @@ void adam_update(const Rule& rule, const UpdateStep& step, double decay, double 
   });
 }
 
-template <class Rule>
-void validate_adam(const char* name, const Rule& rule) {
+template <class R>
+void validate_adam(const char* name, const R& rule) {
   require_not_negative(name, "learning_rate", rule.learning_rate);
   require_below_one(name, "beta1", rule.beta1);
   require_below_one(name, "beta2", rule.beta2);

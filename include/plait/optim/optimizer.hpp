@@ -30,28 +30,30 @@ struct OptimizerOptions {
 // A value: a copy goes on from the same state independently. The state is one step count, shared by
 // all tensors (so that bias corrections advance per step), and the moments, buffers over the table
 // of the parameters; it is tied to no address, so values may be copied or moved between steps.
-template <class Scalar, OptimizerRule<Scalar> Rule>
+template <class Scalar>
 class Optimizer {
  public:
   // Throws ConfigError for hyper-parameters out of range, a group that matches no parameter, or a
   // clip_norm that is not a finite number above 0.
-  Optimizer(std::shared_ptr<const ParamTable> table, Rule rule, OptimizerOptions options = {})
+  Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
+            OptimizerOptions options = {})
       : table_(std::move(table)), rule_(std::move(rule)), options_(std::move(options)) {
     rule_.validate();
     require_config(
         !options_.clip_norm || (std::isfinite(*options_.clip_norm) && *options_.clip_norm > 0),
         "Optimizer", "clip_norm", text(options_.clip_norm.value_or(0)), "a finite number above 0");
     settings_ = resolve_groups(*table_, options_.groups,
-                               {.learning_rate = rule_.learning_rate,
-                                .weight_decay = rule_.weight_decay,
+                               {.learning_rate = rule_.learning_rate(),
+                                .weight_decay = rule_.weight_decay(),
                                 .frozen = false});
     moment_names_ = rule_.moment_names();
     moments_.assign(moment_names_.size(), ParamBuffer<Scalar>(table_));
-    if constexpr (requires { rule_.initial_moment(Index{}); })
-      for (std::size_t k = 0; k < moments_.size(); ++k)
-        for (const ParamEntry& entry : table_->entries())
-          std::ranges::fill(moments_[k].of(entry.id),
-                            static_cast<Scalar>(rule_.initial_moment(static_cast<Index>(k))));
+    blocks_.resize(moments_.size());
+    for (std::size_t k = 0; k < moments_.size(); ++k) {
+      const auto initial = static_cast<Scalar>(rule_.initial_moment(static_cast<Index>(k)));
+      for (const ParamEntry& entry : table_->entries())
+        std::ranges::fill(moments_[k].of(entry.id), initial);
+    }
   }
 
   // Moves the values by one step; grad is not modified. With clip_norm, the gradients of the
@@ -70,6 +72,7 @@ class Optimizer {
     require_table("grad", grad);
     const double factor = options_.schedule.factor(steps_);
     const double scale = gradient_scale(grad);
+    for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
     run_tasks(executor, std::ssize(settings_), [&](Index i) {
       const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
       if (settings.frozen) return;
@@ -78,12 +81,13 @@ class Optimizer {
                             .weight_decay = settings.weight_decay,
                             .gradient_scale = scale};
       const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
-      rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(moments_, id));
+      rule_.update(step, values.of(id), grad.of(id),
+                   Moments<Scalar>(blocks_, id.offset, id.size()));
     });
     ++steps_;
   }
 
-  const Rule& rule() const { return rule_; }
+  const Rule<Scalar>& rule() const { return rule_; }
   const OptimizerOptions& options() const { return options_; }
   // What every parameter is trained with, in table order; before the schedule.
   const std::vector<ParamSettings>& settings() const { return settings_; }
@@ -120,11 +124,12 @@ class Optimizer {
   }
 
   std::shared_ptr<const ParamTable> table_;
-  Rule rule_;
+  Rule<Scalar> rule_;
   OptimizerOptions options_;
   std::vector<ParamSettings> settings_;
   std::vector<std::string> moment_names_;
   std::vector<ParamBuffer<Scalar>> moments_;
+  std::vector<std::span<Scalar>> blocks_;  // the moments' numbers, while a step runs
   Index steps_ = 0;
 };
 

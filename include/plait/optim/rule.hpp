@@ -1,8 +1,8 @@
-// OptimizerRule: how one tensor moves, given its gradient and its moments. A rule holds
-// hyper-parameters only; the moments and the step count are the Optimizer's.
+// Rule: how one tensor moves, given its gradient and its moments. A rule holds hyper-parameters
+// only; the moments and the step count belong to who steps, an Optimizer for one.
 //
-// A rule of your own needs learning_rate and weight_decay (defaults, which parameter groups and the
-// schedule override through UpdateStep), and
+// A rule of your own is a struct with the members learning_rate and weight_decay (defaults, which
+// parameter groups and the schedule override through UpdateStep), and
 //
 //   rule.validate()                           throws ConfigError for hyper-parameters out of range
 //   rule.moment_names()                       one name per moment it keeps of every parameter
@@ -14,14 +14,15 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
 
 namespace plait {
 
@@ -37,25 +38,103 @@ struct UpdateStep {
 template <class Scalar>
 class Moments {
  public:
-  Moments(std::span<ParamBuffer<Scalar>> buffers, ParamId id) : buffers_(buffers), id_(id) {}
+  // Moment k is numbers [offset, offset + size) of blocks[k]. Owns nothing: the blocks and the
+  // array of them must outlive it.
+  Moments(std::span<const std::span<Scalar>> blocks, Index offset, Index size)
+      : blocks_(blocks),
+        offset_(static_cast<std::size_t>(offset)),
+        size_(static_cast<std::size_t>(size)) {}
   std::span<Scalar> operator[](Index k) const {
-    return buffers_[static_cast<std::size_t>(k)].of(id_);
+    return blocks_[static_cast<std::size_t>(k)].subspan(offset_, size_);
   }
 
  private:
-  std::span<ParamBuffer<Scalar>> buffers_;
-  ParamId id_;
+  std::span<const std::span<Scalar>> blocks_;
+  std::size_t offset_;
+  std::size_t size_;
 };
 
 template <class R, class Scalar>
 concept OptimizerRule = std::copyable<R> &&
-    requires(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+    requires(R rule, const R& same, const UpdateStep& step, std::span<Scalar> values,
              std::span<const Scalar> grad, Moments<Scalar> moments) {
-  { rule.learning_rate } -> std::convertible_to<double>;
-  { rule.weight_decay } -> std::convertible_to<double>;
-  { rule.moment_names() } -> std::same_as<std::vector<std::string>>;
-  rule.validate();
-  rule.update(step, values, grad, moments);
+  { same.learning_rate } -> std::convertible_to<double>;
+  { same.weight_decay } -> std::convertible_to<double>;
+  rule.learning_rate = 0.5;
+  { same.moment_names() } -> std::same_as<std::vector<std::string>>;
+  same.validate();
+  same.update(step, values, grad, moments);
+};
+
+// Any rule: what is built on rules is compiled once, whatever the rule. A value, as the rule that
+// it was made of; it does not change, so copies share it.
+template <class Scalar>
+class Rule {
+ public:
+  template <OptimizerRule<Scalar> R>
+  Rule(R rule) : rule_(std::make_shared<const Of<R>>(std::move(rule))) {}
+
+  double learning_rate() const { return rule_->learning_rate(); }
+  double weight_decay() const { return rule_->weight_decay(); }
+  // The same rule with another rate.
+  Rule with_learning_rate(double rate) const { return Rule(rule_->with_learning_rate(rate)); }
+
+  // Throws ConfigError for hyper-parameters out of range.
+  void validate() const { rule_->validate(); }
+
+  // One name per moment that it keeps of every parameter, and what moment k starts with.
+  std::vector<std::string> moment_names() const { return rule_->moment_names(); }
+  double initial_moment(Index k) const { return rule_->initial_moment(k); }
+
+  // Moves one tensor, all of whose spans have one length.
+  void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+              Moments<Scalar> moments) const {
+    rule_->update(step, values, grad, moments);
+  }
+
+ private:
+  struct Erased {
+    virtual ~Erased() = default;
+    virtual double learning_rate() const = 0;
+    virtual double weight_decay() const = 0;
+    virtual std::shared_ptr<const Erased> with_learning_rate(double rate) const = 0;
+    virtual void validate() const = 0;
+    virtual std::vector<std::string> moment_names() const = 0;
+    virtual double initial_moment(Index k) const = 0;
+    virtual void update(const UpdateStep& step, std::span<Scalar> values,
+                        std::span<const Scalar> grad, Moments<Scalar> moments) const = 0;
+  };
+
+  template <class R>
+  struct Of final : Erased {
+    R rule;
+
+    explicit Of(R given) : rule(std::move(given)) {}
+    double learning_rate() const override { return rule.learning_rate; }
+    double weight_decay() const override { return rule.weight_decay; }
+    std::shared_ptr<const Erased> with_learning_rate(double rate) const override {
+      R result = rule;
+      result.learning_rate = rate;
+      return std::make_shared<const Of>(std::move(result));
+    }
+    void validate() const override { rule.validate(); }
+    std::vector<std::string> moment_names() const override { return rule.moment_names(); }
+    double initial_moment([[maybe_unused]] Index k) const override {
+      if constexpr (requires { rule.initial_moment(k); }) {
+        return rule.initial_moment(k);
+      } else {
+        return 0;
+      }
+    }
+    void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                Moments<Scalar> moments) const override {
+      rule.update(step, values, grad, moments);
+    }
+  };
+
+  explicit Rule(std::shared_ptr<const Erased> rule) : rule_(std::move(rule)) {}
+
+  std::shared_ptr<const Erased> rule_;
 };
 
 namespace detail {

@@ -1,0 +1,32 @@
+// MethodState: what a method that balances or weights tasks remembers from step to step.
+#pragma once
+#include <vector>
+
+#include "plait/core/config.hpp"
+#include "plait/core/random.hpp"
+
+namespace plait {
+
+// Plain data, for a checkpoint: with it, and the same method, training goes on bit for bit. Methods
+// hold hyper-parameters only.
+struct MethodState {
+  Index steps = 0;                // steps done
+  Random random{};                // of methods that draw
+  std::vector<double> numbers{};  // the method's own, as its header says; of a fixed length
+};
+
+namespace detail {
+
+// The numbers that a method's state starts with: method.initial_numbers(tasks), or none.
+template <class Method>
+std::vector<double> initial_numbers(const Method& method, [[maybe_unused]] Index tasks) {
+  if constexpr (requires { method.initial_numbers(tasks); }) {
+    return method.initial_numbers(tasks);
+  } else {
+    return {};
+  }
+}
+
+}  // namespace detail
+
+}  // namespace plait
