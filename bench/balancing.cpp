@@ -15,12 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "plait/balance/gradient_balancer.hpp"
-#include "plait/balance/mgda.hpp"
-#include "plait/balance/pcgrad.hpp"
-#include "plait/balance/upgrad.hpp"
 #include "plait/layers/adatt.hpp"
 #include "plait/layers/model.hpp"
+#include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/mgda.hpp"
+#include "plait/methods/pcgrad.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/agree.hpp"
@@ -66,7 +66,7 @@ struct Batch {
 struct Training {
   explicit Training(Index tasks) : model(make_model(tasks)) {}
   Model model;
-  plait::Trainer<Model, plait::Adam> trainer{
+  plait::Trainer<Model> trainer{
       model, std::vector<plait::Head>(static_cast<std::size_t>(model.num_tasks())), plait::Adam{}};
 };
 
@@ -74,8 +74,8 @@ template <class Method>
 struct Balanced : Training {
   explicit Balanced(Index tasks) : Training(tasks) {}
   double step(const Batch& batch) { return trainer.step(batch.x, batch.targets(), balancer); }
-  plait::GradientBalancer<float, Method> balancer{Method{}, model.num_tasks(),
-                                                  model.values().shared_table(), trainer.shared()};
+  plait::GradientBalancer<float> balancer{Method{}, model.num_tasks(),
+                                          model.values().shared_table(), trainer.shared()};
 };
 
 template <class Method>

@@ -33,9 +33,9 @@ struct Training {
 
   Model model;
   plait::ThreadPool pool;
-  plait::Trainer<Model, plait::Adam> trainer{
-      model, std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)), plait::Adam{},
-      plait::TrainerOptions{.executor = &pool}};
+  plait::Trainer<Model> trainer{model,
+                                std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)),
+                                plait::Adam{}, plait::TrainerOptions{.executor = &pool}};
 };
 
 template <class Trunk>

@@ -35,7 +35,7 @@ struct PlaitTraining {
   double step(const Batch& batch) { return trainer.step(batch.x, batch.labels); }
 
   Model model;
-  plait::Trainer<Model, plait::Adam> trainer{
+  plait::Trainer<Model> trainer{
       model, std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)), plait::Adam{}};
 };
 

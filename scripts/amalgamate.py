@@ -2,7 +2,7 @@
 """Writes plait as a few files that can be copied into a project:
 
     plait/plait.hpp     the umbrella with all that it includes; needs Eigen
-    plait/balance.hpp   gradient balancing and loss weighting; includes plait.hpp
+    plait/methods.hpp   gradient balancing and loss weighting; includes plait.hpp
     plait/io.hpp        files; includes plait.hpp and needs nlohmann-json
     plait/testing.hpp   what is in no umbrella: checks for layers of one's own, reference kernels
 
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SUBJECTS = {
     "plait/plait.hpp": "plait in one file.",
-    "plait/balance.hpp": "plait's gradient balancing and loss weighting in one file.",
+    "plait/methods.hpp": "plait's gradient balancing and loss weighting in one file.",
     "plait/io.hpp": "plait's files in one file; needs nlohmann-json.",
     "plait/testing.hpp": "plait's checks for layers of one's own, in one file.",
 }

@@ -44,7 +44,7 @@ struct Numbers {
   void step() { optimizer.step(values, grad); }
 
   plait::ParamBuffer<float> values, grad;
-  plait::Optimizer<float, Rule> optimizer;
+  plait::Optimizer<float> optimizer;
   const Matrix start, gradient;
 };
 

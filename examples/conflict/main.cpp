@@ -13,18 +13,18 @@
 #include <cstdio>
 #include <numbers>
 
-#include "plait/balance/cagrad.hpp"
-#include "plait/balance/equal_weights.hpp"
-#include "plait/balance/gradient_balancer.hpp"
-#include "plait/balance/gradient_cosines.hpp"
-#include "plait/balance/imtl_g.hpp"
-#include "plait/balance/mgda.hpp"
-#include "plait/balance/nash_mtl.hpp"
-#include "plait/balance/pcgrad.hpp"
-#include "plait/balance/upgrad.hpp"
 #include "plait/core/random.hpp"
 #include "plait/layers/model.hpp"
 #include "plait/layers/shared_bottom.hpp"
+#include "plait/methods/cagrad.hpp"
+#include "plait/methods/equal_weights.hpp"
+#include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/gradient_cosines.hpp"
+#include "plait/methods/imtl_g.hpp"
+#include "plait/methods/mgda.hpp"
+#include "plait/methods/nash_mtl.hpp"
+#include "plait/methods/pcgrad.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
 
@@ -70,7 +70,7 @@ void run(const char* name, const char* promise) {
                           {.kind = plait::HeadKind::regression, .name = "quiet"}},
                          plait::SGD{.learning_rate = 2e-3},
                          {.optimizer = {.groups = {{.pattern = "task_modules*", .frozen = true}}}});
-  plait::GradientBalancer<double, Method> balancer(
+  plait::GradientBalancer<double> balancer(
       Method{}, trainer.num_tasks(), model.values().shared_table(), trainer.shared(), /*seed=*/1);
   plait::GradientCosines cosines(trainer.num_tasks());
   for (int step = 0; step < 3000; ++step) {

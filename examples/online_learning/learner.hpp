@@ -50,7 +50,7 @@ class Learner {
 
   Ranker model_;
   LearnerOptions options_;
-  plait::Trainer<Ranker, plait::Adam> trainer_;
+  plait::Trainer<Ranker> trainer_;
   Published& live_;
   Impressions rows_;
   Index steps_ = 0;

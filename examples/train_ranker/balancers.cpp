@@ -3,42 +3,22 @@
 #include <array>
 #include <utility>
 
-#include "method_progress.hpp"
-#include "plait/balance.hpp"
+#include "plait/methods.hpp"
 
 namespace ranker {
 namespace {
 
 template <class Method>
-class AnyBalancer final : public Balancer {
- public:
-  AnyBalancer(Method method, const BalancerSetting& setting)
-      : balancer_(std::move(method), setting.num_tasks, setting.table, setting.shared,
-                  setting.seed) {}
-
-  void combine(std::span<plait::ParamBuffer<float>> gradients, std::span<const double> losses,
-               plait::ParamBuffer<float>& out) override {
-    balancer_.combine(gradients, losses, out);
-  }
-  void store(plait::Progress<float>& progress) const override {
-    store_method(balancer_.state(), balancer_.buffers(), progress);
-  }
-  void restore(const plait::Progress<float>& progress) override {
-    auto [state, buffers] = stored_method(progress);
-    balancer_.restore(std::move(state), std::move(buffers));
-  }
-
- private:
-  plait::GradientBalancer<float, Method> balancer_;
-};
-
+plait::GradientBalancer<float> of(Method method, const BalancerSetting& setting) {
+  return {std::move(method), setting.num_tasks, setting.table, setting.shared, setting.seed};
+}
 template <class Method>
-std::unique_ptr<Balancer> make(const BalancerSetting& setting) {
-  return std::make_unique<AnyBalancer<Method>>(Method{}, setting);
+plait::GradientBalancer<float> make(const BalancerSetting& setting) {
+  return of(Method{}, setting);
 }
 // With the fairness that its authors use most; 1 is Nash-MTL.
-std::unique_ptr<Balancer> make_fairgrad(const BalancerSetting& setting) {
-  return std::make_unique<AnyBalancer<plait::FairGrad>>(plait::FairGrad{.alpha = 2}, setting);
+plait::GradientBalancer<float> make_fairgrad(const BalancerSetting& setting) {
+  return of(plait::FairGrad{.alpha = 2}, setting);
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
-// The gradient balancers by name, type-erased: a trainer is then compiled once for each
-// architecture and not for each method as well.
+// The gradient balancers by name.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -8,21 +7,11 @@
 #include <vector>
 
 #include "plait/core/params.hpp"
-#include "plait/io/checkpoint.hpp"
+#include "plait/methods/gradient_balancer.hpp"
 
 namespace ranker {
 
 using plait::Index;
-
-// A plait::GradientBalancer.
-class Balancer {
- public:
-  virtual ~Balancer() = default;
-  virtual void combine(std::span<plait::ParamBuffer<float>> gradients,
-                       std::span<const double> losses, plait::ParamBuffer<float>& out) = 0;
-  virtual void store(plait::Progress<float>& progress) const = 0;
-  virtual void restore(const plait::Progress<float>& progress) = 0;
-};
 
 // What a balancer is made for.
 struct BalancerSetting {
@@ -35,10 +24,10 @@ struct BalancerSetting {
 struct BalancerEntry {
   std::string_view name;
   std::string_view summary;
-  std::unique_ptr<Balancer> (*make)(const BalancerSetting&);
+  plait::GradientBalancer<float> (*make)(const BalancerSetting&);
 };
 
-// All of plait/balance but RotoGrad, which needs a layer of its own in the network, and equal
+// All of plait/methods but RotoGrad, which needs a layer of its own in the network, and equal
 // weights, which need no balancer.
 std::span<const BalancerEntry> balancers();
 

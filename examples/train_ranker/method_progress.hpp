@@ -2,9 +2,9 @@
 #pragma once
 #include <vector>
 
-#include "plait/core/method_state.hpp"
 #include "plait/core/params.hpp"
 #include "plait/io/checkpoint.hpp"
+#include "plait/methods/method_state.hpp"
 
 namespace ranker {
 

@@ -40,7 +40,7 @@ struct LearnerConfig {
   std::vector<plait::Head> heads{};
   Sizes sizes{};
   plait::Stitch stitch = plait::Stitch::near_identity;
-  Rule rule{};
+  plait::Rule<float> rule = make_rule("adam", 1e-3);
   Balancing balancing{};
   TaskWeights task_weights{};
   std::uint64_t seed = 1;               // of the weights

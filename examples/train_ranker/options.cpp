@@ -301,7 +301,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     if (options.checkpoint_dir.empty() && app.count(option) > 0)
       throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");
   options.run = run_text(app);
-  options.rule = Rule(optimizer, learning_rate);
+  options.rule = make_rule(optimizer, learning_rate);
   options.synthetic.validation_rows = options.synthetic.train_rows / 4;
   options.synthetic.test_rows = options.synthetic.train_rows / 2;
   return options;

@@ -20,7 +20,7 @@ struct Options {
   plait::Stitch stitch = plait::Stitch::near_identity;
   std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
   TaskWeights task_weights;
-  Rule rule;
+  plait::Rule<float> rule = make_rule("adam", 1e-3);
   std::optional<plait::EarlyStoppingOptions> early_stop;
   int epochs = 6;
   Index batch = 128;

@@ -2,12 +2,15 @@
 #pragma once
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "balancers.hpp"
 #include "loss_weights.hpp"
+#include "method_progress.hpp"
 #include "models.hpp"
 #include "plait/inspect/expert_watch.hpp"
 #include "plait/io/model_file.hpp"
@@ -33,24 +36,22 @@ class TrunkLearner final : public Learner {
         kept_(model_.values()) {
     for (const BalancerEntry& entry : balancers())
       if (entry.name == config.balancing.balancer)
-        balancer_ = entry.make({.num_tasks = config.num_tasks(),
-                                .table = model_.values().shared_table(),
-                                .shared = trainer_.shared(),
-                                .seed = config.seed});
+        balancer_.emplace(entry.make({.num_tasks = config.num_tasks(),
+                                      .table = model_.values().shared_table(),
+                                      .shared = trainer_.shared(),
+                                      .seed = config.seed}));
     for (const LossWeightsEntry& entry : loss_weights())
       if (entry.name == config.balancing.loss_weights)
-        weights_ = entry.make(
-            {.heads = config.heads, .task_weights = config.task_weights, .seed = config.seed});
+        weights_.emplace(entry.make(
+            {.heads = config.heads, .task_weights = config.task_weights, .seed = config.seed}));
   }
 
   Index num_parameters() const override { return model_.table().num_parameters(); }
   double step(plait::View3<const float> x, plait::View3<const float> labels) override {
     const plait::Targets<float> targets{.labels = labels};
     if (balancer_) return trainer_.step(x, targets, *balancer_);
-    if (!weights_) return trainer_.step(x, targets);
-    if (weights_->needs_gradient_norms()) return weighted_step<false, true>(x, targets);
-    if (weights_->needs_losses()) return weighted_step<true, false>(x, targets);
-    return weighted_step<false, false>(x, targets);
+    if (weights_) return trainer_.step(x, targets, *weights_);
+    return trainer_.step(x, targets);
   }
   void end_epoch() override {
     if (weights_) weights_->end_epoch();
@@ -77,8 +78,8 @@ class TrunkLearner final : public Learner {
   void save_checkpoint(plait::Checkpoints& checkpoints,
                        plait::Progress<float>& progress) const override {
     if (progress.best) progress.best->values = kept_;
-    if (balancer_) balancer_->store(progress);
-    if (weights_) weights_->store(progress);
+    if (balancer_) store_method(balancer_->state(), balancer_->buffers(), progress);
+    if (weights_) store_method(weights_->state(), {}, progress);
     checkpoints.save(model_.values(), trainer_.optimizer(), progress);
   }
   plait::Resumed resume(const plait::Checkpoints& checkpoints,
@@ -88,26 +89,23 @@ class TrunkLearner final : public Learner {
     return resumed;
   }
   void resume_method(const plait::Progress<float>& progress) override {
-    if (balancer_) balancer_->restore(progress);
-    if (weights_) weights_->restore(progress);
+    if (balancer_) {
+      auto [state, buffers] = stored_method(progress);
+      balancer_->restore(std::move(state), std::move(buffers));
+    }
+    if (weights_) weights_->restore(stored_method(progress).state);
   }
   void save(const std::string& path, plait::View3<const float> x) const override {
     plait::save(model_, path, {.heads = trainer_.loss().heads()}, x);
   }
 
  private:
-  template <bool NeedsLosses, bool NeedsGradientNorms>
-  double weighted_step(plait::View3<const float> x, const plait::Targets<float>& targets) {
-    LossWeightsRef<NeedsLosses, NeedsGradientNorms> weights(*weights_);
-    return trainer_.step(x, targets, weights);
-  }
-
   plait::Model<Trunk> model_;
-  plait::Trainer<plait::Model<Trunk>, Rule> trainer_;
+  plait::Trainer<plait::Model<Trunk>> trainer_;
   plait::ScoringContext<plait::Model<Trunk>> context_;
   plait::ParamBuffer<float> kept_;
-  std::unique_ptr<Balancer> balancer_;    // or none
-  std::unique_ptr<LossWeights> weights_;  // or none
+  std::optional<plait::GradientBalancer<float>> balancer_;
+  std::optional<plait::LossWeighting> weights_;
 };
 
 template <class Trunk>

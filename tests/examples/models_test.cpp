@@ -24,7 +24,7 @@ ranker::LearnerConfig config() {
       {.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}, {.name = "buy"}};
   result.sizes.levels = {8, 6};
   result.sizes.towers = {5};
-  result.rule = ranker::Rule("adam", 1e-2);
+  result.rule = ranker::make_rule("adam", 1e-2);
   return result;
 }
 

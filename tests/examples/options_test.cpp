@@ -5,6 +5,7 @@
 #include "balancers.hpp"
 #include "errors.hpp"
 #include "loss_weights.hpp"
+#include "plait/optim/sgd.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -39,7 +40,7 @@ TEST_CASE("options: the defaults are all models on synthetic data") {
   CHECK(options.models.front()->name == ranker::baseline);
   CHECK(options.seeds == std::vector<std::uint64_t>{1, 2, 3});
   CHECK(options.threads == 1);
-  CHECK(options.rule.learning_rate == 1e-3);
+  CHECK(options.rule.learning_rate() == 1e-3);
 }
 
 TEST_CASE("options: values are taken") {
@@ -56,7 +57,7 @@ TEST_CASE("options: values are taken") {
   CHECK(options.sizes.towers == std::vector<plait::Index>{32});
   CHECK(options.sizes.experts == 9);
   CHECK(options.sizes.shared_experts == 6);
-  CHECK(options.rule.learning_rate == 0.05);
+  CHECK(options.rule.learning_rate() == 0.05);
   CHECK(options.rule.moment_names() == plait::SGD{.learning_rate = 0.05}.moment_names());
   CHECK(options.epochs == 2);
   CHECK(options.batch == 64);

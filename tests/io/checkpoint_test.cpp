@@ -41,7 +41,7 @@ Model make_model(Index experts = 2) {
 // A run over shuffled rows that can be stopped after any step.
 struct Run {
   Model model = make_model();
-  plait::Trainer<Model, plait::Adam> trainer;
+  plait::Trainer<Model> trainer;
   Progress<float> progress{.random = plait::Random(3)};
 
   explicit Run(plait::Schedule schedule = plait::Schedule::cosine(12),
@@ -253,14 +253,14 @@ TEST_CASE("checkpoint: one of another run is refused, and nothing changes") {
   Model larger = make_model(3);
   const auto before = larger.values();
   Progress<float> progress;
-  plait::Optimizer<float, plait::Adam> optimizer(
-      larger.values().shared_table(), plait::Adam{.learning_rate = 0.05},
-      {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
+  plait::Optimizer<float> optimizer(larger.values().shared_table(),
+                                    plait::Adam{.learning_rate = 0.05},
+                                    {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
   CHECK_THROWS_AS(checkpoints.resume(larger.values(), optimizer, progress), plait::FormatError);
   CHECK(std::ranges::equal(larger.values().flat(), before.flat()));
 
   plait::ParamBuffer<double> wide(run.model.values().shared_table());
-  plait::Optimizer<double, plait::Adam> wide_optimizer(
+  plait::Optimizer<double> wide_optimizer(
       wide.shared_table(), plait::Adam{.learning_rate = 0.05},
       {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
   Progress<double> wide_progress;

@@ -385,7 +385,7 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     check_gradients(example.grad, expected, example.names, /*some=*/true);
   }
 
-  plait::Optimizer<Scalar, plait::Adam> adam(example.table, {.learning_rate = 0.01});
+  plait::Optimizer<Scalar> adam(example.table, plait::Adam{.learning_rate = 0.01});
   for (const Json& expected : fixture.at("adam_lr0.01_loss_trajectory(4 values)")) {
     INFO("loss before step " << adam.steps() + 1);
     example.layer.forward(example.theta, example.x, example.y, example.workspace, example.scratch);

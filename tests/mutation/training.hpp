@@ -39,7 +39,7 @@ struct Run {
   Matrix<double> labels = data::binary<double>(30, 3, 2);
   Model<AdaTT<double>> model{
       {.input_dim = 5, .num_tasks = 3, .levels = {{4}, {3}}, .task_experts = {2}}, {}, 1};
-  Trainer<Model<AdaTT<double>>, SGD> trainer;
+  Trainer<Model<AdaTT<double>>> trainer;
 };
 
 inline bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {

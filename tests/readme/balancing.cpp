@@ -1,5 +1,5 @@
 // The program of docs/balancing.md, which shows parts of it to the letter.
-#include <plait/balance.hpp>
+#include <plait/methods.hpp>
 #include <plait/plait.hpp>
 
 int main() {
@@ -20,8 +20,8 @@ int main() {
   weighting.end_epoch();                // after the last step of an epoch
 
   // Gradient balancing.
-  plait::GradientBalancer<float, plait::UPGrad> balancer(
-      plait::UPGrad{}, trainer.num_tasks(), model.values().shared_table(), trainer.shared());
+  plait::GradientBalancer<float> balancer(plait::UPGrad{}, trainer.num_tasks(),
+                                          model.values().shared_table(), trainer.shared());
   trainer.step(x, plait::Targets<float>{labels}, balancer);
 
   const std::vector<double> losses{1, 1};

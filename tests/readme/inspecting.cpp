@@ -1,7 +1,7 @@
 #include <fstream>
 #include <iostream>
-#include <plait/balance.hpp>
 #include <plait/io.hpp>
+#include <plait/methods.hpp>
 #include <plait/plait.hpp>
 
 int main() {
@@ -14,8 +14,8 @@ int main() {
   plait::Model<plait::AdaTT<float>> model(
       {.input_dim = 8, .num_tasks = 2, .levels = {{16}, {8}}, .task_experts = {2}}, {}, /*seed=*/7);
   plait::Trainer trainer(model, {{.name = "click"}, {.name = "buy"}}, plait::Adam{});
-  plait::GradientBalancer<float, plait::PCGrad> balancer({}, 2, model.values().shared_table(),
-                                                         trainer.shared());
+  plait::GradientBalancer<float> balancer(plait::PCGrad{}, 2, model.values().shared_table(),
+                                          trainer.shared());
 
   plait::GradientCosines cosines(2);
   for (int step = 0; step < 50; ++step) {

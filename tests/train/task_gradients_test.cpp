@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "balance/all_methods.hpp"
-#include "plait/balance/gradient_balancer.hpp"
+#include "methods/all_methods.hpp"
 #include "plait/layers/auxiliary_model.hpp"
 #include "plait/losses/auxiliary_heads.hpp"
+#include "plait/methods/gradient_balancer.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
@@ -194,12 +194,12 @@ TEST_CASE("private parameters get their own task's gradient under every method")
   const Batch batch(40);
   models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
                                                      const typename T::Config& config) {
-    balance_test::for_each_method([&]<class M>(const char* method_name, const M& method) {
+    methods_test::for_each_balancing_method([&](const char* method_name, const auto& method) {
       INFO(name << ", " << method_name);
       auto model = models::make<T>(config, sizes);
       Trainer trainer(model, heads(), SGD{.learning_rate = 0.1});
-      GradientBalancer<double, M> balancer(method, tasks, model.values().shared_table(),
-                                           trainer.shared(), 3);
+      GradientBalancer<double> balancer(method, tasks, model.values().shared_table(),
+                                        trainer.shared(), 3);
       const auto before = model.values();
       trainer.compute_gradient(batch.x, batch.targets());
       const auto plain = trainer.gradient();
@@ -229,8 +229,8 @@ TEST_CASE("balanced steps are bitwise equal for every number of threads") {
         {.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .task_experts = {2}}, sizes);
     Trainer trainer(model, heads(), Adam{.learning_rate = 1e-2},
                     {.tile_rows = 16, .lanes = 4, .executor = executor});
-    GradientBalancer<double, PCGrad> balancer({}, tasks, model.values().shared_table(),
-                                              trainer.shared());
+    GradientBalancer<double> balancer(PCGrad{}, tasks, model.values().shared_table(),
+                                      trainer.shared());
     for (int i = 0; i < 20; ++i) trainer.step(batch.x, batch.targets(), balancer);
     return model.values();
   };
@@ -295,11 +295,11 @@ TEST_CASE("batches in which one or all tasks have no label: every loss, every me
   const auto mask = [&](Index task, double value) {
     for (Index b = 0; b < 24; ++b) batch.mask.view()(b, 0, task) = value;
   };
-  balance_test::for_each_method([&]<class M>(const char* name, const M& method) {
+  methods_test::for_each_balancing_method([&](const char* name, const auto& method) {
     Model<MMoE<double>> model({5, batch.tasks, 2, {6}}, {.hidden = {{}}, .outputs = outputs}, 2);
     Trainer trainer(model, batch.loss.heads(), Adam{});
-    GradientBalancer<double, M> balancer(method, batch.tasks, model.values().shared_table(),
-                                         trainer.shared());
+    GradientBalancer<double> balancer(method, batch.tasks, model.values().shared_table(),
+                                      trainer.shared());
     for (Index hidden = 0; hidden < batch.columns; ++hidden) {
       INFO(name << ", without labels " << hidden);
       batch.mask.view().of_slot(0).setOnes();

@@ -251,8 +251,8 @@ TEST_CASE("an executor gets lanes to run") {
   }
 }
 
-static_assert(!std::is_copy_constructible_v<Trainer<Model<Trunk>, Adam>>);
-static_assert(std::is_move_constructible_v<Trainer<Model<Trunk>, Adam>>);
+static_assert(!std::is_copy_constructible_v<Trainer<Model<Trunk>>>);
+static_assert(std::is_move_constructible_v<Trainer<Model<Trunk>>>);
 
 TEST_CASE("heads must fit the towers") {
   auto model = small_model();

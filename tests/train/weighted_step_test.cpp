@@ -3,12 +3,12 @@
 #include <cmath>
 #include <vector>
 
+#include "plait/methods/geometric_mean.hpp"
+#include "plait/methods/gradnorm.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/methods/static_weights.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
-#include "plait/weighting/geometric_mean.hpp"
-#include "plait/weighting/gradnorm.hpp"
-#include "plait/weighting/loss_weighting.hpp"
-#include "plait/weighting/static_weights.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
@@ -26,7 +26,7 @@ struct Fixture {
   Matrix<double> mask = data::binary<double>(70, 3, 7);
   Model<PLE<double>> model = models::make<PLE<double>>(
       {.input_dim = sizes.input_dim, .num_tasks = 3, .levels = sizes.levels()}, sizes);
-  Trainer<Model<PLE<double>>, SGD> trainer;
+  Trainer<Model<PLE<double>>> trainer;
 
   explicit Fixture(double expert_dropout = 0)
       : trainer(model, heads, SGD{.learning_rate = 0.1},
@@ -73,10 +73,12 @@ void check_step(Fixture& fixture, W& weighting, std::span<const double> weights,
 struct Refuses {
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
-  std::vector<double> ones{1, 1, 1};
 
-  std::span<const double> weigh(std::span<const double>) const { return ones; }
-  void update(std::span<const double>, std::span<const double>) {
+  void validate(Index) const {}
+  void weights(const WeightingInput&, const MethodState&, std::span<double> out, Scratch&) const {
+    std::ranges::fill(out, 1.0);
+  }
+  void update(const WeightingInput&, const MethodState&, Scratch&) const {
     throw ValueError("Refuses", "losses", "any", "none");
   }
 };
@@ -96,7 +98,7 @@ TEST_CASE("weights that depend on the losses see them with the experts that the 
 TEST_CASE("a weighting that refuses what it saw leaves model and optimizer as they were") {
   Fixture fixture;
   const auto before = fixture.model.values();
-  Refuses weighting;
+  LossWeighting weighting(Refuses{}, 3);
   CHECK_THROWS_AS(fixture.trainer.step(fixture.x, fixture.targets(), weighting), ValueError);
   CHECK(std::ranges::equal(fixture.model.values().flat(), before.flat()));
   CHECK(fixture.trainer.optimizer().steps() == 0);
@@ -134,8 +136,8 @@ TEST_CASE("GradNorm learns from the norms over the layer that is asked for") {
           sum += gradient.flat()[std::size_t(i)] * gradient.flat()[std::size_t(i)];
       norms.push_back(std::sqrt(sum));
     }
-    LossWeighting expected(GradNorm<>{}, 3);
-    LossWeighting weighting(GradNorm<>{}, 3);
+    LossWeighting expected(GradNorm{}, 3);
+    LossWeighting weighting(GradNorm{}, 3);
     expected.weigh(losses);
     expected.update(losses, norms);
     check_step(fixture, weighting, std::vector<double>{1, 1, 1},
@@ -150,7 +152,7 @@ TEST_CASE("GradNorm learns from the norms over the layer that is asked for") {
 TEST_CASE("a batch without labels leaves model and weighting as they were") {
   Fixture fixture;
   fixture.mask.setZero();
-  LossWeighting weighting(GradNorm<>{}, 3);
+  LossWeighting weighting(GradNorm{}, 3);
   const auto before = fixture.model.values();
   CHECK(fixture.trainer.step(fixture.x, fixture.targets(), weighting) == 0);
   CHECK(std::ranges::equal(before.flat(), fixture.model.values().flat()));
@@ -159,7 +161,7 @@ TEST_CASE("a batch without labels leaves model and weighting as they were") {
 
 TEST_CASE("a layer outside of the model is refused before anything is changed") {
   Fixture fixture;
-  LossWeighting weighting(GradNorm<>{}, 3);
+  LossWeighting weighting(GradNorm{}, 3);
   const auto before = fixture.model.values();
   const std::vector<ParamRange> outside{{0, fixture.model.table().buffer_size() + 1}};
   CHECK_THROWS_AS(fixture.trainer.step(fixture.x, fixture.targets(), weighting, outside),

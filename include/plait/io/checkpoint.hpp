@@ -136,8 +136,8 @@ class Checkpoints {
   // Writes a checkpoint, returns its path, and removes the oldest beyond `keep`. Throws FileError,
   // ConfigError for notes and names that cannot be stored, ShapeError for a buffer over another
   // table than the values'; older checkpoints are then as they were.
-  template <class Scalar, class Rule>
-  std::string save(const ParamBuffer<Scalar>& values, const Optimizer<Scalar, Rule>& optimizer,
+  template <class Scalar>
+  std::string save(const ParamBuffer<Scalar>& values, const Optimizer<Scalar>& optimizer,
                    const Progress<Scalar>& progress) {
     SafetensorsWriter writer;
     writer.add_metadata("plait.format", std::string(detail::checkpoint_format));
@@ -189,8 +189,8 @@ class Checkpoints {
   // any file nothing happens. Throws before anything is changed: FormatError when no file is whole
   // (listing why), or when the newest whole one is of other parameters, another Scalar, optimizer
   // settings or schedule; FileError.
-  template <class Scalar, class Rule>
-  Resumed resume(ParamBuffer<Scalar>& values, Optimizer<Scalar, Rule>& optimizer,
+  template <class Scalar>
+  Resumed resume(ParamBuffer<Scalar>& values, Optimizer<Scalar>& optimizer,
                  Progress<Scalar>& progress) const {
     Resumed result;
     const auto files = list();
@@ -255,9 +255,9 @@ class Checkpoints {
   }
 
   // What must be the same when training goes on.
-  template <class Scalar, class Rule>
+  template <class Scalar>
   static std::vector<std::pair<std::string, std::string>> settings(
-      const Optimizer<Scalar, Rule>& optimizer) {
+      const Optimizer<Scalar>& optimizer) {
     Checksum of_parameters;
     for (const ParamSettings& p : optimizer.settings()) {
       const std::array numbers{p.learning_rate, p.weight_decay, p.frozen ? 1.0 : 0.0};
@@ -270,8 +270,8 @@ class Checkpoints {
             {"plait.clip_norm", clip ? detail::bits_text(std::array{*clip}) : "none"}};
   }
 
-  template <class Scalar, class Rule>
-  static std::string moment_prefix(const Optimizer<Scalar, Rule>& optimizer, std::size_t k) {
+  template <class Scalar>
+  static std::string moment_prefix(const Optimizer<Scalar>& optimizer, std::size_t k) {
     return "moments." + optimizer.moment_names()[k] + ".";
   }
 
@@ -280,9 +280,9 @@ class Checkpoints {
   static std::string buffer_key(Index place) { return text("plait.buffer.", place); }
   static std::string buffer_prefix(Index place) { return text("buffers.", place, "."); }
 
-  template <class Scalar, class Rule>
+  template <class Scalar>
   static void restore(const std::string& path, ParamBuffer<Scalar>& values,
-                      Optimizer<Scalar, Rule>& optimizer, Progress<Scalar>& progress) {
+                      Optimizer<Scalar>& optimizer, Progress<Scalar>& progress) {
     SafetensorsReader file(path);
     const auto meta = [&](std::string_view key) -> const std::string& {
       const std::string* found = file.header().meta(key);

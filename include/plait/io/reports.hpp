@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "plait/balance/gradient_cosines.hpp"
 #include "plait/core/config.hpp"
 #include "plait/inspect/expert_report.hpp"
+#include "plait/methods/gradient_cosines.hpp"
 
 namespace plait {
 

@@ -91,9 +91,9 @@ struct TrainingBatch {
 //
 // Throws ConfigError for a range without a meaning, and as Trainer's constructor and step do for
 // heads, options and data; a gradient that is not finite ends the search instead.
-template <class ModelType, class Rule, class Next>
+template <class ModelType, class Next>
 LearningRateCurve search_learning_rate(const ModelType& model, const std::vector<Head>& heads,
-                                       Rule rule, const Next& next,
+                                       Rule<typename ModelType::Scalar> rule, const Next& next,
                                        const LearningRateRange& range = {},
                                        TrainerOptions options = {}) {
   const char* where = "search_learning_rate";
@@ -106,14 +106,14 @@ LearningRateCurve search_learning_rate(const ModelType& model, const std::vector
   require_config(range.smoothing >= 0 && range.smoothing < 1, where, "smoothing",
                  text(range.smoothing), "a number in [0, 1)");
   require_config(range.divergence > 1, where, "divergence", text(range.divergence), "above 1");
-  require_config(positive(rule.learning_rate), where, "learning_rate of the rule",
-                 text(rule.learning_rate), "a finite number above 0");
+  require_config(positive(rule.learning_rate()), where, "learning_rate of the rule",
+                 text(rule.learning_rate()), "a finite number above 0");
 
   const double growth =
       std::pow(range.highest / range.lowest, 1 / static_cast<double>(range.steps - 1));
   for (ParamGroup& group : options.optimizer.groups)
-    if (group.learning_rate) *group.learning_rate *= range.lowest / rule.learning_rate;
-  rule.learning_rate = range.lowest;
+    if (group.learning_rate) *group.learning_rate *= range.lowest / rule.learning_rate();
+  rule = rule.with_learning_rate(range.lowest);
   options.optimizer.schedule = Schedule::step_decay(1, growth);
 
   ModelType copy = model;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plait/core/params.hpp"
+#include "plait/core/ranges.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/view.hpp"
@@ -52,7 +53,7 @@ class TaskReach {
     std::vector<ParamRange> told;
     if (!walk(Flags(all.data(), static_cast<std::size_t>(outputs)), told)) {
       for (auto& ranges : reached_) {
-        const auto rest = complement(at_least(1, {told}), table.buffer_size());
+        const auto rest = detail::complement(at_least(1, {told}), table.buffer_size());
         ranges.insert(ranges.end(), rest.begin(), rest.end());
       }
     }
@@ -93,17 +94,6 @@ class TaskReach {
       if (before < count && depth >= count) result.push_back({place, 0});
       if (before >= count && depth < count) result.back().size = place - result.back().offset;
     }
-    return result;
-  }
-
-  static std::vector<ParamRange> complement(const std::vector<ParamRange>& ranges, Index size) {
-    std::vector<ParamRange> result;
-    Index end = 0;
-    for (const ParamRange& range : ranges) {
-      if (range.offset > end) result.push_back({end, range.offset - end});
-      end = range.end();
-    }
-    if (size > end) result.push_back({end, size - end});
     return result;
   }
 

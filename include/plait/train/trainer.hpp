@@ -11,22 +11,24 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
 #include <vector>
 
-#include "plait/balance/shared_gradients.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/params.hpp"
+#include "plait/core/ranges.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/expert_dropout.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/methods/shared_gradients.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/task_reach.hpp"
@@ -44,28 +46,11 @@ struct TrainerOptions {
   std::uint64_t seed = 0;           // of what is dropped
 };
 
-// What makes one gradient of the tasks' gradients: a GradientBalancer (balance/).
-template <class B, class Scalar>
-concept CombinesGradients = requires(B& balancer, std::span<ParamBuffer<Scalar>> gradients,
-                                     std::span<const double> losses, ParamBuffer<Scalar>& out) {
-  balancer.combine(gradients, losses, out);
-};
-
-// What gives the tasks' losses weights: a LossWeighting (weighting/).
-template <class W>
-concept WeighsLosses = requires(W& weighting, std::span<const double> losses,
-                                std::span<const double> norms) {
-  { W::needs_losses } -> std::convertible_to<bool>;
-  { W::needs_gradient_norms } -> std::convertible_to<bool>;
-  { weighting.weigh(losses) } -> std::convertible_to<std::span<const double>>;
-  weighting.update(losses, norms);
-};
-
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
 // during a step. Its values may be exchanged between steps for others of the same parameters. Not
 // thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
 // each batch size, and each size of a group, that is larger than any before, never otherwise.
-template <class ModelType, class Rule>
+template <class ModelType>
 class Trainer {
  public:
   using Scalar = typename ModelType::Scalar;
@@ -73,7 +58,7 @@ class Trainer {
 
   // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
-  Trainer(ModelType& model, std::vector<Head> heads, Rule rule, TrainerOptions options = {})
+  Trainer(ModelType& model, std::vector<Head> heads, Rule<Scalar> rule, TrainerOptions options = {})
       : model_(&model),
         loss_(std::move(heads)),
         optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
@@ -123,16 +108,16 @@ class Trainer {
   // The same with the tasks' gradients combined by a method, in the parameters that several tasks
   // share:
   //
-  //   GradientBalancer<float, PCGrad> balancer({}, trainer.num_tasks(),
-  //                                            model.values().shared_table(), trainer.shared());
+  //   GradientBalancer<float> balancer(PCGrad{}, trainer.num_tasks(),
+  //                                    model.values().shared_table(), trainer.shared());
   //   trainer.step(x, targets, balancer);
   //
   // The losses that the method sees are those in the total, weight_t L_t; a task without a label
   // that counts has loss and gradient 0. gradient() is then the combined one. Throws what the
   // method throws as well; a gradient that is refused only once it is combined leaves model and
   // optimizer as they were, but the method has made its step.
-  template <CombinesGradients<Scalar> B>
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets, B& balancer) {
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets,
+              GradientBalancer<Scalar>& balancer) {
     const double loss = compute_task_gradients(x, targets);
     if (!has_gradient()) return loss;
     balancer.combine(task_gradients(), weighted_losses(), lanes_.gradient());
@@ -145,8 +130,7 @@ class Trainer {
   // that depend on the losses of the very batch cost a forward pass more. Those that learn from
   // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
   // or over all shared parameters when it is empty.
-  template <WeighsLosses W>
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets, W& weighting,
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
               std::span<const ParamRange> layer = {}) {
     detail::check_ranges("Trainer", layer, model_->table().buffer_size());
     const auto work = prepare(x, targets);
@@ -154,7 +138,7 @@ class Trainer {
       lanes_.compute_gradient(work);
       return total();
     }
-    if constexpr (W::needs_gradient_norms) {
+    if (weighting.needs_gradient_norms()) {
       lanes_.compute_task_gradients(work, reach_);
       const std::span<const ParamBuffer<Scalar>> gradients = task_gradients();
       norms_.clear();
@@ -165,9 +149,10 @@ class Trainer {
       detail::weighted_sum(gradients, weighting.weigh(weighted_losses()), std::span(&all, 1),
                            lanes_.gradient());
     } else {
-      if constexpr (W::needs_losses) lanes_.compute_losses(work);
+      if (weighting.needs_losses()) lanes_.compute_losses(work);
       lanes_.compute_gradient(
-          work, weighting.weigh(W::needs_losses ? weighted_losses() : std::span<const double>()));
+          work, weighting.weigh(weighting.needs_losses() ? weighted_losses()
+                                                         : std::span<const double>()));
     }
     check_gradient(gradient());
     weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
@@ -213,8 +198,8 @@ class Trainer {
   const std::vector<ParamRange>& shared() const { return reach_.shared(); }
   const TaskReach& reach() const { return reach_; }
   const MultiTaskLoss<Scalar>& loss() const { return loss_; }
-  Optimizer<Scalar, Rule>& optimizer() { return optimizer_; }
-  const Optimizer<Scalar, Rule>& optimizer() const { return optimizer_; }
+  Optimizer<Scalar>& optimizer() { return optimizer_; }
+  const Optimizer<Scalar>& optimizer() const { return optimizer_; }
 
  private:
   void check_gradient(const ParamBuffer<Scalar>& gradient) const {
@@ -270,7 +255,7 @@ class Trainer {
 
   ModelType* model_;
   MultiTaskLoss<Scalar> loss_;
-  Optimizer<Scalar, Rule> optimizer_;
+  Optimizer<Scalar> optimizer_;
   PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
   Index tile_rows_;
   Executor* executor_;

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include <plait/balance.hpp>
+#include <plait/methods.hpp>
 #include <plait/plait.hpp>
 
 using namespace plait;
@@ -131,7 +131,7 @@ struct BalancedStep {
   Method method = {};
   template <class ModelType, class TrainerType>
   auto operator()(ModelType& model, TrainerType& trainer) const {
-    GradientBalancer<typename ModelType::Scalar, Method> balancer(
+    GradientBalancer<typename ModelType::Scalar> balancer(
         method, trainer.num_tasks(), model.values().shared_table(), trainer.shared(), /*seed=*/3);
     return [&trainer, balancer](const auto& x, const auto& targets) mutable {
       return trainer.step(x, targets, balancer);
@@ -144,7 +144,7 @@ struct WeightedStep {
   std::string layer = {};  // prefix of the names of a layer's tensors; empty: no layer
   template <class ModelType, class TrainerType>
   auto operator()(ModelType& model, TrainerType& trainer) const {
-    LossWeighting<Method> weighting(method, trainer.num_tasks(), /*seed=*/3);
+    LossWeighting weighting(method, trainer.num_tasks(), /*seed=*/3);
     const auto ranges = layer.empty() ? std::vector<ParamRange>() : ranges_of(model, layer);
     return [&trainer, weighting, ranges](const auto& x, const auto& targets) mutable {
       return trainer.step(x, targets, weighting, ranges);
@@ -160,7 +160,7 @@ std::vector<double> train(ModelType& model, const std::vector<Head>& heads, cons
                           View3<const typename ModelType::Scalar> labels,
                           std::span<const std::int64_t> groups) {
   using S = typename ModelType::Scalar;
-  Trainer<ModelType, Rule> trainer(model, heads, rule, options);
+  Trainer<ModelType> trainer(model, heads, rule, options);
   auto step = make_step(model, trainer);
   const Targets<S> targets{.labels = labels, .groups = groups};
   std::vector<double> losses;
@@ -490,13 +490,13 @@ void db_mtl() {
 
 template <class S>
 void uncertainty() {
-  run("adatt-uncertainty", adatt<S>(), {}, Adam{}, WeightedStep<UncertaintyWeights<>>{});
+  run("adatt-uncertainty", adatt<S>(), {}, Adam{}, WeightedStep<UncertaintyWeights>{});
 }
 
 template <class S>
 void gradnorm() {
   run("adatt-gradnorm-layer", adatt<S>(), {}, Adam{},
-      WeightedStep<GradNorm<>>{.layer = "mtl_arch.experts.1."});
+      WeightedStep<GradNorm>{.layer = "mtl_arch.experts.1."});
 }
 
 template <class S>
