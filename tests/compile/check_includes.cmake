@@ -3,7 +3,7 @@
 # Reads the #include lines of plait's headers and fails, listing every violation, unless
 #  * includes between folders follow the order below,
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
-#    reference kernels, io, balance and weighting, io.hpp all of io, balance.hpp the other two,
+#    reference kernels, io and methods, io.hpp all of io, methods.hpp all of methods,
 #  * plait's own files are included as "plait/...",
 #  * third-party headers are Eigen's narrow ones, and nlohmann-json's in io.
 cmake_minimum_required(VERSION 3.22)

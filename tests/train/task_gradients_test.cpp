@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "methods/all_methods.hpp"
@@ -207,7 +208,7 @@ TEST_CASE("private parameters get their own task's gradient under every method")
       trainer.step(batch.x, batch.targets(), balancer);
       CHECK_FALSE(equal_bits(before, model.values()));
       // DB-MTL's gradients are those of the logarithms.
-      constexpr bool logarithmic = WeightsLosses<M>;
+      constexpr bool logarithmic = ReshapesLosses<std::remove_cvref_t<decltype(method)>>;
       const auto shared = covered(trainer.shared(), model.table().buffer_size());
       for (Index t = 0; t < tasks; ++t) {
         const double loss = losses[std::size_t(t)] * heads()[std::size_t(t)].weight;

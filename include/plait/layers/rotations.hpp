@@ -21,7 +21,7 @@
 namespace plait {
 
 // The rotations are constants of the tasks' losses: backward leaves their gradients as they are,
-// and balance/rotograd.hpp trains them, on an objective of their own. Freeze them in the optimizer
+// and methods/rotograd.hpp trains them, on an objective of their own. Freeze them in the optimizer
 // (ParamGroup), whose weight decay would make them shrink.
 template <class Scalar_>
 class Rotations {

@@ -71,8 +71,9 @@ concept OptimizerRule = std::copyable<R> &&
 template <class Scalar>
 class Rule {
  public:
-  template <OptimizerRule<Scalar> R>
-  Rule(R rule) : rule_(std::make_shared<const Of<R>>(std::move(rule))) {}
+  template <class R>
+  requires(!std::same_as<R, Rule> && OptimizerRule<R, Scalar>) Rule(R rule)
+      : rule_(std::make_shared<const Of<R>>(std::move(rule))) {}
 
   double learning_rate() const { return rule_->learning_rate(); }
   double weight_decay() const { return rule_->weight_decay(); }

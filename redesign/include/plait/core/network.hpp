@@ -50,8 +50,9 @@ class Network {
     const void* of_ = nullptr;  // the layer that made it
   };
 
-  template <Layer L>
-  requires(!std::same_as<L, Network> && std::same_as<typename L::Scalar, Scalar>) Network(L layer)
+  template <class L>
+  requires(!std::same_as<L, Network> && Layer<L> && std::same_as<typename L::Scalar, Scalar>)
+      Network(L layer)
       : in_(layer.in_shape()),
         out_(layer.out_shape()),
         num_outputs_(plait::num_outputs(layer)),
