@@ -122,8 +122,10 @@ Cell balance(Index tasks, Index rows) {
     // projections is random in both.
     require_agreement("loss", pcgrad->step(*batch), theirs->step(), 1e-4);
     const std::span<const plait::ParamBuffer<float>> ours = pcgrad->trainer.task_gradients();
-    require_agreement("Gramian", plait::detail::gramian_of(ours, std::span(shared)).cast<float>(),
-                      theirs->gramian(), 1e-4);
+    Eigen::MatrixXd gramian;
+    plait::Scratch scratch;
+    plait::detail::gramian_of<float>(ours, shared, gramian, scratch);
+    require_agreement("Gramian", gramian.cast<float>(), theirs->gramian(), 1e-4);
     cell.calls.push_back([batch, theirs] { theirs->step(); });
   }
   return cell;
