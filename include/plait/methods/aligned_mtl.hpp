@@ -42,7 +42,7 @@ struct AlignedMTL {
     const Index tasks = input.tasks;
     detail::Square vectors = detail::take_copy(input.gramian, scratch);
     detail::Numbers values = detail::take_numbers(scratch, tasks);
-    detail::symmetric_eigen(vectors, values, scratch);
+    detail::symmetric_eigen(vectors, values);
     const double largest = values[tasks - 1];
     if (!(largest > 0)) return std::fill(out.begin(), out.end(), 0.0);
     Index rank = 0;

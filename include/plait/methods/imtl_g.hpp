@@ -31,7 +31,7 @@ struct IMTLG {
     if (n == 0) return std::fill(out.begin(), out.end(), 0.0);
     detail::Square& vectors = unit.cosines;
     detail::Numbers values = detail::take_numbers(scratch, n);
-    detail::symmetric_eigen(vectors, values, scratch);
+    detail::symmetric_eigen(vectors, values);
     const double least = detail::rank_tolerance * values[n - 1];
     detail::Numbers ones = detail::take_numbers(scratch, n);
     detail::fill(ones, 1);
