@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/view.hpp"
 #include "support/torch_models.hpp"
 

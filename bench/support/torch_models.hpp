@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/view.hpp"
 #include "support/reference.hpp"
 

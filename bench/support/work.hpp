@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "support/reference.hpp"
 
 namespace bench {

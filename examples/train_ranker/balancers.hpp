@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 
 namespace ranker {

@@ -2,7 +2,7 @@
 #pragma once
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/io/checkpoint.hpp"
 #include "plait/methods/method_state.hpp"
 

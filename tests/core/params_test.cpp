@@ -1,5 +1,5 @@
 // Parameters: the table, the buffers over it, and how they start.
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 #include <algorithm>
 #include <cstdint>

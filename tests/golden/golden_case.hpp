@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/state_dict.hpp"

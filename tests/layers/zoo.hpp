@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "support/any_layer.hpp"
 
 namespace zoo {

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "support/catch.hpp"
 
 using Catch::Matchers::Message;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 namespace optim_test {
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 // The largest absolute difference; infinite when one is not a finite number.
 inline double difference(const plait::ParamBuffer<double>& a, const plait::ParamBuffer<double>& b) {

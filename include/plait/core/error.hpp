@@ -35,13 +35,17 @@ class ValueError : public Error {
   using Error::Error;
 };
 
-// Joins its arguments as they would be streamed; for the texts of errors.
-template <class... Parts>
-std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return std::move(out).str();
-}
+// text(parts...) joins its arguments as they would be streamed; for the texts of errors. An object,
+// so that no call of a user's own text() finds it through an argument of plait's.
+struct JoinText {
+  template <class... Parts>
+  std::string operator()(const Parts&... parts) const {
+    std::ostringstream out;
+    (out << ... << parts);
+    return std::move(out).str();
+  }
+};
+inline constexpr JoinText text{};
 
 // Throws ConfigError unless the condition holds.
 inline void require_config(bool condition, const std::string& where, const std::string& argument,

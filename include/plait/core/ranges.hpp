@@ -5,7 +5,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/view.hpp"
 
 namespace plait::detail {

@@ -8,9 +8,8 @@
 //   reach(live, live_in, mark, scratch)
 //     live [outputs] flags the outputs that have a gradient. Sets the flags in live_in [in.slots]
 //     of the slots that it reaches, which are false before, and calls mark(ParamRange) for the
-//     parameters that it reaches (once or more often). A member template, const. Returns false when
-//     a part of the layer does not tell: its inputs count as reached then, its parameters are
-//     not marked.
+//     parameters that it reaches (once or more often). Returns false when a part of the layer does
+//     not tell: its inputs count as reached then, its parameters are not marked.
 //
 //   backward(theta, x, y, dy, dx, workspace, grad, scratch, live)
 //     as backward without `live`, for a dy that is zero in all other outputs; where those are slots
@@ -29,32 +28,24 @@
 #include <functional>
 #include <span>
 
+#include "plait/core/function_ref.hpp"
 #include "plait/core/layer.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_table.hpp"
+#include "plait/core/param_view.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/view.hpp"
 
 namespace plait {
 
-// Which of some slots, experts or tasks have a gradient, by index. Empty means all of them, where a
-// function says so.
-using Flags = std::span<const bool>;
-
-namespace detail {
-
-// For concepts: stands for any callable that takes a ParamRange.
-struct AnyMark {
-  void operator()(const ParamRange&) const {}
-};
-
-}  // namespace detail
+// Takes parameters that are reached.
+using MarkRange = FunctionRef<void(const ParamRange&)>;
 
 template <class L>
 concept TellsReach = Layer<L> &&
-    requires(const L& layer, ParamView<const typename L::Scalar> theta,
+    requires(const L& layer, ParamView<typename L::Scalar> theta,
              View3<const typename L::Scalar> in, View3<typename L::Scalar> out,
-             const typename L::Workspace& recorded, ParamView<typename L::Scalar> grad,
-             Scratch& scratch, Flags live, std::span<bool> live_in, detail::AnyMark mark) {
+             const typename L::Workspace& recorded, GradView<typename L::Scalar> grad,
+             Scratch& scratch, Flags live, std::span<bool> live_in, MarkRange mark) {
   { layer.reach(live, live_in, mark, scratch) } -> std::same_as<bool>;
   layer.backward(theta, in, in, in, out, recorded, grad, scratch, live);
 };
@@ -72,9 +63,8 @@ Index num_outputs(const L& layer) {
 }
 
 // layer.reach, or all inputs and false for a layer that has none.
-template <Layer L, class Mark>
-bool reach(const L& layer, Flags live, std::span<bool> live_in, const Mark& mark,
-           Scratch& scratch) {
+template <Layer L>
+bool reach(const L& layer, Flags live, std::span<bool> live_in, MarkRange mark, Scratch& scratch) {
   if constexpr (TellsReach<L>) {
     return layer.reach(live, live_in, mark, scratch);
   } else {
@@ -94,10 +84,10 @@ inline std::span<bool> take_flags(Scratch& scratch, Index count) {
 // layer.backward with `live`, or for a layer that has none its backward on a copy of dy that has
 // zeros in the other slots (on dy itself where outputs are not slots: there it has zeros).
 template <Layer L>
-void backward(const L& layer, ParamView<const typename L::Scalar> theta,
+void backward(const L& layer, ParamView<typename L::Scalar> theta,
               View3<const typename L::Scalar> x, View3<const typename L::Scalar> y,
               View3<const typename L::Scalar> dy, View3<typename L::Scalar> dx,
-              const typename L::Workspace& workspace, ParamView<typename L::Scalar> grad,
+              const typename L::Workspace& workspace, GradView<typename L::Scalar> grad,
               Scratch& scratch, Flags live) {
   using Scalar = typename L::Scalar;
   if constexpr (TellsReach<L>) {

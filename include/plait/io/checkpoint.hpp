@@ -27,7 +27,7 @@
 #include <utility>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"

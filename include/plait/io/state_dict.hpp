@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/safetensors.hpp"
 

@@ -94,6 +94,8 @@ void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar>
 
 }  // namespace detail
 
+namespace kernels {
+
 // a = f(a). NaN stays NaN under every activation.
 template <class Scalar>
 void activate(Activation kind, View3<Scalar> a) {
@@ -182,5 +184,7 @@ void activate_backward(Activation kind, ConstView3<Scalar> saved, ConstView3<Sca
                                   [&](const P& y) { return ei::pmul(y, ei::psub(one, y)); });
   }
 }
+
+}  // namespace kernels
 
 }  // namespace plait

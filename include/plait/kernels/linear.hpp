@@ -5,13 +5,13 @@
 #include <type_traits>
 
 #include "plait/core/config.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_view.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/kernels/gemm.hpp"
 #include "plait/kernels/reduce.hpp"
 
-namespace plait {
+namespace plait::kernels {
 
 namespace detail {
 
@@ -64,19 +64,18 @@ void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight
       simd::Finish::none, dx.data(), dx.batch_stride());
 }
 
-// Reverses y = x Wᵀ + b: dW += dyᵀ x and, unless dbias is null, db += sum over the batch of dy.
-// With `overwrite` dW = dyᵀ x, to the same bits as if it had been zero.
+// Reverses y = x Wᵀ + b: dW += dyᵀ x, or dW = dyᵀ x in a slot to overwrite, to the same bits as if
+// it had been zero; and, unless dbias is null, db += sum over the batch of dy.
 template <class Scalar>
-void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy, MatrixMap<Scalar> dweight,
-                            std::type_identity_t<Scalar>* dbias, bool overwrite = false) {
-  PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols() && dy.dim() == dweight.rows());
-  simd::multiply_rows(dweight.rows(), dweight.cols(), x.batch(),
-                      simd::Left<Scalar, true>{dy.data(), dy.batch_stride()}, x.data(),
-                      x.batch_stride(),
-                      overwrite ? simd::Start<Scalar>{}
-                                : simd::Start<Scalar>{dweight.data(), dweight.outerStride()},
-                      simd::Finish::none, dweight.data(), dweight.outerStride());
+void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy,
+                            const GradSlot<Scalar>& dweight, std::type_identity_t<Scalar>* dbias) {
+  PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols && dy.dim() == dweight.rows);
+  simd::multiply_rows(
+      dweight.rows, dweight.cols, x.batch(), simd::Left<Scalar, true>{dy.data(), dy.batch_stride()},
+      x.data(), x.batch_stride(),
+      dweight.overwrite ? simd::Start<Scalar>{} : simd::Start<Scalar>{dweight.data, dweight.cols},
+      simd::Finish::none, dweight.data, dweight.cols);
   if (dbias != nullptr) add_batch_sums(dy, dbias);
 }
 
-}  // namespace plait
+}  // namespace plait::kernels

@@ -7,101 +7,18 @@
 // caller's business. docs/mathematics.md, P4 and P5.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <span>
-#include <vector>
+#include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/function_ref.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/kernels/selections.hpp"
 
-namespace plait {
-
-// Which experts each unit selects, and the columns of their weights: a table, both ways.
-class Selections {
- public:
-  // Where an expert's output goes: a column of weights and the unit that it belongs to.
-  struct Use {
-    Index unit;
-    Index column;
-  };
-  static constexpr Index most_together = 4;
-  // An expert and, for each unit of a group, the column that weighs it, or -1: not selected.
-  struct Step {
-    Index expert;
-    std::array<Index, most_together> columns;
-  };
-
-  Selections() = default;
-  // For each unit the experts that it selects, all in [0, experts).
-  Selections(const std::vector<std::vector<Index>>& units, Index experts) {
-    for (const auto& selected : units) {
-      experts_.insert(experts_.end(), selected.begin(), selected.end());
-      unit_ends_.push_back(static_cast<Index>(experts_.size()));
-    }
-    for (Index e = 0; e < experts; ++e) {
-      for (Index u = 0; u < this->units(); ++u)
-        for (Index c = first(u); c < first(u) + count(u); ++c)
-          if (expert(c) == e) uses_.push_back({u, c});
-      use_ends_.push_back(static_cast<Index>(uses_.size()));
-    }
-    const Index groups = (this->units() + most_together - 1) / most_together;
-    for (Index g = 0; g < groups; ++g) {
-      group_ends_.push_back(this->units() * (g + 1) / groups);
-      for (Index e = 0; e < experts; ++e) add_steps(g, e);
-      step_ends_.push_back(static_cast<Index>(steps_.size()));
-    }
-  }
-
-  Index units() const { return static_cast<Index>(unit_ends_.size()) - 1; }
-  Index experts() const { return static_cast<Index>(use_ends_.size()) - 1; }
-  Index columns() const { return static_cast<Index>(experts_.size()); }
-  // Of unit u: its first column and their number.
-  Index first(Index u) const { return unit_ends_[static_cast<std::size_t>(u)]; }
-  Index count(Index u) const { return first(u + 1) - first(u); }
-  // The expert that a column weighs.
-  Index expert(Index column) const { return experts_[static_cast<std::size_t>(column)]; }
-  // The columns that weigh expert e.
-  std::span<const Use> uses(Index e) const {
-    const auto begin = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e)]);
-    const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
-    return std::span(uses_).subspan(begin, end - begin);
-  }
-  // Units are mixed in groups of most_together at most, whose sizes differ by one at most: each
-  // expert is read once for all of a group.
-  Index groups() const { return static_cast<Index>(group_ends_.size()) - 1; }
-  // Of group g: its first unit, their number, and what they select.
-  Index first_unit(Index g) const { return group_ends_[static_cast<std::size_t>(g)]; }
-  Index unit_count(Index g) const { return first_unit(g + 1) - first_unit(g); }
-  std::span<const Step> steps(Index g) const {
-    const auto begin = static_cast<std::size_t>(step_ends_[static_cast<std::size_t>(g)]);
-    const auto end = static_cast<std::size_t>(step_ends_[static_cast<std::size_t>(g) + 1]);
-    return std::span(steps_).subspan(begin, end - begin);
-  }
-
- private:
-  // Expert e in group g: one step, or more where a unit selects it more than once.
-  void add_steps(Index g, Index e) {
-    const std::size_t before = steps_.size();
-    for (const Use& use : uses(e)) {
-      if (use.unit < first_unit(g) || use.unit >= first_unit(g + 1)) continue;
-      const auto unit = static_cast<std::size_t>(use.unit - first_unit(g));
-      if (steps_.size() == before || steps_.back().columns[unit] >= 0)
-        steps_.push_back({e, {-1, -1, -1, -1}});
-      steps_.back().columns[unit] = use.column;
-    }
-  }
-
-  std::vector<Index> experts_;        // by column
-  std::vector<Index> unit_ends_{0};   // unit u has columns unit_ends_[u] ... unit_ends_[u + 1] - 1
-  std::vector<Use> uses_;             // by expert
-  std::vector<Index> use_ends_{0};    // expert e has uses_ use_ends_[e] ... use_ends_[e + 1] - 1
-  std::vector<Index> group_ends_{0};  // group g has units group_ends_[g] ... group_ends_[g + 1] - 1
-  std::vector<Step> steps_;           // by group, then by expert
-  std::vector<Index> step_ends_{0};   // group g has steps_ step_ends_[g] ... step_ends_[g + 1] - 1
-};
+namespace plait::kernels {
 
 namespace detail {
 
@@ -228,10 +145,6 @@ void mix(ConstView3<Scalar> experts, const Selections& selections, ConstView3<Sc
     }
 }
 
-// How many experts mix_backward should get at a time: fewer read dy more often, more push each
-// other out of the cache before their gradients are used.
-inline constexpr Index mixed_together = 3;
-
 // Reverses mix for the experts from `first` on, as many as `experts` has slots:
 // dE_be = Σ_uses w_buj dy_bu and, for their columns alone, dw_buj = <dy_bu, E_be>. Both are
 // overwritten. experts and dexperts [B, some, H], weights and dweights [B, 1, columns],
@@ -265,4 +178,23 @@ void mix_backward(ConstView3<Scalar> experts, const Selections& selections, Inde
     }
 }
 
-}  // namespace plait
+// How many experts mix_backward_each takes at a time: fewer read dy more often, more push each
+// other out of the cache before their gradients are used.
+inline constexpr Index experts_together = 3;
+
+// mix_backward for all experts, a few at a time: take(e, dE_e) uses the gradient of an expert while
+// it is in cache. dexperts [B, experts_together, H] is room for them.
+template <class Scalar>
+void mix_backward_each(ConstView3<Scalar> experts, const Selections& selections,
+                       ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexperts,
+                       View3<Scalar> dweights, bool relu,
+                       std::type_identity_t<FunctionRef<void(Index, View3<const Scalar>)>> take) {
+  for (Index first = 0; first < experts.slots(); first += experts_together) {
+    const Index count = std::min(experts_together, experts.slots() - first);
+    mix_backward<Scalar>(experts.slot_range(first, count), selections, first, weights, dy,
+                         dexperts.slot_range(0, count), dweights, relu);
+    for (Index i = 0; i < count; ++i) take(first + i, dexperts.slot(i));
+  }
+}
+
+}  // namespace plait::kernels

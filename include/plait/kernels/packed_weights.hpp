@@ -13,10 +13,13 @@
 
 #include "plait/core/buffer.hpp"
 #include "plait/core/parallel.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_table.hpp"
+#include "plait/core/param_view.hpp"
 #include "plait/kernels/panels.hpp"
 
 namespace plait {
+
+namespace kernels {
 
 // Panels of Wᵀ for one weight W [O, I]; `panels` holds packed_size(O, I) numbers.
 template <class Scalar>
@@ -33,6 +36,8 @@ void pack_weight(MatrixMap<const Scalar> weight, Scalar* panels) {
                           panels + first * weight.cols());
   }
 }
+
+}  // namespace kernels
 
 template <class Scalar>
 class PackedWeights {
@@ -51,7 +56,7 @@ class PackedWeights {
     Index size = 0;
     const auto place = [&size](Index count) { return std::exchange(size, size + count); };
     for (Product& product : products_) {
-      product.panels = place(packed_size<Scalar>(product.outputs(), product.inputs()));
+      product.panels = place(kernels::packed_size<Scalar>(product.outputs(), product.inputs()));
       if (!product.is_joint()) continue;
       product.start = place(product.outputs());
       product.together = place(product.outputs() * product.inputs());
@@ -72,7 +77,7 @@ class PackedWeights {
   PackedWeights& operator=(PackedWeights&&) = default;
 
   // Packs `values`, a buffer over the table, one task per weight.
-  void pack(ParamView<const Scalar> values, Executor* executor = nullptr) {
+  void pack(ParamView<Scalar> values, Executor* executor = nullptr) {
     run_tasks(executor, std::ssize(products_),
               [&](Index i) { pack(values, products_[static_cast<std::size_t>(i)]); });
   }
@@ -80,7 +85,7 @@ class PackedWeights {
   // By index in the table; empty for what is not packed.
   std::span<const PackedWeight<Scalar>> weights() const { return weights_; }
   // The values with this mirror, which must outlive the view.
-  ParamView<const Scalar> view(ParamView<const Scalar> values) const {
+  ParamView<Scalar> view(ParamView<Scalar> values) const {
     return values.with_packed(weights_.data());
   }
 
@@ -100,14 +105,14 @@ class PackedWeights {
       return sum;
     }
   };
-  void pack(ParamView<const Scalar> values, const Product& product) {
+  void pack(ParamView<Scalar> values, const Product& product) {
     const auto& ids = product.joint.weights;
     Scalar* panels = numbers_.data() + product.panels;
-    if (!product.is_joint()) return pack_weight(values.matrix(ids.front()), panels);
+    if (!product.is_joint()) return kernels::pack_weight(values.matrix(ids.front()), panels);
     Scalar* together = numbers_.data() + product.together;
     Scalar* row = together;
     for (const ParamId id : ids) row = std::copy_n(values.data(id), id.size(), row);
-    pack_weight<Scalar>(
+    kernels::pack_weight<Scalar>(
         {together, product.outputs(), product.inputs(), Eigen::OuterStride<>(product.inputs())},
         panels);
     Scalar* start = numbers_.data() + product.start;

@@ -5,7 +5,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
 
-namespace plait {
+namespace plait::kernels {
 
 // dst = 0.
 template <class Scalar>
@@ -60,4 +60,4 @@ void add_batch_sums(ConstView3<Scalar> x, Scalar* out) {
   for (Index b = 0; b < x.batch(); ++b) sums += VectorMap<const Scalar>(x.row(b), x.dim());
 }
 
-}  // namespace plait
+}  // namespace plait::kernels

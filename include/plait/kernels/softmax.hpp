@@ -10,7 +10,7 @@
 #include "plait/kernels/elementary.hpp"
 #include "plait/kernels/packet.hpp"
 
-namespace plait {
+namespace plait::kernels {
 
 namespace detail {
 
@@ -116,4 +116,4 @@ void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scala
     }
 }
 
-}  // namespace plait
+}  // namespace plait::kernels

@@ -5,20 +5,12 @@
 #include <cmath>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/kernels/linear.hpp"
-#include "plait/layers/backward_options.hpp"
 
 namespace plait {
-
-// "prefix.name", or the one that is not empty.
-inline std::string join_name(const std::string& prefix, const std::string& name) {
-  if (prefix.empty() || name.empty()) return prefix + name;
-  return prefix + "." + name;
-}
 
 template <class Scalar_>
 class Linear {
@@ -44,38 +36,34 @@ class Linear {
   // Empty without a bias.
   std::optional<ParamId> bias() const { return has_bias_ ? std::optional(bias_) : std::nullopt; }
 
-  template <class F>
-  bool visit_input_linears(const F& f) const {
-    f(*this);
+  bool visit_input_linears(VisitLinear visit) const {
+    visit({weight_, bias()});
     return true;
   }
 
   // y = f(x Wᵀ + b).
-  void apply(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Activation f) const {
+  void apply(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Activation f) const {
     const Scalar* bias = has_bias_ ? theta.data(bias_) : nullptr;
     if (const auto* packed = theta.packed(weight_, output_dim_)) {
-      linear(x, *packed, bias, y, f);
+      kernels::linear(x, *packed, bias, y, f);
     } else {
-      linear(x, theta.matrix(weight_), bias, y, f);
+      kernels::linear(x, theta.matrix(weight_), bias, y, f);
     }
   }
 
-  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Scratch&) const {
+  // x [B, 1, I], y [B, 1, O].
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace*,
+               Scratch&) const {
     apply(theta, x, y, Activation::identity);
   }
-  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace&,
-               Scratch& scratch) const {
-    infer(theta, x, y, scratch);
-  }
-  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
-                View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar> grad,
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar>,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, GradView<Scalar> grad,
                 Scratch&, BackwardOptions options = {}) const {
     PLAIT_ASSERT(!options.passed_last_relu);
-    linear_backward_params(x, dy, grad.matrix(weight_), has_bias_ ? grad.data(bias_) : nullptr,
-                           grad.take_untouched(weight_));
-    if (dx) linear_backward_input(dy, theta.matrix(weight_), dx, options.adds_to_dx);
+    const GradSlot<Scalar> dweight = grad.claim(weight_);
+    Scalar* dbias = has_bias_ ? grad.add_to(bias_).data : nullptr;
+    kernels::linear_backward_params(x, dy, dweight, dbias);
+    if (dx) kernels::linear_backward_input(dy, theta.matrix(weight_), dx, options.adds_to_dx);
   }
 
  private:

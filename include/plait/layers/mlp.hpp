@@ -7,18 +7,28 @@
 // numbers are those of the reference's nn.Sequential, in which activations hold the odd places.
 // Source: facebookresearch/AdaTT mtl_lib.py, class MLP.
 #pragma once
+#include <array>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "plait/core/fields.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/workspace.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/kernels/reduce.hpp"
-#include "plait/layers/backward_options.hpp"
 #include "plait/layers/linear.hpp"
 
 namespace plait {
+
+template <>
+struct EnumNames<Activation> {
+  static constexpr std::array<std::string_view, 8> names{
+      "identity", "relu", "leaky_relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid"};
+};
 
 // {256, 128} are two ReLU layers; {{256, 128}, Activation::silu, false} says the rest.
 struct MLPConfig {
@@ -31,6 +41,12 @@ struct MLPConfig {
       : dims(layer_dims), activation(f), bias(b) {}
   explicit MLPConfig(std::vector<Index> layer_dims, Activation f = Activation::relu, bool b = true)
       : dims(std::move(layer_dims)), activation(f), bias(b) {}
+
+  void fields(FieldVisitor& visit) {
+    visit("dims", dims);
+    visit("activation", activation);
+    visit("bias", bias);
+  }
 };
 
 template <class Scalar_>
@@ -60,28 +76,47 @@ class MLP {
   bool is_identity() const { return layers_.empty(); }
   bool ends_in_relu() const { return !layers_.empty() && activation_ == Activation::relu; }
 
-  template <class F>
-  bool visit_input_linears(const F& f) const {
-    return !is_identity() && layers_.front().visit_input_linears(f);
+  bool visit_input_linears(VisitLinear visit) const {
+    return !is_identity() && layers_.front().visit_input_linears(visit);
   }
 
-  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Scratch& scratch) const {
-    run_layers<false>(theta, x, y, nullptr, scratch);
-  }
-  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace& workspace, Scratch& scratch) const {
-    run_layers<true>(theta, x, y, &workspace, scratch);
+  // x [B, 1, I], y [B, 1, d_K].
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace* workspace, Scratch& scratch) const {
+    if (is_identity()) return kernels::copy(x, y);
+    const Scratch::Frame frame(scratch);
+    const std::size_t last = layers_.size() - 1;
+    const bool keeps_inputs = workspace != nullptr && needs_input(activation_);
+    if (workspace != nullptr) {
+      workspace->outputs.resize(last);
+      workspace->inputs.resize(keeps_inputs ? layers_.size() : 0);
+    }
+    View3<const Scalar> input = x;
+    for (std::size_t k = 0; k <= last; ++k) {
+      const Index width = layers_[k].out_shape().dim;
+      View3<Scalar> output = y;
+      if (k != last)
+        output = keep(part(workspace, &Workspace::outputs, k), scratch, x.batch(), 1, width);
+      if (keeps_inputs) {
+        workspace->inputs[k].resize(x.batch(), 1, width);
+        layers_[k].apply(theta, input, workspace->inputs[k], Activation::identity);
+        kernels::copy(workspace->inputs[k].view(), output);
+        kernels::activate(activation_, output);
+      } else {
+        layers_[k].apply(theta, input, output, activation_);
+      }
+      input = output;
+    }
   }
 
-  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
+                GradView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
     PLAIT_ASSERT(!options.passed_last_relu || ends_in_relu());
     if (is_identity()) {
       if (!dx) return;
-      if (options.adds_to_dx) return add(dy, dx);
-      return copy(dy, dx);
+      if (options.adds_to_dx) return kernels::add(dy, dx);
+      return kernels::copy(dy, dx);
     }
     const Scratch::Frame frame(scratch);
     const std::size_t last = layers_.size() - 1;
@@ -92,8 +127,9 @@ class MLP {
       // h_k = f(a_k)
       if (k != last || !options.passed_last_relu) {
         const View3<Scalar> da = scratch.take<Scalar>(x.batch(), 1, output.dim());
-        activate_backward(activation_, keeps_inputs() ? workspace.inputs[k].view() : output,
-                          upstream, da);
+        kernels::activate_backward(activation_,
+                                   needs_input(activation_) ? workspace.inputs[k].view() : output,
+                                   upstream, da);
         upstream = da;
       }
       // a_k = h_{k-1} W_kᵀ + b_k
@@ -105,47 +141,11 @@ class MLP {
   }
 
  private:
-  bool keeps_inputs() const { return needs_input(activation_); }
-
-  template <bool Record>
-  void run_layers(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-                  Workspace* workspace, Scratch& scratch) const {
-    if (is_identity()) return copy(x, y);
-    const Scratch::Frame frame(scratch);
-    const std::size_t last = layers_.size() - 1;
-    if constexpr (Record) {
-      workspace->outputs.resize(last);
-      workspace->inputs.resize(keeps_inputs() ? layers_.size() : 0);
-    }
-    View3<const Scalar> input = x;
-    for (std::size_t k = 0; k <= last; ++k) {
-      const Index width = layers_[k].out_shape().dim;
-      View3<Scalar> output = y;
-      if (k != last) {
-        if constexpr (Record) {
-          workspace->outputs[k].resize(x.batch(), 1, width);
-          output = workspace->outputs[k];
-        } else {
-          output = scratch.take<Scalar>(x.batch(), 1, width);
-        }
-      }
-      if (Record && keeps_inputs()) {
-        workspace->inputs[k].resize(x.batch(), 1, width);
-        layers_[k].apply(theta, input, workspace->inputs[k], Activation::identity);
-        copy(workspace->inputs[k].view(), output);
-        activate(activation_, output);
-      } else {
-        layers_[k].apply(theta, input, output, activation_);
-      }
-      input = output;
-    }
-  }
-
   Index input_dim_;
   Activation activation_;
   std::vector<Linear<Scalar>> layers_;
 };
 
-static_assert(Body<MLP<float>>);
+static_assert(TakesBackwardOptions<MLP<float>>);
 
 }  // namespace plait

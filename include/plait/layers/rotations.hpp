@@ -44,30 +44,26 @@ class Rotations {
   ParamId rotation(Index t) const { return rotations_[static_cast<std::size_t>(t)]; }
 
   // As core/reach.hpp has it: the rotations get no gradient.
-  template <class Mark>
-  bool reach(Flags live, std::span<bool> live_in, const Mark&, Scratch&) const {
+  bool reach(Flags live, std::span<bool> live_in, MarkRange, Scratch&) const {
     live_in[0] = std::ranges::any_of(live, std::identity());
     return true;
   }
 
-  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Scratch&) const {
-    for (Index t = 0; t < y.slots(); ++t) linear(x, theta.matrix(rotation(t)), nullptr, y.slot(t));
-  }
-  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace&,
-               Scratch& scratch) const {
-    infer(theta, x, y, scratch);
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y, Workspace*,
+               Scratch&) const {
+    for (Index t = 0; t < y.slots(); ++t)
+      kernels::linear(x, theta.matrix(rotation(t)), nullptr, y.slot(t));
   }
   // Reverses y_t = R_t x: dx = Σ_t R_tᵀ dy_t. To have the tasks' cotangents of x apart, give it one
   // dy at a time, the others zero.
-  void backward(ParamView<const Scalar> theta, View3<const Scalar>, View3<const Scalar>,
-                View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, ParamView<Scalar>,
+  void backward(ParamView<Scalar> theta, View3<const Scalar>, View3<const Scalar>,
+                View3<const Scalar> dy, View3<Scalar> dx, const Workspace&, GradView<Scalar>,
                 Scratch&, Flags live = {}) const {
     if (!dx) return;
-    set_zero(dx);
+    kernels::set_zero(dx);
     for (Index t = 0; t < dy.slots(); ++t) {
       if (!live.empty() && !live[static_cast<std::size_t>(t)]) continue;
-      linear_backward_input(dy.slot(t), theta.matrix(rotation(t)), dx, /*adds=*/true);
+      kernels::linear_backward_input(dy.slot(t), theta.matrix(rotation(t)), dx, /*adds=*/true);
     }
   }
 

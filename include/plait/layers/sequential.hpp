@@ -1,146 +1,124 @@
 // Sequential: layers one after the other, each reading the previous one's output.
 #pragma once
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
-#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "plait/core/error.hpp"
-#include "plait/core/layer.hpp"
+#include "plait/core/network.hpp"
 #include "plait/core/reach.hpp"
+#include "plait/core/workspace.hpp"
 
 namespace plait {
 
-template <Layer First, Layer... Rest>
-requires(std::same_as<typename First::Scalar, typename Rest::Scalar>&&...) class Sequential {
-  static constexpr std::size_t count = 1 + sizeof...(Rest);
-
+template <class Scalar_>
+class Sequential {
  public:
-  using Scalar = typename First::Scalar;
+  using Scalar = Scalar_;
   struct Workspace {
-    std::tuple<typename First::Workspace, typename Rest::Workspace...> layers;
-    std::array<Tensor<Scalar>, sizeof...(Rest)> states;  // outputs of all layers but the last
+    std::vector<typename Network<Scalar>::Workspace> layers;
+    std::vector<Tensor<Scalar>> states;  // outputs of all layers but the last
   };
 
-  // The layers share one ParamTable. Throws ShapeError when one does not fit onto the previous.
-  explicit Sequential(First first, Rest... rest) : layers_(std::move(first), std::move(rest)...) {
-    check_shapes(std::make_index_sequence<count - 1>());
+  // The layers share one ParamTable. Throws ConfigError for none, ShapeError when one does not fit
+  // onto the previous.
+  explicit Sequential(std::vector<Network<Scalar>> layers) : layers_(std::move(layers)) {
+    require_config(!layers_.empty(), "Sequential", "layers", "none", "at least one");
+    for (std::size_t i = 1; i < layers_.size(); ++i) {
+      const Shape out = layers_[i - 1].out_shape();
+      const Shape in = layers_[i].in_shape();
+      if (out != in)
+        throw ShapeError("Sequential", text("input of layer ", i),
+                         text(out.slots, " slots of ", out.dim),
+                         text(in.slots, " slots of ", in.dim));
+    }
   }
 
-  Shape in_shape() const { return std::get<0>(layers_).in_shape(); }
-  Shape out_shape() const { return std::get<count - 1>(layers_).out_shape(); }
-  template <class F>
-  bool visit_input_linears(const F& f) const {
-    return plait::visit_input_linears(layer<0>(), f);
+  Shape in_shape() const { return layers_.front().in_shape(); }
+  Shape out_shape() const { return layers_.back().out_shape(); }
+  Index num_outputs() const { return layers_.back().num_outputs(); }
+  bool drops_experts() const {
+    return std::ranges::any_of(layers_, &Network<Scalar>::drops_experts);
   }
-  // Of the last layer.
-  Index num_outputs() const { return plait::num_outputs(layer<count - 1>()); }
+  bool visit_input_linears(VisitLinear visit) const {
+    return layers_.front().visit_input_linears(visit);
+  }
+  const Network<Scalar>& layer(std::size_t i) const { return layers_[i]; }
+
   // As core/reach.hpp has it.
-  template <class Mark>
-  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
+  bool reach(Flags live, std::span<bool> live_in, MarkRange mark, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    return reach_from<count - 1>(live, live_in, mark, scratch);
-  }
-  template <std::size_t I>
-  const auto& layer() const {
-    return std::get<I>(layers_);
+    bool tells = true;
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+      const std::span<bool> state =
+          i == 0 ? live_in : take_flags(scratch, layers_[i].in_shape().slots);
+      tells = layers_[i].reach(live, state, mark, scratch) && tells;
+      if (i > 0) live = outputs_of(i - 1, state, scratch);
+    }
+    return tells;
   }
 
-  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Scratch& scratch) const {
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
-    run_from<false, 0>(theta, x, y, nullptr, scratch);
+    if (workspace != nullptr) {
+      workspace->layers.resize(layers_.size());
+      workspace->states.resize(layers_.size() - 1);
+    }
+    View3<const Scalar> input = x;
+    for (std::size_t i = 0; i < layers_.size(); ++i) {
+      const Shape shape = layers_[i].out_shape();
+      View3<Scalar> output = y;
+      if (i + 1 < layers_.size())
+        output = keep_slot_major(part(workspace, &Workspace::states, i), scratch, x.batch(),
+                                 shape.slots, shape.dim);
+      layers_[i].forward(theta, input, output, part(workspace, &Workspace::layers, i), scratch,
+                         options);
+      input = output;
+    }
   }
-  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace& workspace, Scratch& scratch) const {
-    run_from<true, 0>(theta, x, y, &workspace, scratch);
-  }
-  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
+                GradView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
     const Scratch::Frame frame(scratch);
-    back_from<count - 1>(theta, x, y, dy, dx, workspace, grad, scratch, live);
+    View3<const Scalar> output = y;
+    View3<const Scalar> upstream = dy;
+    for (std::size_t i = layers_.size(); i-- > 0;) {
+      const Network<Scalar>& layer = layers_[i];
+      const View3<const Scalar> input = i == 0 ? x : workspace.states[i - 1].slot_major();
+      const View3<Scalar> dinput =
+          i == 0 ? dx : scratch.take_slot_major<Scalar>(x.batch(), input.slots(), input.dim());
+      layer.backward(theta, input, output, upstream, dinput, workspace.layers[i], grad, scratch,
+                     live);
+      if (i > 0 && !live.empty()) {
+        const std::span<bool> below = take_flags(scratch, input.slots());
+        layer.reach(
+            live, below, [](const ParamRange&) {}, scratch);
+        live = outputs_of(i - 1, below, scratch);
+      }
+      output = input;
+      upstream = dinput;
+    }
   }
 
  private:
-  template <std::size_t... I>
-  void check_shapes(std::index_sequence<I...>) const {
-    (check_pair(layer<I>().out_shape(), layer<I + 1>().in_shape(), I + 1), ...);
-  }
-  static void check_pair(Shape out, Shape in, std::size_t place) {
-    if (out == in) return;
-    throw ShapeError("Sequential", text("input of layer ", place),
-                     text(out.slots, " slots of ", out.dim), text(in.slots, " slots of ", in.dim));
-  }
-
-  template <bool Record, std::size_t I>
-  void run_from(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-                Workspace* workspace, Scratch& scratch) const {
-    if constexpr (I + 1 == count) {
-      run<Record>(layer<I>(), theta, x, y, Record ? &std::get<I>(workspace->layers) : nullptr,
-                  scratch);
-    } else {
-      const Shape shape = layer<I>().out_shape();
-      View3<Scalar> state;
-      if constexpr (Record) {
-        workspace->states[I].resize(x.batch(), shape.slots, shape.dim);
-        state = workspace->states[I].slot_major();
-      } else {
-        state = scratch.take_slot_major<Scalar>(x.batch(), shape.slots, shape.dim);
-      }
-      run<Record>(layer<I>(), theta, x, state, Record ? &std::get<I>(workspace->layers) : nullptr,
-                  scratch);
-      run_from<Record, I + 1>(theta, state, y, workspace, scratch);
-    }
-  }
-
-  template <std::size_t I, class Mark>
-  bool reach_from(Flags live, std::span<bool> live_in, const Mark& mark, Scratch& scratch) const {
-    if constexpr (I == 0) {
-      return plait::reach(layer<0>(), live, live_in, mark, scratch);
-    } else {
-      const std::span<bool> state = take_flags(scratch, layer<I>().in_shape().slots);
-      const bool tells = plait::reach(layer<I>(), live, state, mark, scratch);
-      return reach_from<I - 1>(outputs_of<I - 1>(state, scratch), live_in, mark, scratch) && tells;
-    }
-  }
-  // Which outputs of layer I have a gradient, from the slots that have one: all where several share
+  // Which outputs of layer i have a gradient, from the slots that have one: all where several share
   // a slot.
-  template <std::size_t I>
-  Flags outputs_of(Flags slots, Scratch& scratch) const {
-    const Index outputs = plait::num_outputs(layer<I>());
+  Flags outputs_of(std::size_t i, Flags slots, Scratch& scratch) const {
+    const Index outputs = layers_[i].num_outputs();
     if (std::ssize(slots) == outputs) return slots;
     const std::span<bool> all = take_flags(scratch, outputs);
     std::ranges::fill(all, true);
     return all;
   }
 
-  // Layers I, I - 1, ..., 0; dy is the gradient of layer I's output y.
-  template <std::size_t I>
-  void back_from(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
-                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                 ParamView<Scalar> grad, Scratch& scratch, Flags live) const {
-    if constexpr (I == 0) {
-      plait::backward(layer<0>(), theta, x, y, dy, dx, std::get<0>(workspace.layers), grad, scratch,
-                      live);
-    } else {
-      const View3<const Scalar> state = workspace.states[I - 1].slot_major();
-      const auto dstate = scratch.take_slot_major<Scalar>(x.batch(), state.slots(), state.dim());
-      plait::backward(layer<I>(), theta, state, y, dy, dstate, std::get<I>(workspace.layers), grad,
-                      scratch, live);
-      if (!live.empty()) {
-        const std::span<bool> below = take_flags(scratch, state.slots());
-        plait::reach(layer<I>(), live, below, detail::AnyMark(), scratch);
-        live = outputs_of<I - 1>(below, scratch);
-      }
-      back_from<I - 1>(theta, x, state, dstate, dx, workspace, grad, scratch, live);
-    }
-  }
-
-  std::tuple<First, Rest...> layers_;
+  std::vector<Network<Scalar>> layers_;
 };
+
+static_assert(TellsReach<Sequential<float>> && TakesForwardOptions<Sequential<float>>);
 
 }  // namespace plait

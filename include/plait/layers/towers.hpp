@@ -7,131 +7,166 @@
 // Parameters: {t}.0.mlp_net.{2j}.weight|bias (body), {t}.1.weight [C_t, ·], {t}.1.bias; a Model
 // puts them under task_modules. Without hidden layers the tower is the linear layer alone. Source:
 // facebookresearch/AdaTT mtl_lib.py, CentralTaskArch.
+//
+// With `small`, every task has a second, small tower on the same input, for training alone
+// (self-auxiliaries: Wang et al., Can small heads help? Understanding and improving multi-task
+// generalization, WWW 2022). It predicts the task's own labels; being weak, it asks the shared
+// representation for what is easy to read from it. The loss gives it a weight λ (with_auxiliary),
+// and serving leaves it away (Model::serving). Tasks 0 ... T - 1 are then the towers, T ... 2 T - 1
+// the small ones, and y is [towers, small towers].
 #pragma once
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "plait/core/each.hpp"
+#include "plait/core/network.hpp"
 #include "plait/core/reach.hpp"
+#include "plait/core/workspace.hpp"
+#include "plait/kernels/reduce.hpp"
+#include "plait/layers/body.hpp"
 #include "plait/layers/linear.hpp"
-#include "plait/layers/mlp.hpp"
-#include "plait/layers/routing.hpp"
 
 namespace plait {
 
-template <class Scalar_, Body TowerBody_ = MLP<Scalar_>>
+struct TowersConfig {
+  std::vector<Body> hidden{{}};   // hidden layers: one for all tasks, or one per task
+  std::vector<Index> outputs{1};  // C_t: one for all tasks, or one per task
+  std::vector<Body> small{};      // of the small towers, in the same way; empty: there are none
+
+  void fields(FieldVisitor& visit) {
+    visit("hidden", hidden);
+    visit("outputs", outputs);
+    bool has_small = !small.empty();
+    visit.unless_default("has_small", has_small, false);
+    if (has_small) visit("small", small);
+  }
+};
+
+template <class Scalar_>
 class Towers {
  public:
   using Scalar = Scalar_;
-  struct Config {
-    std::vector<typename TowerBody_::Config> hidden{{}};  // one for all tasks, or one per task
-    std::vector<Index> outputs{1};                        // C_t: one for all tasks, or one per task
-  };
   struct Workspace {
-    std::vector<typename TowerBody_::Workspace> bodies;
+    std::vector<typename Network<Scalar>::Workspace> bodies;
     std::vector<Tensor<Scalar>> hidden;  // body_t(x_t) [B, 1, ·]; unused for an identity
   };
 
-  // `in` is the trunk's output shape: one slot per task. Throws ConfigError for sizes below 1.
-  Towers(ParamTable& table, const std::string& name, Shape in, const Config& config) : in_(in) {
-    const auto hidden = one_or_each(config.hidden, in.slots, "Towers", "hidden");
-    const auto outputs = one_or_each(config.outputs, in.slots, "Towers", "outputs");
-    for (std::size_t t = 0; t < hidden.size(); ++t) {
-      const std::string tower = join_name(name, std::to_string(t));
-      const Index before = table.buffer_size();
-      bodies_.emplace_back(table, tower + ".0", in.dim, hidden[t]);
-      heads_.emplace_back(table, tower + ".1", bodies_[t].out_shape().dim, outputs[t]);
-      params_.push_back(table.range_from(before));
-      offsets_.push_back(width_);
-      width_ += outputs[t];
-    }
+  // `in` is the trunk's output shape: one slot per task. The names prefix the towers' parameters
+  // and the small ones'. Throws ConfigError for sizes below 1.
+  Towers(ParamTable& table, const std::string& name, Shape in, const TowersConfig& config,
+         const std::string& small_name = "auxiliary")
+      : in_(in) {
+    const Each outputs(config.outputs, in.slots, "Towers", "outputs");
+    add(table, name, Each(config.hidden, in.slots, "Towers", "hidden"), outputs);
+    if (!config.small.empty())
+      add(table, small_name, Each(config.small, in.slots, "Towers", "small"), outputs);
   }
 
   Shape in_shape() const { return in_; }
   Shape out_shape() const { return {1, width_}; }
-  Index num_tasks() const { return in_.slots; }
+  // Small towers are tasks as well.
+  Index num_tasks() const { return std::ssize(towers_); }
   Index num_outputs() const { return num_tasks(); }
   // First column of a task's logits, and their number.
-  Index offset(Index task) const { return offsets_[static_cast<std::size_t>(task)]; }
-  Index outputs(Index task) const { return heads_[static_cast<std::size_t>(task)].out_shape().dim; }
+  Index offset(Index task) const { return towers_[static_cast<std::size_t>(task)].offset; }
+  Index outputs(Index task) const {
+    return towers_[static_cast<std::size_t>(task)].head.out_shape().dim;
+  }
 
   // As core/reach.hpp has it; `live` tasks.
-  template <class Mark>
-  bool reach(Flags live, std::span<bool> live_in, const Mark& mark, Scratch&) const {
+  bool reach(Flags live, std::span<bool> live_in, MarkRange mark, Scratch&) const {
     for (std::size_t t = 0; t < live.size(); ++t) {
       if (!live[t]) continue;
-      mark(params_[t]);
-      live_in[t] = true;
+      mark(towers_[t].params);
+      live_in[static_cast<std::size_t>(towers_[t].slot)] = true;
     }
     return true;
   }
 
-  void infer(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Scratch& scratch) const {
-    climb<false>(theta, x, y, nullptr, scratch);
-  }
-  void forward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace& workspace, Scratch& scratch) const {
-    workspace.bodies.resize(bodies_.size());
-    workspace.hidden.resize(bodies_.size());
-    climb<true>(theta, x, y, &workspace, scratch);
+  void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+               Workspace* workspace, Scratch& scratch) const {
+    if (workspace != nullptr) {
+      workspace->bodies.resize(towers_.size());
+      workspace->hidden.resize(towers_.size());
+    }
+    for (std::size_t t = 0; t < towers_.size(); ++t) {
+      const Scratch::Frame frame(scratch);
+      const Tower& tower = towers_[t];
+      View3<const Scalar> input = x.slot(tower.slot);
+      if (!tower.body.is_identity()) {
+        const View3<Scalar> hidden = keep(part(workspace, &Workspace::hidden, t), scratch,
+                                          x.batch(), 1, tower.body.out_shape().dim);
+        tower.body.forward(theta, input, hidden, part(workspace, &Workspace::bodies, t), scratch);
+        input = hidden;
+      }
+      tower.head.apply(theta, input, logits_of(tower, y), Activation::identity);
+    }
   }
 
-  void backward(ParamView<const Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
+  // x [B, T, H], y and dy [B, 1, Σ_t C_t], dx [B, T, H].
+  void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
-                ParamView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
-    for (std::size_t t = 0; t < bodies_.size(); ++t) {
+                GradView<Scalar> grad, Scratch& scratch, Flags live = {}) const {
+    const Scratch::Frame frame(scratch);
+    const std::span<bool> written = take_flags(scratch, in_.slots);
+    for (std::size_t t = 0; t < towers_.size(); ++t) {
       if (!live.empty() && !live[t]) continue;
-      const Scratch::Frame frame(scratch);
-      const auto task = static_cast<Index>(t);
-      const View3<const Scalar> input = x.slot(task);
-      const View3<const Scalar> logits = y.columns(offset(task), outputs(task));
-      const View3<const Scalar> dlogits = dy.columns(offset(task), outputs(task));
-      const View3<Scalar> dinput = dx ? dx.slot(task) : View3<Scalar>();
-      if (is_identity(bodies_[t])) {
-        heads_[t].backward(theta, input, logits, dlogits, dinput, {}, grad, scratch);
-        continue;
-      }
-      // z = h Wᵀ + b
-      const View3<const Scalar> hidden = workspace.hidden[t];
-      const auto dhidden = scratch.take<Scalar>(x.batch(), 1, hidden.dim());
-      heads_[t].backward(theta, hidden, logits, dlogits, dhidden, {}, grad, scratch);
-      // h = body(x_t)
-      bodies_[t].backward(theta, input, hidden, dhidden, dinput, workspace.bodies[t], grad,
-                          scratch);
+      const Scratch::Frame tower_frame(scratch);
+      const Tower& tower = towers_[t];
+      const bool adds = std::exchange(written[static_cast<std::size_t>(tower.slot)], true);
+      View3<Scalar> dinput = dx ? dx.slot(tower.slot) : View3<Scalar>();
+      if (dx && adds) dinput = scratch.take<Scalar>(x.batch(), 1, x.dim());
+      backward(t, theta, x.slot(tower.slot), y, dy, dinput, workspace, grad, scratch);
+      if (dx && adds) kernels::add<Scalar>(dinput, dx.slot(tower.slot));
     }
   }
 
  private:
-  template <bool Record>
-  void climb(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-             Workspace* workspace, Scratch& scratch) const {
-    for (std::size_t t = 0; t < bodies_.size(); ++t) {
-      const Scratch::Frame frame(scratch);
-      const auto task = static_cast<Index>(t);
-      View3<const Scalar> hidden = x.slot(task);
-      if (!is_identity(bodies_[t])) {
-        const Index dim = bodies_[t].out_shape().dim;
-        View3<Scalar> out;
-        if constexpr (Record) {
-          workspace->hidden[t].resize(x.batch(), 1, dim);
-          out = workspace->hidden[t];
-        } else {
-          out = scratch.take<Scalar>(x.batch(), 1, dim);
-        }
-        run<Record>(bodies_[t], theta, x.slot(task), out, Record ? &workspace->bodies[t] : nullptr,
-                    scratch);
-        hidden = out;
-      }
-      heads_[t].infer(theta, hidden, y.columns(offset(task), outputs(task)), scratch);
+  struct Tower {
+    Network<Scalar> body;
+    Linear<Scalar> head;
+    Index slot;         // that it reads
+    Index offset;       // of its logits
+    ParamRange params;  // of both
+  };
+
+  void add(ParamTable& table, const std::string& name, const Each<Body>& hidden,
+           const Each<Index>& outputs) {
+    for (Index t = 0; t < in_.slots; ++t) {
+      const std::string tower = join_name(name, std::to_string(t));
+      const Index before = table.buffer_size();
+      Network<Scalar> body = hidden[t].template build<Scalar>(table, tower + ".0", in_.dim);
+      Linear<Scalar> head(table, tower + ".1", body.out_shape().dim, outputs[t]);
+      towers_.push_back({std::move(body), std::move(head), t, width_, table.range_from(before)});
+      width_ += outputs[t];
     }
+  }
+  template <class T>
+  static View3<T> logits_of(const Tower& tower, View3<T> all) {
+    return all.columns(tower.offset, tower.head.out_shape().dim);
+  }
+
+  // Of one tower; dinput may be empty.
+  void backward(std::size_t t, ParamView<Scalar> theta, View3<const Scalar> input,
+                View3<const Scalar> y, View3<const Scalar> dy, View3<Scalar> dinput,
+                const Workspace& workspace, GradView<Scalar> grad, Scratch& scratch) const {
+    const Tower& tower = towers_[t];
+    const View3<const Scalar> logits = logits_of(tower, y);
+    const View3<const Scalar> dlogits = logits_of(tower, dy);
+    if (tower.body.is_identity())
+      return tower.head.backward(theta, input, logits, dlogits, dinput, {}, grad, scratch);
+    // z = h Wᵀ + b
+    const View3<const Scalar> hidden = workspace.hidden[t];
+    const auto dhidden = scratch.take<Scalar>(input.batch(), 1, hidden.dim());
+    tower.head.backward(theta, hidden, logits, dlogits, dhidden, {}, grad, scratch);
+    // h = body(x_t)
+    tower.body.backward(theta, input, hidden, dhidden, dinput, workspace.bodies[t], grad, scratch);
   }
 
   Shape in_;
-  std::vector<TowerBody_> bodies_;
-  std::vector<Linear<Scalar>> heads_;
-  std::vector<Index> offsets_;
-  std::vector<ParamRange> params_;  // of each tower
+  std::vector<Tower> towers_;
   Index width_ = 0;
 };
 

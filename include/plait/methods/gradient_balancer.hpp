@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/balancing_method.hpp"

@@ -7,7 +7,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/shared_gradients.hpp"

@@ -6,7 +6,7 @@
 #include <span>
 
 #include "plait/core/config.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/methods/gramian.hpp"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <span>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 namespace plait {
 

@@ -13,7 +13,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/parallel.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/optim/clip.hpp"
 #include "plait/optim/param_groups.hpp"
 #include "plait/optim/rule.hpp"

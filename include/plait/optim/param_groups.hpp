@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 namespace plait {
 

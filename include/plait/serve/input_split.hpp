@@ -16,7 +16,7 @@
 #include "plait/core/buffer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/kernels/linear.hpp"
 #include "plait/kernels/packed_weights.hpp"
 

@@ -14,7 +14,7 @@
 #include "plait/core/buffer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/packed_weights.hpp"

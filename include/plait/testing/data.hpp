@@ -5,7 +5,7 @@
 #include <limits>
 #include <span>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"

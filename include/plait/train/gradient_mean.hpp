@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 namespace plait {
 

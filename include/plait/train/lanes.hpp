@@ -18,7 +18,7 @@
 
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"

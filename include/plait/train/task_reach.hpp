@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/scratch.hpp"

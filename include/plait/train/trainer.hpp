@@ -20,7 +20,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/parallel.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"

@@ -12,7 +12,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/params.hpp"
+#include "plait/core/param_buffer.hpp"
 
 namespace plait {
 

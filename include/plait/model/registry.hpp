@@ -1,0 +1,63 @@
+// Registry: the trunks and bodies that files may name.
+//
+//   Registry<float> registry;                                 the library's architectures
+//   registry.add_trunk(Funnel{}).add_body(Glu{});             and one's own, by their names
+//   const auto loaded = load<float>("ranker.safetensors", registry);
+#pragma once
+#include <map>
+#include <string>
+#include <utility>
+
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/single_task.hpp"
+#include "plait/core/error.hpp"
+#include "plait/layers/body.hpp"
+#include "plait/model/trunk.hpp"
+
+namespace plait {
+
+// A value. What is added is a prototype: its settings are replaced by those of the file.
+template <class Scalar>
+class Registry {
+ public:
+  Registry() {
+    add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
+    add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
+    add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
+  }
+
+  // Both throw ConfigError for a description without a name, or a name that is taken.
+  Registry& add_trunk(Trunk<Scalar> prototype) {
+    const std::string name(prototype.name());
+    require_config(!name.empty() && !trunks_.contains(name), "Registry", "trunk", "'" + name + "'",
+                   "a name that is not taken");
+    trunks_.emplace(name, std::move(prototype));
+    return *this;
+  }
+  Registry& add_body(Body prototype) {
+    bodies_.add(std::move(prototype));
+    return *this;
+  }
+
+  // Null for a name that is not known.
+  const Trunk<Scalar>* trunk(const std::string& name) const {
+    const auto found = trunks_.find(name);
+    return found == trunks_.end() ? nullptr : &found->second;
+  }
+  const Bodies& bodies() const { return bodies_; }
+  const std::map<std::string, Trunk<Scalar>>& trunks() const { return trunks_; }
+
+ private:
+  std::map<std::string, Trunk<Scalar>> trunks_;
+  Bodies bodies_;
+};
+
+}  // namespace plait
