@@ -1,22 +1,25 @@
-// Every architecture once, as (name, trunk type, configuration), for tests that hold for all of
-// them.
+// Every architecture once, by name, for tests that hold for all of them.
 #pragma once
 #include <cstdint>
+#include <string>
+#include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/customized_sharing.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/model.hpp"
-#include "plait/layers/ple.hpp"
-#include "plait/layers/shared_bottom.hpp"
-#include "plait/layers/single_task.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/single_task.hpp"
+#include "plait/model/model.hpp"
 
 namespace models {
 
+using plait::Body;
 using plait::Index;
-using plait::MLPConfig;
 
 // Sizes common to all: two levels [first], [second], or one of [first, second].
 struct Sizes {
@@ -26,55 +29,51 @@ struct Sizes {
   Index second = 4;
   Index tower = 3;
 
-  std::vector<MLPConfig> levels() const { return {MLPConfig{first}, MLPConfig{second}}; }
-  MLPConfig flat() const { return {first, second}; }
+  std::vector<Body> levels() const { return {Body{first}, Body{second}}; }
+  Body flat() const { return {first, second}; }
 };
 
-// Calls visit("AdaTT", std::type_identity<plait::AdaTT<Scalar>>, config), ... for all trunks.
-template <class Scalar, class Visit>
-void for_each_trunk(const Sizes& s, const Visit& visit) {
+template <class Scalar>
+struct NamedTrunk {
+  std::string name;
+  plait::Trunk<Scalar> trunk;
+};
+
+template <class Scalar>
+std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
   const Index d = s.input_dim;
   const Index t = s.num_tasks;
   std::vector<std::vector<Index>> chain(static_cast<std::size_t>(t));
   for (Index i = 1; i < t; ++i) chain[static_cast<std::size_t>(i)] = {i - 1};
-  const auto call = [&]<class Trunk>(const char* name, typename Trunk::Config config) {
-    visit(name, std::type_identity<Trunk>(), config);
-  };
   using namespace plait;
-  call.template operator()<SingleTask<Scalar>>(
-      "SingleTask", {.input_dim = d, .num_tasks = t, .expert = s.flat()});
-  call.template operator()<SharedBottom<Scalar>>(
-      "SharedBottom", {.input_dim = d, .num_tasks = t, .expert = s.flat()});
-  call.template operator()<AsymmetricSharing<Scalar>>(
-      "AsymmetricSharing", {.input_dim = d, .num_tasks = t, .expert = s.flat(), .sources = chain});
-  call.template operator()<CustomizedSharing<Scalar>>(
-      "CustomizedSharing", {.input_dim = d, .num_tasks = t, .expert = s.flat()});
-  call.template operator()<CrossStitch<Scalar>>(
-      "CrossStitch", {.input_dim = d, .num_tasks = t, .levels = s.levels()});
-  call.template operator()<MMoE<Scalar>>(
-      "MMoE", {.input_dim = d, .num_tasks = t, .num_experts = 4, .expert = s.flat()});
-  call.template operator()<MLMMoE<Scalar>>(
-      "MLMMoE", {.input_dim = d, .num_tasks = t, .num_experts = 4, .levels = s.levels()});
-  call.template operator()<CGC<Scalar>>(
-      "CGC", {.input_dim = d, .num_tasks = t, .expert = s.flat(), .shared_experts = 2});
-  call.template operator()<PLE<Scalar>>("PLE", {.input_dim = d,
-                                                .num_tasks = t,
-                                                .levels = s.levels(),
-                                                .task_experts = {2},
-                                                .shared_experts = 2});
-  call.template operator()<AdaTTSp<Scalar>>(
-      "AdaTTSp", {.input_dim = d, .num_tasks = t, .levels = s.levels(), .task_experts = 2});
-  call.template operator()<AdaTT<Scalar>>("AdaTT", {.input_dim = d,
-                                                    .num_tasks = t,
-                                                    .levels = s.levels(),
-                                                    .task_experts = {2},
-                                                    .shared_experts = 2});
+  std::vector<NamedTrunk<Scalar>> result;
+  const auto add = [&](auto trunk) { result.push_back({std::string(trunk.name), trunk}); };
+  add(SingleTask{.input_dim = d, .num_tasks = t, .expert = s.flat()});
+  add(SharedBottom{.input_dim = d, .num_tasks = t, .expert = s.flat()});
+  add(AsymmetricSharing{.input_dim = d, .num_tasks = t, .expert = s.flat(), .sources = chain});
+  add(CustomizedSharing{.input_dim = d, .num_tasks = t, .expert = s.flat()});
+  add(CrossStitch{.input_dim = d, .num_tasks = t, .levels = s.levels()});
+  add(MMoE{.input_dim = d, .num_tasks = t, .num_experts = 4, .expert = s.flat()});
+  add(MLMMoE{.input_dim = d, .num_tasks = t, .num_experts = 4, .levels = s.levels()});
+  add(CGC{.input_dim = d, .num_tasks = t, .expert = s.flat(), .shared_experts = 2});
+  add(PLE{.input_dim = d,
+          .num_tasks = t,
+          .levels = s.levels(),
+          .task_experts = {2},
+          .shared_experts = 2});
+  add(AdaTTSp{.input_dim = d, .num_tasks = t, .levels = s.levels(), .task_experts = 2});
+  add(AdaTT{.input_dim = d,
+            .num_tasks = t,
+            .levels = s.levels(),
+            .task_experts = {2},
+            .shared_experts = 2});
+  return result;
 }
 
-template <class Trunk>
-plait::Model<Trunk> make(const typename Trunk::Config& config, const Sizes& s,
-                         std::uint64_t seed = 1) {
-  return plait::Model<Trunk>(config, {.hidden = {MLPConfig{s.tower}}}, seed);
+template <class Scalar>
+plait::Model<Scalar> make(const plait::Trunk<Scalar>& trunk, const Sizes& s = {},
+                          std::uint64_t seed = 1) {
+  return plait::Model<Scalar>(trunk, {.hidden = {Body{s.tower}}}, seed);
 }
 
 }  // namespace models
