@@ -28,7 +28,7 @@ struct MLMMoE {
   Index num_tasks = 0;
   Index num_experts = 0;              // per level
   std::vector<Body> levels{};         // one expert description per level
-  std::vector<GateConfig> gates{{}};  // one for all levels, or one per level
+  std::vector<GateConfig> gates = std::vector<GateConfig>(1);  // one for all levels, or one per level
 
   static constexpr std::string_view name = "MLMMoE";
   void fields(FieldVisitor& visit) {
