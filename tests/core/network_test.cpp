@@ -161,10 +161,9 @@ TEST_CASE("a layer without what is optional runs as a network", "[network]") {
   network.forward(built.theta, x, with_options, &workspace, scratch,
                   {.expert_dropout = {.rate = 0.5}});
   CHECK(std::ranges::equal(testing::flat(y), testing::flat(with_options)));
-  network.watch(built.theta, workspace, scratch,
-                [&](Index, View3<const double>, View3<const double>, View3<const double>) {
-                  ++marks;
-                });
+  network.watch(
+      built.theta, workspace, scratch,
+      [&](Index, View3<const double>, View3<const double>, View3<const double>) { ++marks; });
   CHECK(marks == 0);
 
   // Backward of one live output: the others count as zero, whatever they hold.

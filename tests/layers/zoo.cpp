@@ -61,8 +61,8 @@ std::vector<Specimen> linears() {
 std::vector<Specimen> mlps() {
   std::vector<Specimen> result;
   const auto add = [&](const std::string& shape, Index in, const MLPConfig& config) {
-    result.push_back(
-        specimen(shape, [&](ParamTable& table) { return plait::MLP<double>(table, "", in, config); }));
+    result.push_back(specimen(
+        shape, [&](ParamTable& table) { return plait::MLP<double>(table, "", in, config); }));
   };
   add("no layers", 4, {});
   add("one unit", 1, {1});
@@ -344,9 +344,8 @@ std::vector<Specimen> towers() {
   std::vector<Specimen> result;
   const auto add = [&](const std::string& shape, plait::Shape in,
                        const plait::TowersConfig& config) {
-    result.push_back(specimen(shape, [&](ParamTable& table) {
-      return plait::Towers<double>(table, "", in, config);
-    }));
+    result.push_back(specimen(
+        shape, [&](ParamTable& table) { return plait::Towers<double>(table, "", in, config); }));
   };
   add("linear heads", {2, 3}, {});
   add("one task", {1, 3}, {{smooth({4})}, {1}});

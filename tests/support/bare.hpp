@@ -24,8 +24,8 @@ struct Bare {
     layer.forward(theta, x, y, workspace, scratch);
   }
   void backward(plait::ParamView<Scalar> theta, plait::View3<const Scalar> x,
-                plait::View3<const Scalar> y, plait::View3<const Scalar> dy, plait::View3<Scalar> dx,
-                const Workspace& workspace, plait::GradView<Scalar> grad,
+                plait::View3<const Scalar> y, plait::View3<const Scalar> dy,
+                plait::View3<Scalar> dx, const Workspace& workspace, plait::GradView<Scalar> grad,
                 plait::Scratch& scratch) const {
     layer.backward(theta, x, y, dy, dx, workspace, grad, scratch);
   }
