@@ -35,17 +35,20 @@ class ValueError : public Error {
   using Error::Error;
 };
 
-// text(parts...) joins its arguments as they would be streamed; for the texts of errors. An object,
-// so that no call of a user's own text() finds it through an argument of plait's.
-struct JoinText {
-  template <class... Parts>
-  std::string operator()(const Parts&... parts) const {
-    std::ostringstream out;
-    (out << ... << parts);
-    return std::move(out).str();
-  }
-};
-inline constexpr JoinText text{};
+// In a namespace of its own, which argument-dependent lookup does not look through: no call of a
+// user's own text() finds it because of an argument of plait's.
+namespace texts {
+
+// Joins its arguments as they would be streamed; for the texts of errors.
+template <class... Parts>
+std::string text(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return std::move(out).str();
+}
+
+}  // namespace texts
+using namespace texts;
 
 // Throws ConfigError unless the condition holds.
 inline void require_config(bool condition, const std::string& where, const std::string& argument,

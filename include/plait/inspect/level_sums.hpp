@@ -8,7 +8,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
 #include "plait/inspect/expert_report.hpp"
-#include "plait/kernels/mix.hpp"
+#include "plait/kernels/selections.hpp"
 
 namespace plait::detail {
 

@@ -1,4 +1,4 @@
-// The heads of small auxiliary towers (see layers/auxiliary_towers.hpp).
+// The heads of small auxiliary towers (TowersConfig::small).
 #pragma once
 #include <cmath>
 #include <cstddef>

@@ -54,7 +54,7 @@ struct SoftmaxLoss {
   template <class Scalar>
   void predict(const Scalar* z, Scalar* out) const {
     if (out != z) std::copy(z, z + classes, out);
-    softmax(1, View3<Scalar>(out, 1, 1, classes));
+    kernels::softmax(1, View3<Scalar>(out, 1, 1, classes));
   }
 };
 

@@ -29,8 +29,8 @@ class InputSplit {
   // Throws ConfigError unless there is at least one column in both parts, each named once, the
   // input has one slot, and the network reads it through linear layers alone (a user's own expert
   // that does not say so with visit_input_linears cannot be split).
-  template <Layer Network>
-  InputSplit(const Network& network, const ParamBuffer<Scalar>& values, std::vector<Index> shared)
+  template <Layer L>
+  InputSplit(const L& network, const ParamBuffer<Scalar>& values, std::vector<Index> shared)
       : shared_(std::move(shared)), input_dim_(network.in_shape().dim) {
     require_config(network.in_shape().slots == 1, "Scorer", "shared_inputs",
                    text("an input of ", network.in_shape().slots, " slots"), "one slot");
@@ -47,12 +47,12 @@ class InputSplit {
     require_config(!shared_.empty() && !own_.empty(), "Scorer", "shared_inputs",
                    text(shared_.size(), " of ", input_dim_, " columns"), "some, but not all");
 
-    const bool all_linear = visit_input_linears(network, [&](const auto& linear) {
-      const Index outputs = linear.out_shape().dim;
-      parts_.push_back({linear.weight(), linear.bias(), {}, {}, starts_size_});
+    const bool all_linear = visit_input_linears(network, [&](const LinearIds& linear) {
+      const Index outputs = linear.weight.rows;
+      parts_.push_back({linear.weight, linear.bias, {}, {}, starts_size_});
       starts_size_ += outputs;
       panels_size_ +=
-          packed_size<Scalar>(outputs, num_shared()) + packed_size<Scalar>(outputs, num_own());
+          kernels::packed_size<Scalar>(outputs, num_shared()) + kernels::packed_size<Scalar>(outputs, num_own());
     });
     require_config(all_linear, "Scorer", "shared_inputs", "a layer that reads the input otherwise",
                    "layers that read it through linear layers");
@@ -61,6 +61,26 @@ class InputSplit {
 
   InputSplit(const InputSplit&) = delete;  // parts_ points into panels_
   InputSplit& operator=(const InputSplit&) = delete;
+
+  // Takes the values of the weights anew; everything stays where it is.
+  void pack(const ParamBuffer<Scalar>& values) {
+    panels_.resize(static_cast<std::size_t>(panels_size_));
+    Scalar* next = panels_.data();
+    const auto pack_columns = [&](ParamId weight, std::span<const Index> columns) {
+      Matrix<Scalar> part(weight.rows, std::ssize(columns));
+      for (Index j = 0; j < part.cols(); ++j)
+        part.col(j) = values.view().matrix(weight).col(columns[static_cast<std::size_t>(j)]);
+      kernels::pack_weight<Scalar>(
+          {part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())}, next);
+      const PackedWeight<Scalar> packed{next, part.rows(), part.cols(), nullptr};
+      next += kernels::packed_size<Scalar>(part.rows(), part.cols());
+      return packed;
+    };
+    for (Part& part : parts_) {
+      part.shared = pack_columns(part.weight, shared_);
+      part.own = pack_columns(part.weight, own_);
+    }
+  }
 
   Index num_shared() const { return std::ssize(shared_); }
   Index num_own() const { return std::ssize(own_); }
@@ -77,9 +97,9 @@ class InputSplit {
   }
 
   // starts = x_shared W_sharedᵀ + b for every weight that reads the input.
-  void start(ParamView<const Scalar> values, View3<const Scalar> shared, Scalar* starts) const {
+  void start(ParamView<Scalar> values, View3<const Scalar> shared, Scalar* starts) const {
     for (const Part& part : parts_)
-      linear(shared, part.shared, part.bias ? values.data(*part.bias) : nullptr,
+      kernels::linear(shared, part.shared, part.bias ? values.data(*part.bias) : nullptr,
              View3<Scalar>(starts + part.start, 1, 1, part.shared.outputs));
   }
 
@@ -91,25 +111,6 @@ class InputSplit {
     PackedWeight<Scalar> own;
     Index start;  // first of its numbers among the starts
   };
-
-  void pack(const ParamBuffer<Scalar>& values) {
-    panels_.resize(static_cast<std::size_t>(panels_size_));
-    Scalar* next = panels_.data();
-    const auto pack_columns = [&](ParamId weight, std::span<const Index> columns) {
-      Matrix<Scalar> part(weight.rows, std::ssize(columns));
-      for (Index j = 0; j < part.cols(); ++j)
-        part.col(j) = values.view().matrix(weight).col(columns[static_cast<std::size_t>(j)]);
-      pack_weight<Scalar>(
-          {part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())}, next);
-      const PackedWeight<Scalar> packed{next, part.rows(), part.cols(), nullptr};
-      next += packed_size<Scalar>(part.rows(), part.cols());
-      return packed;
-    };
-    for (Part& part : parts_) {
-      part.shared = pack_columns(part.weight, shared_);
-      part.own = pack_columns(part.weight, own_);
-    }
-  }
 
   std::vector<Index> shared_;
   std::vector<Index> own_;

@@ -1,10 +1,10 @@
 // Live: one current object that many threads read while others replace it, for example a Scorer
 // whose weights are updated while it serves.
 //
-//   plait::Live<plait::Scorer<Ranker>> live(std::make_unique<plait::Scorer<Ranker>>(model));
+//   plait::Live<plait::Scorer<float>> live(std::make_unique<plait::Scorer<float>>(model));
 //   auto reader = live.reader();                   // one per thread, registered once
 //   const auto scorer = reader.read();             // per request: held until it leaves the scope
-//   live.publish(std::make_unique<plait::Scorer<Ranker>>(newer));      // any thread, at any time
+//   live.publish(std::make_unique<plait::Scorer<float>>(newer));       // any thread, at any time
 //
 // What is guaranteed:
 //

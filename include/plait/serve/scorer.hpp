@@ -1,4 +1,4 @@
-// Scorer: a model ready to serve, immutable, its weights packed once for the product kernels.
+// Scorer: a model ready to serve, its weights packed once for the product kernels.
 //
 //   const plait::Scorer scorer(std::move(model));          // shared by all threads
 //   auto context = scorer.context();                       // one per thread
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "plait/kernels/packed_weights.hpp"
+#include "plait/model/model.hpp"
 #include "plait/serve/input_split.hpp"
 #include "plait/serve/scoring_context.hpp"
 
@@ -21,15 +22,15 @@ struct ScorerOptions {
   std::vector<Index> shared_inputs = {};  // input columns that are equal for all rows of a request
 };
 
-template <class ModelType>
+template <class Scalar_>
 class Scorer {
  public:
-  using Scalar = typename ModelType::Scalar;
-  using Context = ScoringContext<ModelType>;
+  using Scalar = Scalar_;
+  using Context = ScoringContext<Scalar>;
 
   // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
   // split from the rest (see InputSplit).
-  explicit Scorer(ModelType model, ScorerOptions options = {})
+  explicit Scorer(Model<Scalar> model, ScorerOptions options = {})
       : model_(std::move(model)), packed_(model_.table()) {
     packed_.pack(model_.values());
     if (!options.shared_inputs.empty())
@@ -41,7 +42,17 @@ class Scorer {
   Scorer(const Scorer&) = delete;
   Scorer& operator=(const Scorer&) = delete;
 
-  const ModelType& model() const { return model_; }
+  const Model<Scalar>& model() const { return model_; }
+
+  // Takes other values of the same parameters, those of a model that is being trained:
+  // scorer.refresh(model.values()). Contexts stay good; none may score meanwhile (to exchange
+  // weights while threads score, see live.hpp). Throws ShapeError for others, and has changed
+  // nothing then.
+  void refresh(const ParamBuffer<Scalar>& values) {
+    model_.load(values);
+    packed_.pack(model_.values());
+    if (split_) split_->pack(model_.values());
+  }
 
   // What one thread needs to score; the scorer must outlive it. Any number of contexts may score at
   // the same time. Throws ConfigError for tile_rows below 1.
@@ -51,7 +62,7 @@ class Scorer {
   Context context(Index = 64) const&& = delete;  // the scorer would not outlive the call
 
  private:
-  ModelType model_;
+  Model<Scalar> model_;
   PackedWeights<Scalar> packed_;
   std::optional<InputSplit<Scalar>> split_;
 };

@@ -8,37 +8,28 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 #include "plait/core/buffer.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/layer.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/packed_weights.hpp"
+#include "plait/model/model.hpp"
 #include "plait/serve/input_split.hpp"
 
 namespace plait {
 
-template <class ModelType>
+template <class Scalar>
 class Scorer;
 
-template <class ModelType>
+// Made by Scorer::context.
+template <class Scalar_>
 class ScoringContext {
  public:
-  using Scalar = typename ModelType::Scalar;
+  using Scalar = Scalar_;
 
-  // Scores a model as it is at each call, for instance between steps of training; nobody may change
-  // its values meanwhile. Its weights are packed anew for every tile: for serving, take
-  // Scorer::context, which computes the same numbers from weights packed once. The model must
-  // outlive the context. Scores one tile of zeros, which plans all memory. Throws ConfigError for
-  // tile_rows below 1.
-  explicit ScoringContext(const ModelType& model, Index tile_rows = 64)
-      : ScoringContext(model, nullptr, nullptr, tile_rows) {}
-
-  explicit ScoringContext(const ModelType&&, Index = 0) = delete;  // it would not outlive the call
   ScoringContext(const ScoringContext&) = delete;
   ScoringContext& operator=(const ScoringContext&) = delete;
   ScoringContext(ScoringContext&&) = default;
@@ -50,7 +41,7 @@ class ScoringContext {
   void score(View3<const Scalar> x, View3<Scalar> logits) {
     check("x", x, x.batch(), model_->in_shape());
     check("logits", logits, x.batch(), model_->out_shape());
-    run(packed_ == nullptr ? values() : packed_->view(values()), x, logits);
+    run(packed_->view(model_->values()), x, logits);
   }
 
   // The same for the rows of one request: `shared` [1, 1, shared columns] holds the columns that
@@ -64,17 +55,17 @@ class ScoringContext {
     check("shared", shared, 1, {1, split_->num_shared()});
     check("rows", rows, rows.batch(), {1, split_->num_own()});
     check("logits", logits, rows.batch(), model_->out_shape());
-    split_->start(values(), shared, starts_.data());
-    run(values().with_packed(mirror_.data()), rows, logits);
+    const ParamView<Scalar> values = model_->values();
+    split_->start(values, shared, starts_.data());
+    run(values.with_packed(mirror_.data()), rows, logits);
   }
 
  private:
-  friend class Scorer<ModelType>;
+  friend class Scorer<Scalar>;
 
-  ScoringContext(const ModelType& model, const PackedWeights<Scalar>* packed,
+  ScoringContext(const Model<Scalar>& model, const PackedWeights<Scalar>* packed,
                  const InputSplit<Scalar>* split, Index tile_rows)
       : model_(&model),
-        table_(model.values().shared_table()),
         packed_(packed),
         split_(split),
         tile_rows_(tile_rows) {
@@ -91,16 +82,11 @@ class ScoringContext {
     score(x, logits);
   }
 
-  // The model's values, as long as they are of the parameters that the network was built for.
-  ParamView<const Scalar> values() const {
-    require_schema("ScoringContext", "model", model_->values().shared_table(), table_);
-    return model_->values();
-  }
-
-  void run(ParamView<const Scalar> theta, View3<const Scalar> x, View3<Scalar> logits) {
+  void run(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> logits) {
     for (Index first = 0; first < x.batch(); first += tile_rows_) {
       const Index rows = std::min(tile_rows_, x.batch() - first);
-      model_->network().infer(theta, x.rows(first, rows), logits.rows(first, rows), scratch_);
+      model_->network().forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
+                                scratch_);
     }
   }
 
@@ -111,9 +97,8 @@ class ScoringContext {
                      text("[", batch, ", ", expected.slots, ", ", expected.dim, "]"));
   }
 
-  const ModelType* model_;
-  std::shared_ptr<const ParamTable> table_;
-  const PackedWeights<Scalar>* packed_;       // null: the values as they are
+  const Model<Scalar>* model_;
+  const PackedWeights<Scalar>* packed_;
   const InputSplit<Scalar>* split_;           // null: no columns are shared
   std::vector<PackedWeight<Scalar>> mirror_;  // packed_, with the split's parts in place
   AlignedVector<Scalar> starts_;              // of one request

@@ -16,13 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "plait/core/layer.hpp"
+#include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
-#include "plait/core/reach.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
-#include "plait/layers/expert_dropout.hpp"
+#include "plait/layers/sequential.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
@@ -30,26 +29,23 @@
 namespace plait {
 
 // What is run: a batch, cut into tiles, through a network with its numbers, into a loss.
-template <Layer Network>
+template <class Scalar>
 struct LaneWork {
-  using Scalar = typename Network::Scalar;
-
-  const Network& network;
-  ParamView<const Scalar> theta;
+  const Sequential<Scalar>& network;
+  ParamView<Scalar> theta;
   const MultiTaskLoss<Scalar>& loss;
   View3<const Scalar> x;
   const Targets<Scalar>& targets;
   std::span<const double> normaliser;  // of the loss, on the whole batch
   const Tiles& tiles;
-  ExpertDropout dropout;
+  ForwardOptions options;
 };
 
 // Allocates in the first call of each kind, and for tiles that are larger than any before.
-template <Layer Network>
+template <class Scalar>
 class Lanes {
  public:
-  using Scalar = typename Network::Scalar;
-  using Work = LaneWork<Network>;
+  using Work = LaneWork<Scalar>;
 
   // At most `count` lanes; `executor` may be null.
   Lanes(std::shared_ptr<const ParamTable> table, Index tasks, Index count, Executor* executor)
@@ -61,25 +57,25 @@ class Lanes {
 
   // Nothing else.
   void compute_losses(const Work& work) {
-    run(work, [&](Lane& lane, const auto& for_each_tile) {
+    run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       for_each_tile([&](Index tile) { lane.evaluate(work, tile); });
     });
   }
   // gradient(), of the total with every task's share times scales [T], if not empty.
   void compute_gradient(const Work& work, std::span<const double> scales = {}) {
-    run(work, [&](Lane& lane, const auto& for_each_tile) {
+    run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
       lane.begin(gradient);
       for_each_tile([&](Index tile) { lane.add_gradient(work, tile, scales); });
       lane.finish(gradient);
     });
     sum(
-        used(work), [](Lane & lane) -> auto& { return lane.gradient; });
+        used(work.tiles), [](Lane & lane) -> auto& { return lane.gradient; });
   }
   // task_gradients(), of every task's own share of the total.
   void compute_task_gradients(const Work& work, const TaskReach& reach) {
     const auto tasks = static_cast<std::size_t>(work.loss.num_tasks());
-    run(work, [&](Lane& lane, const auto& for_each_tile) {
+    run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       while (lane.task_gradients.size() < tasks)
         lane.task_gradients.emplace_back(lane.gradient.shared_table());
       lane.begin(lane.task_gradients);
@@ -88,7 +84,20 @@ class Lanes {
     });
     for (std::size_t t = 0; t < tasks; ++t)
       sum(
-          used(work), [t](Lane & lane) -> auto& { return lane.task_gradients[t]; });
+          used(work.tiles), [t](Lane & lane) -> auto& { return lane.task_gradients[t]; });
+  }
+
+  // logits = network(x), rows of the tiles; task_losses() stay as they are.
+  void score(const Sequential<Scalar>& network, ParamView<Scalar> theta, View3<const Scalar> x,
+             View3<Scalar> logits, const Tiles& tiles) {
+    for_each_lane(tiles, [&](Lane& lane, const auto& for_each_tile) {
+      for_each_tile([&](Index tile) {
+        const Index first = tiles.first(tile);
+        const Index rows = tiles.rows(tile);
+        network.forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
+                        lane.scratch);
+      });
+    });
   }
 
   ParamBuffer<Scalar>& gradient() { return lanes_.front().gradient; }
@@ -104,31 +113,28 @@ class Lanes {
   struct Lane {
     ParamBuffer<Scalar> gradient;
     std::vector<ParamBuffer<Scalar>> task_gradients;  // [T], or none before they are asked for
-    typename Network::Workspace workspace;
+    typename Sequential<Scalar>::Workspace workspace;
     Scratch scratch;
     Tensor<Scalar> logits;            // [tile, 1, C]
     Tensor<Scalar> dlogits;           // [tile, 1, C]
     std::vector<double> task_losses;  // [T]
-    // [gradient, tensor]: no tile has reached it yet. The first that does overwrites it, which
-    // spares zeroing it and reading the zeros.
-    std::vector<std::uint8_t> untouched;
+    std::vector<std::uint8_t> unclaimed;  // [gradient, tensor]: no tile has written it yet
 
     Lane(std::shared_ptr<const ParamTable> table, Index tasks)
         : gradient(std::move(table)), task_losses(static_cast<std::size_t>(tasks), 0.0) {}
 
     Index num_tensors() const { return std::ssize(gradient.table().entries()); }
     void begin(std::span<ParamBuffer<Scalar>> gradients) {
-      untouched.assign(gradients.size() * static_cast<std::size_t>(num_tensors()), 1);
+      unclaimed.assign(gradients.size() * static_cast<std::size_t>(num_tensors()), 1);
     }
-    ParamView<Scalar> view_of(ParamBuffer<Scalar>& buffer, std::size_t which = 0) {
-      return buffer.view().with_untouched(untouched.data() +
-                                          which * static_cast<std::size_t>(num_tensors()));
+    GradView<Scalar> view_of(ParamBuffer<Scalar>& buffer, std::size_t which = 0) {
+      return GradView<Scalar>::from_anything(
+          buffer.flat().data(),
+          unclaimed.data() + which * static_cast<std::size_t>(num_tensors()));
     }
-    // Zeros what no tile has reached.
     void finish(std::span<ParamBuffer<Scalar>> gradients) {
       for (std::size_t i = 0; i < gradients.size(); ++i)
-        for (const auto& entry : gradient.table().entries())
-          view_of(gradients[i], i).data(entry.id);  // which does so
+        view_of(gradients[i], i).zero_unclaimed(gradient.table());
     }
 
     View3<const Scalar> rows_of(const Work& work, Index tile) {
@@ -142,10 +148,9 @@ class Lanes {
     }
 
     void forward(const Work& work, Index tile, View3<const Scalar> x) {
-      ExpertDropout dropout = work.dropout;
-      dropout.first_row = work.tiles.first(tile);
-      set_expert_dropout(workspace, dropout);
-      work.network.forward(work.theta, x, logits, workspace, scratch);
+      ForwardOptions options = work.options;
+      options.expert_dropout.first_row = work.tiles.first(tile);
+      work.network.forward(work.theta, x, logits, &workspace, scratch, options);
     }
     void evaluate(const Work& work, Index tile) {
       const auto x = rows_of(work, tile);
@@ -168,31 +173,38 @@ class Lanes {
         const auto task = static_cast<Index>(t);
         work.loss.evaluate_task(task, logits, targets_of(work, tile), work.normaliser, dlogits,
                                 task_losses);
-        plait::backward(work.network, work.theta, x, logits, dlogits, {}, workspace,
-                        view_of(task_gradients[t], t), scratch, reach.outputs_of(task));
+        work.network.backward(work.theta, x, logits, dlogits, {}, workspace,
+                              view_of(task_gradients[t], t), scratch, reach.outputs_of(task));
       }
     }
   };
 
-  std::span<Lane> used(const Work& work) {
-    const Index count = std::clamp(work.tiles.count() / tiles_per_lane, Index{1},
+  std::span<Lane> used(const Tiles& tiles) {
+    const Index count = std::clamp(tiles.count() / tiles_per_lane, Index{1},
                                    static_cast<Index>(lanes_.size()));
     return std::span(lanes_).first(static_cast<std::size_t>(count));
   }
 
   // run_lane(lane, for_each_tile) for every lane.
   template <class RunLane>
-  void run(const Work& work, const RunLane& run_lane) {
-    const std::span<Lane> lanes = used(work);
+  void for_each_lane(const Tiles& tiles, const RunLane& run_lane) {
+    const std::span<Lane> lanes = used(tiles);
     const Index count = std::ssize(lanes);
-    const Index tiles = work.tiles.count();
     run_tasks(executor_, count, [&](Index i) {
-      Lane& lane = lanes[static_cast<std::size_t>(i)];
-      std::ranges::fill(lane.task_losses, 0.0);
-      run_lane(lane, [&](const auto& run_tile) {
-        for (Index tile = tiles * i / count; tile < tiles * (i + 1) / count; ++tile) run_tile(tile);
+      run_lane(lanes[static_cast<std::size_t>(i)], [&](const auto& run_tile) {
+        const Index end = tiles.count() * (i + 1) / count;
+        for (Index tile = tiles.count() * i / count; tile < end; ++tile) run_tile(tile);
       });
     });
+  }
+  // The same with the tasks' losses, which are zero before.
+  template <class RunLane>
+  void run(const Tiles& tiles, const RunLane& run_lane) {
+    for_each_lane(tiles, [&](Lane& lane, const auto& for_each_tile) {
+      std::ranges::fill(lane.task_losses, 0.0);
+      run_lane(lane, for_each_tile);
+    });
+    const std::span<Lane> lanes = used(tiles);
     for (std::size_t i = 1; i < lanes.size(); ++i)
       for (std::size_t t = 0; t < lanes[i].task_losses.size(); ++t)
         lanes.front().task_losses[t] += lanes[i].task_losses[t];

@@ -6,14 +6,17 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/function_ref.hpp"
 #include "plait/core/view.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/targets.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/clip.hpp"
 #include "plait/train/trainer.hpp"
 
@@ -91,11 +94,12 @@ struct TrainingBatch {
 //
 // Throws ConfigError for a range without a meaning, and as Trainer's constructor and step do for
 // heads, options and data; a gradient that is not finite ends the search instead.
-template <class ModelType, class Next>
-LearningRateCurve search_learning_rate(const ModelType& model, const std::vector<Head>& heads,
-                                       Rule<typename ModelType::Scalar> rule, const Next& next,
-                                       const LearningRateRange& range = {},
-                                       TrainerOptions options = {}) {
+template <class Scalar>
+LearningRateCurve search_learning_rate(
+    const Model<Scalar>& model, const std::vector<Head>& heads,
+    std::type_identity_t<Rule<Scalar>> rule,
+    std::type_identity_t<FunctionRef<TrainingBatch<Scalar>(Index)>> next,
+    const LearningRateRange& range = {}, TrainerOptions options = {}) {
   const char* where = "search_learning_rate";
   const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
   require_config(positive(range.lowest), where, "lowest", text(range.lowest),
@@ -116,14 +120,14 @@ LearningRateCurve search_learning_rate(const ModelType& model, const std::vector
   rule = rule.with_learning_rate(range.lowest);
   options.optimizer.schedule = Schedule::step_decay(1, growth);
 
-  ModelType copy = model;
+  Model<Scalar> copy = model;
   Trainer trainer(copy, heads, std::move(rule), std::move(options));
   std::vector<LearningRatePoint> points;
   double weighted = 0;  // Σ_i s^(k-i) loss_i
   double weight = 0;    // Σ_i s^(k-i)
   double lowest = std::numeric_limits<double>::infinity();
   for (Index k = 0; k < range.steps; ++k) {
-    const TrainingBatch<typename ModelType::Scalar> batch = next(k);
+    const TrainingBatch<Scalar> batch = next(k);
     const double loss = trainer.compute_gradient(batch.x, batch.targets);
     if (!trainer.has_gradient()) continue;
     if (!std::isfinite(loss) || !std::isfinite(global_norm(trainer.gradient()))) break;

@@ -28,8 +28,8 @@ class TaskReach {
  public:
   // `network` was built on `table`; one head per output of the network, or all tasks count as
   // reaching everything.
-  template <Layer Network>
-  TaskReach(const Network& network, const ParamTable& table, std::span<const Head> heads)
+  template <Layer L>
+  TaskReach(const L& network, const ParamTable& table, std::span<const Head> heads)
       : reached_(heads.size()) {
     const Index tasks = std::ssize(heads);
     const Index outputs = num_outputs(network);

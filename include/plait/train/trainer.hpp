@@ -14,21 +14,23 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "plait/core/error.hpp"
-#include "plait/core/layer.hpp"
+#include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
-#include "plait/layers/expert_dropout.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 #include "plait/methods/loss_weighting.hpp"
 #include "plait/methods/shared_gradients.hpp"
+#include "plait/model/check_towers.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/task_reach.hpp"
@@ -42,23 +44,24 @@ struct TrainerOptions {
   Index lanes = 0;                  // partial gradients at most; 0: 8 with an executor, else 1
   Executor* executor = nullptr;     // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;         // refuse inputs and gradients with NaN or infinity
-  double expert_dropout = 0;        // share of experts that gates do without (expert_dropout.hpp)
+  double expert_dropout = 0;        // share of experts that gates do without (fusion/dropout.hpp)
   std::uint64_t seed = 0;           // of what is dropped
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
 // during a step. Its values may be exchanged between steps for others of the same parameters. Not
 // thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each batch size, and each size of a group, that is larger than any before, never otherwise.
-template <class ModelType>
+// each kind, and of each batch size, and each size of a group, that is larger than any before,
+// never otherwise.
+template <class Scalar_>
 class Trainer {
  public:
-  using Scalar = typename ModelType::Scalar;
-  using Network = typename ModelType::Network;
+  using Scalar = Scalar_;
 
   // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
-  Trainer(ModelType& model, std::vector<Head> heads, Rule<Scalar> rule, TrainerOptions options = {})
+  Trainer(Model<Scalar>& model, std::vector<Head> heads, std::type_identity_t<Rule<Scalar>> rule,
+          TrainerOptions options = {})
       : model_(&model),
         loss_(std::move(heads)),
         optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
@@ -69,18 +72,11 @@ class Trainer {
         dropout_{.rate = options.expert_dropout, .seed = options.seed},
         reach_(model.network(), model.table(), loss_.heads()),
         lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
-    require_config(loss_.num_tasks() == model.num_tasks(), "Trainer", "heads",
-                   text(loss_.num_tasks()), text(model.num_tasks(), ", one per task"));
-    for (Index t = 0; t < model.num_tasks(); ++t) {
-      const Index width = loss_.heads()[static_cast<std::size_t>(t)].width();
-      require_config(width == model.towers().outputs(t), "Trainer", text("head ", t),
-                     text(width, " logits"), text(model.towers().outputs(t), " as its tower"));
-    }
+    check_heads_fit("Trainer", loss_.heads(), model.towers());
     require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
     require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
                    text(dropout_.rate), "at least 0 and below 1");
-    typename Network::Workspace workspace;
-    require_config(dropout_.rate == 0 || set_expert_dropout(workspace, dropout_), "Trainer",
+    require_config(dropout_.rate == 0 || model.network().drops_experts(), "Trainer",
                    "expert_dropout", text(dropout_.rate), "0 for a network without fusion levels");
   }
   Trainer(const Trainer&) = delete;
@@ -156,7 +152,7 @@ class Trainer {
     }
     check_gradient(gradient());
     weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
-    optimizer_.step(model_->values(), gradient(), executor_);
+    optimizer_.step(model_->values_, gradient(), executor_);
     return total();
   }
 
@@ -183,7 +179,7 @@ class Trainer {
   // were.
   void apply(const ParamBuffer<Scalar>& gradient) {
     check_gradient(gradient);
-    optimizer_.step(model_->values(), gradient, executor_);
+    optimizer_.step(model_->values_, gradient, executor_);
   }
 
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
@@ -192,6 +188,24 @@ class Trainer {
   const ParamBuffer<Scalar>& gradient() const { return lanes_.gradient(); }
   std::span<const double> task_losses() const { return lanes_.task_losses(); }
   std::span<ParamBuffer<Scalar>> task_gradients() { return lanes_.task_gradients(); }
+
+  // logits [B, 1, C] of the model as it is now, bit for bit what a Scorer of it computes: for
+  // validation between epochs, on the trainer's own weights and lanes, so that there is nothing to
+  // make for it. Packs the weights in every call: give it many rows. A row with NaN or infinity
+  // spoils its own logits only. Throws ShapeError, and then leaves logits as they were. The last
+  // gradients and losses stay.
+  void score(View3<const Scalar> x, View3<Scalar> logits) {
+    check_shape("x", x, x.batch(), model_->in_shape());
+    check_shape("logits", logits, x.batch(), model_->out_shape());
+    tiles_.cut(x.batch(), tile_rows_);
+    packed_.pack(model_->values(), executor_);
+    lanes_.score(model_->network(), packed_.view(model_->values()), x, logits, tiles_);
+  }
+
+  const Model<Scalar>& model() const { return *model_; }
+  // Other values of the same parameters: the best so far, an average, those of a checkpoint. Throws
+  // ShapeError for others.
+  void load(const ParamBuffer<Scalar>& values) { model_->load(values); }
 
   Index num_tasks() const { return loss_.num_tasks(); }
   // The parameters that two or more tasks' losses reach: what methods balance.
@@ -216,7 +230,7 @@ class Trainer {
   }
 
   // Checks a batch and makes everything ready that its lanes read.
-  LaneWork<Network> prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
+  LaneWork<Scalar> prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
     check(x, targets);
     loss_.normaliser(targets, normaliser_);
     if (loss_.needs_groups()) {
@@ -226,22 +240,32 @@ class Trainer {
     }
     packed_.pack(model_->values(), executor_);
     dropout_.step = optimizer_.steps();  // which a checkpoint restores
-    return {
-        model_->network(), packed_.view(model_->values()), loss_, x, targets, normaliser_, tiles_,
-        dropout_};
+    return {model_->network(),
+            packed_.view(model_->values()),
+            loss_,
+            x,
+            targets,
+            normaliser_,
+            tiles_,
+            {.expert_dropout = dropout_}};
   }
 
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
     require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
-    const Shape expected = model_->in_shape();
-    if (x.shape() != expected)
-      throw ShapeError("Trainer", "x", text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
-                       text("[batch, ", expected.slots, ", ", expected.dim, "]"));
+    check_shape("x", x, x.batch(), model_->in_shape());
     loss_.check(targets, x.batch());
     if (!check_finite_) return;
     for (Index s = 0; s < x.slots(); ++s)
-      if (!all_finite(x.slot(s)))
+      if (!kernels::all_finite(x.slot(s)))
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
+  }
+
+  static void check_shape(const char* argument, View3<const Scalar> view, Index batch,
+                          Shape expected) {
+    if (view.batch() == batch && view.shape() == expected) return;
+    throw ShapeError("Trainer", argument,
+                     text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
+                     text("[", batch, ", ", expected.slots, ", ", expected.dim, "]"));
   }
 
   double total() const { return loss_.total(task_losses()); }
@@ -253,7 +277,7 @@ class Trainer {
     return weighted_losses_;
   }
 
-  ModelType* model_;
+  Model<Scalar>* model_;
   MultiTaskLoss<Scalar> loss_;
   Optimizer<Scalar> optimizer_;
   PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
@@ -263,7 +287,7 @@ class Trainer {
   ExpertDropout dropout_;
   Tiles tiles_;
   TaskReach reach_;
-  Lanes<Network> lanes_;
+  Lanes<Scalar> lanes_;
   std::vector<double> normaliser_;
   std::vector<double> weighted_losses_;
   std::vector<double> norms_;  // of the tasks' gradients, for weightings that need them

@@ -3,7 +3,7 @@
 //
 //   WeightAverage<float> average(model.values().shared_table(), 0.999);
 //   for (...) { trainer.step(...); average.update(model.values()); }
-//   model.values() = average.values();     // to evaluate, save or serve
+//   model.load(average.values());          // to evaluate, save or serve
 #pragma once
 #include <cmath>
 #include <cstddef>

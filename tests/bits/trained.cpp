@@ -1,5 +1,4 @@
-// 50 steps of every architecture and every way to train it, in float and double, as include/ has
-// them. One line per case:
+// 50 steps of every architecture and every way to train it, in float and double. One line per case:
 //
 //   <scalar> <case> <parameters> <logits>
 //
@@ -16,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -36,52 +36,19 @@ constexpr Index tile_rows = 32;
 constexpr int num_steps = 50;
 constexpr std::uint64_t model_seed = 7;
 
-// An architecture and its description.
-template <class T>
-struct Trunk {
-  using Scalar = typename T::Scalar;
-  typename T::Config config;
-};
-template <class T>
-Trunk<T> trunk(typename T::Config config) {
-  return {std::move(config)};
-}
-
-template <class S>
-typename Towers<S>::Config towers() {
-  return {.hidden = {{11}}};
-}
-
-template <class T>
-Model<T> make_model(const Trunk<T>& trunk) {
-  return Model<T>(trunk.config, towers<typename T::Scalar>(), model_seed);
-}
-template <class T>
-AuxiliaryModel<T> make_auxiliary_model(const Trunk<T>& trunk) {
-  return AuxiliaryModel<T>(trunk.config, {.towers = towers<typename T::Scalar>(), .small = {{5}}},
-                           model_seed);
-}
-
-// What is served of a model.
-template <class T>
-const Model<T>& served(const Model<T>& model) {
-  return model;
-}
-template <class T>
-Model<T> served(const AuxiliaryModel<T>& model) {
-  return model.serving();
-}
+TowersConfig towers() { return {.hidden = {{11}}}; }
+TowersConfig auxiliary_towers() { return {.hidden = {{11}}, .small = {{5}}}; }
 
 // Calls visit(name, numbers) for every parameter tensor, in the order of the table.
-template <class ModelType, class Visit>
-void for_each_tensor(const ModelType& model, const Visit& visit) {
+template <class S, class Visit>
+void for_each_tensor(const Model<S>& model, const Visit& visit) {
   for (const ParamEntry& entry : model.table().entries())
     visit(entry.name, model.values().of(entry.id));
 }
 
 // The ranges of all tensors whose names start so.
-template <class ModelType>
-std::vector<ParamRange> ranges_of(const ModelType& model, std::string_view prefix) {
+template <class S>
+std::vector<ParamRange> ranges_of(const Model<S>& model, std::string_view prefix) {
   std::vector<ParamRange> result;
   for (const ParamEntry& entry : model.table().entries())
     if (entry.name.starts_with(prefix)) result.push_back({entry.id.offset, entry.id.size()});
@@ -89,18 +56,18 @@ std::vector<ParamRange> ranges_of(const ModelType& model, std::string_view prefi
 }
 
 // Logits of all rows; of requests of 32 rows with a user's columns, for the second.
-template <class S, class T>
-Matrix<S> score(const Model<T>& model, View3<const S> x) {
+template <class S>
+Matrix<S> score(const Model<S>& model, View3<const S> x) {
   const Scorer scorer(model);
   auto context = scorer.context();
   Matrix<S> logits(x.batch(), model.out_shape().dim);
   context.score(x, logits);
   return logits;
 }
-template <class S, class T>
-Matrix<S> score_shared(const Model<T>& model, const std::vector<Index>& user_columns,
+template <class S>
+Matrix<S> score_shared(const Model<S>& model, const std::vector<Index>& user_columns,
                        const Matrix<S>& users, const Matrix<S>& candidates) {
-  const Scorer<Model<T>> scorer(model, {.shared_inputs = user_columns});
+  const Scorer<S> scorer(model, {.shared_inputs = user_columns});
   auto context = scorer.context(24);  // tiles of 24 and 8 rows
   Matrix<S> logits(candidates.rows(), model.out_shape().dim);
   const Index rows = candidates.rows() / users.rows();
@@ -121,18 +88,18 @@ std::vector<Head> grouped_heads() {
 // How a step is made: each is called once with model and trainer, and returns the step, a function
 // of x and targets to the loss.
 struct PlainStep {
-  template <class ModelType, class TrainerType>
-  auto operator()(ModelType&, TrainerType& trainer) const {
+  template <class S>
+  auto operator()(const Model<S>&, Trainer<S>& trainer) const {
     return [&trainer](const auto& x, const auto& targets) { return trainer.step(x, targets); };
   }
 };
 template <class Method>
 struct BalancedStep {
   Method method = {};
-  template <class ModelType, class TrainerType>
-  auto operator()(ModelType& model, TrainerType& trainer) const {
-    GradientBalancer<typename ModelType::Scalar> balancer(
-        method, trainer.num_tasks(), model.values().shared_table(), trainer.shared(), /*seed=*/3);
+  template <class S>
+  auto operator()(const Model<S>& model, Trainer<S>& trainer) const {
+    GradientBalancer<S> balancer(method, trainer.num_tasks(), model.values().shared_table(),
+                                 trainer.shared(), /*seed=*/3);
     return [&trainer, balancer](const auto& x, const auto& targets) mutable {
       return trainer.step(x, targets, balancer);
     };
@@ -142,8 +109,8 @@ template <class Method>
 struct WeightedStep {
   Method method = {};
   std::string layer = {};  // prefix of the names of a layer's tensors; empty: no layer
-  template <class ModelType, class TrainerType>
-  auto operator()(ModelType& model, TrainerType& trainer) const {
+  template <class S>
+  auto operator()(const Model<S>& model, Trainer<S>& trainer) const {
     LossWeighting weighting(method, trainer.num_tasks(), /*seed=*/3);
     const auto ranges = layer.empty() ? std::vector<ParamRange>() : ranges_of(model, layer);
     return [&trainer, weighting, ranges](const auto& x, const auto& targets) mutable {
@@ -153,14 +120,12 @@ struct WeightedStep {
 };
 
 // The losses of all steps. `groups` may be empty.
-template <class ModelType, class Rule, class MakeStep>
-std::vector<double> train(ModelType& model, const std::vector<Head>& heads, const Rule& rule,
+template <class S, class MakeStep>
+std::vector<double> train(Model<S>& model, const std::vector<Head>& heads, const Rule<S>& rule,
                           const TrainerOptions& options, const MakeStep& make_step,
-                          View3<const typename ModelType::Scalar> x,
-                          View3<const typename ModelType::Scalar> labels,
+                          View3<const S> x, std::type_identity_t<View3<const S>> labels,
                           std::span<const std::int64_t> groups) {
-  using S = typename ModelType::Scalar;
-  Trainer<ModelType> trainer(model, heads, rule, options);
+  Trainer<S> trainer(model, heads, rule, options);
   auto step = make_step(model, trainer);
   const Targets<S> targets{.labels = labels, .groups = groups};
   std::vector<double> losses;
@@ -202,12 +167,12 @@ unsigned long long hash_of(const std::vector<double>& numbers) {
   hash.add(std::span<const double>(numbers));
   return hash.value();
 }
-template <class ModelType>
-unsigned long long hash_of_parameters(const ModelType& model) {
+template <class S>
+unsigned long long hash_of_parameters(const Model<S>& model) {
   Hash hash;
   for_each_tensor(model, [&](const std::string& name, const auto& numbers) {
     hash.add(name.data(), name.size());
-    hash.add(std::span<const typename ModelType::Scalar>(numbers));
+    hash.add(std::span<const S>(numbers));
   });
   return hash.value();
 }
@@ -261,17 +226,16 @@ void print_losses(const std::string& line, const std::vector<double>& losses) {
                losses.back());
 }
 
-struct Plan {
+struct Training {
   std::vector<Head> heads = plain_heads();
   TrainerOptions options = {.tile_rows = tile_rows};
   bool grouped = false;
 };
 
 // A model that was made, trained with a plan.
-template <class ModelType, class Rule, class MakeStep>
-void run_model(const char* name, ModelType model, const Plan& plan, const Rule& rule,
+template <class S, class MakeStep>
+void run_model(const char* name, Model<S> model, const Training& plan, const Rule<S>& rule,
                const MakeStep& make_step) {
-  using S = typename ModelType::Scalar;
   const std::string line = label<S>(name);
   if (!wanted(line)) return;
   const Data<S> data(model.in_shape().slots);
@@ -279,27 +243,26 @@ void run_model(const char* name, ModelType model, const Plan& plan, const Rule& 
       train(model, plan.heads, rule, plan.options, make_step, data.input(), data.labels,
             plan.grouped ? data.groups : std::span<const std::int64_t>());
   const unsigned long long parameters = hash_of_parameters(model);
-  print(line, parameters, hash_of(score<S>(served(model), data.input())));
+  print(line, parameters, hash_of(score<S>(model.serving(), data.input())));
   print_losses(line, losses);
 }
 
-template <class T, class Rule = Adam, class MakeStep = PlainStep>
-void run(const char* name, const Trunk<T>& trunk, const Plan& plan = {}, const Rule& rule = {},
-         const MakeStep& make_step = {}) {
-  run_model(name, make_model(trunk), plan, rule, make_step);
+template <class S, class MakeStep = PlainStep>
+void run(const char* name, const Trunk<S>& trunk, const Training& plan = {},
+         const std::type_identity_t<Rule<S>>& rule = Adam{}, const MakeStep& make_step = {}) {
+  run_model(name, Model<S>(trunk, towers(), model_seed), plan, rule, make_step);
 }
 
 // The second hash is of logits scored with a user's columns apart.
-template <class T>
-void run_shared_inputs(const char* name, const Trunk<T>& trunk) {
-  using S = typename Trunk<T>::Scalar;
+template <class S>
+void run_shared_inputs(const char* name, const Trunk<S>& trunk) {
   const std::string line = label<S>(name);
   if (!wanted(line)) return;
   const std::vector<Index> user_columns = {0, 3, 4, 7, 11, 12, 19};
-  auto model = make_model(trunk);
+  Model<S> model(trunk, towers(), model_seed);
   const Data<S> data(1);
-  const auto losses = train(model, plain_heads(), Adam{}, {.tile_rows = tile_rows}, PlainStep{},
-                            data.input(), data.labels, {});
+  const auto losses = train<S>(model, plain_heads(), Adam{}, {.tile_rows = tile_rows}, PlainStep{},
+                               data.input(), data.labels, {});
   const Index requests = 3;
   Matrix<S> users(requests, std::ssize(user_columns));
   Matrix<S> candidates(num_rows, input_dim - users.cols());
@@ -332,134 +295,133 @@ void run_inputs(const char* name, Index slots) {
 
 template <class S>
 auto single_task() {
-  return trunk<SingleTask<S>>({.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+  return Trunk<S>(SingleTask{.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
 }
 
 template <class S>
 auto shared_bottom() {
-  return trunk<SharedBottom<S>>(
-      {.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+  return Trunk<S>(SharedBottom{.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
 }
 
 template <class S>
 auto asymmetric_concat() {
-  return trunk<AsymmetricSharing<S>>({.input_dim = input_dim,
-                                      .num_tasks = num_tasks,
-                                      .expert = {24, 13},
-                                      .sources = {{}, {0}, {0, 1}},
-                                      .fusion = Fusion::concat,
-                                      .stop_gradient = true});
+  return Trunk<S>(AsymmetricSharing{.input_dim = input_dim,
+                                    .num_tasks = num_tasks,
+                                    .expert = {24, 13},
+                                    .sources = {{}, {0}, {0, 1}},
+                                    .fusion = Fusion::concat,
+                                    .stop_gradient = true});
 }
 
 template <class S>
 auto asymmetric_sum() {
-  return trunk<AsymmetricSharing<S>>({.input_dim = input_dim,
-                                      .num_tasks = num_tasks,
-                                      .expert = {24, 13},
-                                      .sources = {{}, {0}, {0, 1}},
-                                      .fusion = Fusion::sum,
-                                      .stop_gradient = false});
+  return Trunk<S>(AsymmetricSharing{.input_dim = input_dim,
+                                    .num_tasks = num_tasks,
+                                    .expert = {24, 13},
+                                    .sources = {{}, {0}, {0, 1}},
+                                    .fusion = Fusion::sum,
+                                    .stop_gradient = false});
 }
 
 template <class S>
 auto customized_sharing() {
-  return trunk<CustomizedSharing<S>>(
-      {.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
+  return Trunk<S>(
+      CustomizedSharing{.input_dim = input_dim, .num_tasks = num_tasks, .expert = {24, 13}});
 }
 
 template <class S>
 auto cross_stitch_near_identity() {
-  return trunk<CrossStitch<S>>({.input_dim = input_dim,
-                                .num_tasks = num_tasks,
-                                .levels = {{24}, {13}},
-                                .stitch = Stitch::near_identity});
+  return Trunk<S>(CrossStitch{.input_dim = input_dim,
+                              .num_tasks = num_tasks,
+                              .levels = {{24}, {13}},
+                              .stitch = Stitch::near_identity});
 }
 
 template <class S>
 auto cross_stitch_uniform_separate() {
-  return trunk<CrossStitch<S>>({.input_dim = input_dim,
-                                .num_tasks = num_tasks,
-                                .levels = {{24}, {13}},
-                                .stitch = Stitch::uniform,
-                                .separate_inputs = true});
+  return Trunk<S>(CrossStitch{.input_dim = input_dim,
+                              .num_tasks = num_tasks,
+                              .levels = {{24}, {13}},
+                              .stitch = Stitch::uniform,
+                              .separate_inputs = true});
 }
 
 template <class S>
 auto mmoe() {
-  return trunk<MMoE<S>>(
-      {.input_dim = input_dim, .num_tasks = num_tasks, .num_experts = 5, .expert = {24, 13}});
+  return Trunk<S>(
+      MMoE{.input_dim = input_dim, .num_tasks = num_tasks, .num_experts = 5, .expert = {24, 13}});
 }
 
 template <class S>
 auto ml_mmoe() {
-  return trunk<MLMMoE<S>>({.input_dim = input_dim,
-                           .num_tasks = num_tasks,
-                           .num_experts = 5,
-                           .levels = {{24}, {13}},
-                           .gates = {{.body = {9}}}});
+  return Trunk<S>(MLMMoE{.input_dim = input_dim,
+                         .num_tasks = num_tasks,
+                         .num_experts = 5,
+                         .levels = {{24}, {13}},
+                         .gates = {{.body = {9}}}});
 }
 
 template <class S>
 auto cgc() {
-  return trunk<CGC<S>>({.input_dim = input_dim,
-                        .num_tasks = num_tasks,
-                        .expert = {24, 13},
-                        .task_experts = {2},
-                        .shared_experts = 1});
+  return Trunk<S>(CGC{.input_dim = input_dim,
+                      .num_tasks = num_tasks,
+                      .expert = {24, 13},
+                      .task_experts = {2},
+                      .shared_experts = 1});
 }
 
 template <class S>
 auto ple() {
-  return trunk<PLE<S>>({.input_dim = input_dim,
-                        .num_tasks = num_tasks,
-                        .levels = {{24}, {13}},
-                        .task_experts = {2},
-                        .shared_experts = 2});
+  return Trunk<S>(PLE{.input_dim = input_dim,
+                      .num_tasks = num_tasks,
+                      .levels = {{24}, {13}},
+                      .task_experts = {2},
+                      .shared_experts = 2});
 }
 
 template <class S>
 auto ple_without_shared() {
-  return trunk<PLE<S>>({.input_dim = input_dim,
-                        .num_tasks = num_tasks,
-                        .levels = {{24}, {13}},
-                        .task_experts = {2, 3, 1},
-                        .shared_experts = 0});
+  return Trunk<S>(PLE{.input_dim = input_dim,
+                      .num_tasks = num_tasks,
+                      .levels = {{24}, {13}},
+                      .task_experts = {2, 3, 1},
+                      .shared_experts = 0});
 }
 
 template <class S>
 auto adatt_sp() {
-  return trunk<AdaTTSp<S>>(
-      {.input_dim = input_dim, .num_tasks = num_tasks, .levels = {{24}, {13}}, .task_experts = 2});
+  return Trunk<S>(AdaTTSp{
+      .input_dim = input_dim, .num_tasks = num_tasks, .levels = {{24}, {13}}, .task_experts = 2});
 }
 
 // The trunk of all the extras.
 template <class S>
 auto adatt() {
-  return trunk<AdaTT<S>>({.input_dim = input_dim,
-                          .num_tasks = num_tasks,
-                          .levels = {{24}, {13}},
-                          .task_experts = {2},
-                          .shared_experts = 1});
+  return Trunk<S>(AdaTT{.input_dim = input_dim,
+                        .num_tasks = num_tasks,
+                        .levels = {{24}, {13}},
+                        .task_experts = {2},
+                        .shared_experts = 1});
 }
 
 template <class S>
 auto adatt_one_each() {
-  return trunk<AdaTT<S>>({.input_dim = input_dim,
-                          .num_tasks = num_tasks,
-                          .levels = {{24}, {13}},
-                          .task_experts = {1},
-                          .shared_experts = 1});
+  return Trunk<S>(AdaTT{.input_dim = input_dim,
+                        .num_tasks = num_tasks,
+                        .levels = {{24}, {13}},
+                        .task_experts = {1},
+                        .shared_experts = 1});
 }
 
 template <class S>
 auto adatt_no_residual_gelu() {
-  return trunk<AdaTT<S>>(
-      {.input_dim = input_dim,
-       .num_tasks = num_tasks,
-       .levels = {MLPConfig({24}, Activation::gelu), MLPConfig({13}, Activation::gelu)},
-       .task_experts = {2},
-       .shared_experts = 1,
-       .residual = false});
+  return Trunk<S>(
+      AdaTT{.input_dim = input_dim,
+            .num_tasks = num_tasks,
+            .levels = {MLPConfig({24}, Activation::gelu), MLPConfig({13}, Activation::gelu)},
+            .task_experts = {2},
+            .shared_experts = 1,
+            .residual = false});
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -474,8 +436,8 @@ void expert_dropout() {
 
 template <class S>
 void auxiliary() {
-  run_model("adatt-auxiliary", make_auxiliary_model(adatt<S>()), {.heads = auxiliary_heads()},
-            Adam{}, PlainStep{});
+  run_model<S>("adatt-auxiliary", Model<S>(adatt<S>(), auxiliary_towers(), model_seed),
+               {.heads = auxiliary_heads()}, Adam{}, PlainStep{});
 }
 
 template <class S>
