@@ -23,8 +23,8 @@ struct Named {
 
   template <class S>
   struct Layer : Bare<MLP<S>> {
-    Layer(ParamTable& table, const std::string& name, Index input_dim, const Named& config)
-        : Bare<MLP<S>>(table, name, input_dim, MLPConfig{config.width}), slots(config.slots) {}
+    Layer(ParamTable& table, const std::string& prefix, Index input_dim, const Named& config)
+        : Bare<MLP<S>>(table, prefix, input_dim, MLPConfig{config.width}), slots(config.slots) {}
     Shape in_shape() const { return {slots, Bare<MLP<S>>::in_shape().dim}; }
     Index slots;
   };
@@ -34,8 +34,8 @@ struct Named {
 struct Widened : Named {
   template <class S>
   struct Layer : Named::Layer<S> {
-    Layer(ParamTable& table, const std::string& name, Index input_dim, const Widened& config)
-        : Named::Layer<S>(table, name, input_dim + 1, config) {}
+    Layer(ParamTable& table, const std::string& prefix, Index input_dim, const Widened& config)
+        : Named::Layer<S>(table, prefix, input_dim + 1, config) {}
   };
 };
 
