@@ -93,7 +93,8 @@ TEMPLATE_TEST_CASE("linear_backward_params accumulates what its reference does",
     auto expected = got;
     auto bias = normal_numbers<Scalar>(out, random);
     auto expected_bias = bias;
-    const auto both = [&, in = in, out = out](Scalar* db, Scalar* expected_db, bool overwrite) {
+    const auto both = [&, batch = batch, in = in, out = out](Scalar* db, Scalar* expected_db,
+                                                             bool overwrite) {
       plait::kernels::linear_backward_params<Scalar>(x.view(), dy.view(),
                                                      slot(got.view(), out, in, overwrite), db);
       plait::reference::linear_backward_params<Scalar>(
