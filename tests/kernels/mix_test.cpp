@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         auto weights = input<Scalar>(batch, {1, selections.columns()}, random);
         auto y = output<Scalar>(batch, {selections.units(), dim});
         auto expected_y = output<Scalar>(batch, {selections.units(), dim});
-        plait::mix<Scalar>(bank.view(), selections, weights.view(), y.view());
+        plait::kernels::mix<Scalar>(bank.view(), selections, weights.view(), y.view());
         plait::reference::mix<Scalar>(bank.view(), selections, weights.view(), expected_y.view());
         check_same(y, expected_y, rounding<Scalar>(experts));
 
@@ -54,8 +54,8 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         auto dweights = output<Scalar>(batch, {1, selections.columns()});
         auto expected_dweights = output<Scalar>(batch, {1, selections.columns()});
         for (Index e = 0; e < experts; ++e) {
-          plait::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(), dy.view(),
-                                      dbank.view().slot(e), dweights.view());
+          plait::kernels::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(),
+                                               dy.view(), dbank.view().slot(e), dweights.view());
           plait::reference::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(),
                                                  dy.view(), expected_dbank.view().slot(e),
                                                  expected_dweights.view());
@@ -68,8 +68,8 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
           for (Index e = 0; e < experts; ++e)
             for (Index d = 0; d < dim; ++d)
               if (!(bank.view()(b, e, d) > 0)) expected_dbank.view()(b, e, d) = 0;
-        plait::mix_backward<Scalar>(bank.view(), selections, 0, weights.view(), dy.view(),
-                                    dbank.view(), dweights.view(), true);
+        plait::kernels::mix_backward<Scalar>(bank.view(), selections, 0, weights.view(), dy.view(),
+                                             dbank.view(), dweights.view(), true);
         check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
         check_same(dweights, expected_dweights, rounding<Scalar>(dim));
       }
