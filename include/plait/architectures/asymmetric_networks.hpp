@@ -139,13 +139,13 @@ class AsymmetricNetworks {
     require_config(static_cast<Index>(config.sources.size()) == tasks, "AsymmetricSharing",
                    "sources", text(config.sources.size(), " lists"), text(tasks, ", one per task"));
     std::vector<ExpertRoute> result;
+    std::vector<Index> seen_by(static_cast<std::size_t>(tasks), -1);
     for (Index t = 0; t < tasks; ++t) {
-      std::vector<bool> seen(static_cast<std::size_t>(tasks), false);
       for (const Index s : config.sources[static_cast<std::size_t>(t)]) {
         const bool another = 0 <= s && s < tasks && s != t;
-        require_config(another && !seen[static_cast<std::size_t>(s)], "AsymmetricSharing",
+        require_config(another && seen_by[static_cast<std::size_t>(s)] != t, "AsymmetricSharing",
                        text("sources of task ", t), text(s), "other tasks, each once");
-        seen[static_cast<std::size_t>(s)] = true;
+        seen_by[static_cast<std::size_t>(s)] = t;
       }
       result.push_back({join_name(name, text("bottoms.", t)), 0});
     }

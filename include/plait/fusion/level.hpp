@@ -69,7 +69,6 @@ class FusionLevel {
     }
     require_config(!units_.empty(), "FusionLevel", "units", "none", "at least one");
     selections_ = Selections(selected, bank_.size());
-    for (const auto& experts : selected) selection_of_.push_back({{experts}, bank_.size()});
     join_gates(table);
   }
 
@@ -91,8 +90,8 @@ class FusionLevel {
     WatchedLevel result{.experts = bank_.size()};
     for (std::size_t u = 0; u < units_.size(); ++u) {
       auto& selection = result.selections.emplace_back();
-      for (Index j = 0; j < selection_of_[u].columns(); ++j)
-        selection.push_back(selection_of_[u].expert(j));
+      for (Index j = 0; j < selections_.count(static_cast<Index>(u)); ++j)
+        selection.push_back(expert_at(u, j));
       result.gated.push_back(units_[u].has_gate());
     }
     return result;
@@ -272,13 +271,17 @@ class FusionLevel {
     }
   }
 
+  // The expert at a position of the unit's selection.
+  Index expert_at(std::size_t u, Index position) const {
+    return selections_.expert(selections_.first(static_cast<Index>(u)) + position);
+  }
+
   // The experts that live units select and pass a gradient to.
   std::span<bool> experts_of(Flags live, Scratch& scratch) const {
     const std::span<bool> experts = take_flags(scratch, bank_.size());
     for (std::size_t u = 0; u < units_.size(); ++u)
-      for (Index j = 0; live[u] && j < selection_of_[u].columns(); ++j)
-        if (!units_[u].stops(j))
-          experts[static_cast<std::size_t>(selection_of_[u].expert(j))] = true;
+      for (Index j = 0; live[u] && j < selections_.count(static_cast<Index>(u)); ++j)
+        if (!units_[u].stops(j)) experts[static_cast<std::size_t>(expert_at(u, j))] = true;
     return experts;
   }
 
@@ -289,12 +292,17 @@ class FusionLevel {
     const Scratch::Frame frame(scratch);
     const auto share = scratch.take<Scalar>(dexpert.batch(), 1, dexpert.dim());
     bool first = true;
-    for (std::size_t u = 0; u < units_.size(); ++u) {
-      if (!live[u] || selection_of_[u].uses(e).empty()) continue;
+    std::span<const Selections::Use> uses = selections_.uses(e);
+    while (!uses.empty()) {
+      const Index unit = uses.front().unit;
+      const auto of_unit = uses.first(static_cast<std::size_t>(
+          std::ranges::find_if(uses, [&](const auto& use) { return use.unit != unit; }) -
+          uses.begin()));
+      uses = uses.subspan(of_unit.size());
+      if (!live[static_cast<std::size_t>(unit)]) continue;
       const bool writes = std::exchange(first, false);
-      kernels::mix_backward<Scalar>(expert, selection_of_[u], e, columns_of(u, weights),
-                                    dy.slot(static_cast<Index>(u)), writes ? dexpert : share,
-                                    columns_of(u, dweights), relu);
+      kernels::mix_backward<Scalar>(expert, of_unit, weights, dy, writes ? dexpert : share,
+                                    dweights, relu);
       if (!writes) kernels::add(share, dexpert);
     }
     return !first;
@@ -356,9 +364,8 @@ class FusionLevel {
   ExpertBank<Scalar> bank_;
   std::vector<Gate<Scalar>> gates_;
   std::vector<Unit> units_;
-  Selections selections_;                 // of all units, gated or not
-  std::vector<Selections> selection_of_;  // of each unit alone
-  std::optional<ParamId> joint_gates_;    // the first of the weights that were joined
+  Selections selections_;               // of all units, gated or not
+  std::optional<ParamId> joint_gates_;  // the first of the weights that were joined
   bool has_statics_ = false;
   bool has_stopped_ = false;
   bool gates_read_input_;

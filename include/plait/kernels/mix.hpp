@@ -122,6 +122,26 @@ void mix_backward_uses(View3<const Scalar> experts, Index slot,
     dweights[uses[static_cast<std::size_t>(i)].column] = Eigen::internal::predux(product[i]);
 }
 
+// The same for all uses of the expert, which may have none.
+template <class Scalar>
+void mix_backward_expert(View3<const Scalar> experts, Index slot,
+                         std::span<const Selections::Use> uses, const Scalar* weights,
+                         View3<const Scalar> dy, Index b, bool relu, View3<Scalar> dexperts,
+                         Scalar* dweights) {
+  if (uses.empty()) set_zero(dexperts.slot(slot).rows(b, 1));
+  bool overwrites = true;
+  const auto take = [&]<int Uses>() {
+    mix_backward_uses<Uses>(experts, slot, uses, weights, dy, b, overwrites, relu, dexperts,
+                            dweights);
+    uses = uses.subspan(Uses);
+    overwrites = false;
+  };
+  while (uses.size() >= 4) take.template operator()<4>();
+  if (uses.size() == 3) take.template operator()<3>();
+  if (uses.size() == 2) take.template operator()<2>();
+  if (uses.size() == 1) take.template operator()<1>();
+}
+
 }  // namespace detail
 
 // experts [B, E, H], weights [B, 1, columns], y [B, units, H] overwritten.
@@ -161,21 +181,20 @@ void mix_backward(ConstView3<Scalar> experts, const Selections& selections, Inde
   PLAIT_ASSERT(0 <= first && first + experts.slots() <= selections.experts());
   PLAIT_ASSERT(dy.slots() == selections.units());
   for (Index b = 0; b < dy.batch(); ++b)
-    for (Index slot = 0; slot < experts.slots(); ++slot) {
-      auto uses = selections.uses(first + slot);
-      if (uses.empty()) set_zero(dexperts.slot(slot).rows(b, 1));
-      bool overwrites = true;
-      const auto take = [&]<int Uses>() {
-        detail::mix_backward_uses<Uses>(experts, slot, uses, weights.row(b), dy, b, overwrites,
-                                        relu, dexperts, dweights.row(b));
-        uses = uses.subspan(Uses);
-        overwrites = false;
-      };
-      while (uses.size() >= 4) take.template operator()<4>();
-      if (uses.size() == 3) take.template operator()<3>();
-      if (uses.size() == 2) take.template operator()<2>();
-      if (uses.size() == 1) take.template operator()<1>();
-    }
+    for (Index slot = 0; slot < experts.slots(); ++slot)
+      detail::mix_backward_expert(experts, slot, selections.uses(first + slot), weights.row(b), dy,
+                                  b, relu, dexperts, dweights.row(b));
+}
+
+// The same for one expert and some of its uses.
+template <class Scalar>
+void mix_backward(ConstView3<Scalar> expert, std::span<const Selections::Use> uses,
+                  ConstView3<Scalar> weights, ConstView3<Scalar> dy, View3<Scalar> dexpert,
+                  View3<Scalar> dweights, bool relu = false) {
+  PLAIT_ASSERT(expert.slots() == 1 && dexpert.shape() == expert.shape());
+  for (Index b = 0; b < dy.batch(); ++b)
+    detail::mix_backward_expert(expert, 0, uses, weights.row(b), dy, b, relu, dexpert,
+                                dweights.row(b));
 }
 
 // How many experts mix_backward_each takes at a time: fewer read dy more often, more push each

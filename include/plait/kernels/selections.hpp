@@ -1,7 +1,9 @@
 // Selections: which experts each unit selects, the routing table that mixing reads.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <numeric>
 #include <span>
 #include <vector>
 
@@ -25,22 +27,21 @@ class Selections {
   };
 
   Selections() = default;
-  // For each unit the experts that it selects, all in [0, experts).
+  // For each unit the experts that it selects, all in [0, experts). Takes time and memory in
+  // proportion to the columns and the experts.
   Selections(const std::vector<std::vector<Index>>& units, Index experts) {
     for (const auto& selected : units) {
       experts_.insert(experts_.end(), selected.begin(), selected.end());
       unit_ends_.push_back(static_cast<Index>(experts_.size()));
     }
-    for (Index e = 0; e < experts; ++e) {
-      for (Index u = 0; u < this->units(); ++u)
-        for (Index c = first(u); c < first(u) + count(u); ++c)
-          if (expert(c) == e) uses_.push_back({u, c});
-      use_ends_.push_back(static_cast<Index>(uses_.size()));
-    }
+    uses_ = uses_of(0, this->units());
+    use_ends_.resize(static_cast<std::size_t>(experts) + 1);
+    for (const Index e : experts_) ++use_ends_[static_cast<std::size_t>(e) + 1];
+    std::partial_sum(use_ends_.begin(), use_ends_.end(), use_ends_.begin());
     const Index groups = (this->units() + most_together - 1) / most_together;
     for (Index g = 0; g < groups; ++g) {
       group_ends_.push_back(this->units() * (g + 1) / groups);
-      for (Index e = 0; e < experts; ++e) add_steps(g, e);
+      add_steps(g);
       step_ends_.push_back(static_cast<Index>(steps_.size()));
     }
   }
@@ -53,7 +54,7 @@ class Selections {
   Index count(Index u) const { return first(u + 1) - first(u); }
   // The expert that a column weighs.
   Index expert(Index column) const { return experts_[static_cast<std::size_t>(column)]; }
-  // The columns that weigh expert e.
+  // The columns that weigh expert e, unit by unit.
   std::span<const Use> uses(Index e) const {
     const auto begin = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e)]);
     const auto end = static_cast<std::size_t>(use_ends_[static_cast<std::size_t>(e) + 1]);
@@ -72,13 +73,22 @@ class Selections {
   }
 
  private:
-  // Expert e in group g: one step, or more where a unit selects it more than once.
-  void add_steps(Index g, Index e) {
+  // The columns of some units, by expert, then unit by unit.
+  std::vector<Use> uses_of(Index from, Index to) const {
+    std::vector<Use> result;
+    for (Index u = from; u < to; ++u)
+      for (Index c = first(u); c < first(u + 1); ++c) result.push_back({u, c});
+    std::ranges::stable_sort(result, {}, [&](const Use& use) { return expert(use.column); });
+    return result;
+  }
+
+  // Of each expert in group g one step, or more where a unit selects it more than once.
+  void add_steps(Index g) {
     const std::size_t before = steps_.size();
-    for (const Use& use : uses(e)) {
-      if (use.unit < first_unit(g) || use.unit >= first_unit(g + 1)) continue;
+    for (const Use& use : uses_of(first_unit(g), first_unit(g + 1))) {
+      const Index e = expert(use.column);
       const auto unit = static_cast<std::size_t>(use.unit - first_unit(g));
-      if (steps_.size() == before || steps_.back().columns[unit] >= 0)
+      if (steps_.size() == before || steps_.back().expert != e || steps_.back().columns[unit] >= 0)
         steps_.push_back({e, {-1, -1, -1, -1}});
       steps_.back().columns[unit] = use.column;
     }

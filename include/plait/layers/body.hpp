@@ -52,12 +52,12 @@ constexpr std::string_view name_of() {
 class Body {
  public:
   // As an MLPConfig. Without layers: the identity.
-  Body() {}
+  Body() : Body(MLPConfig()) {}
   Body(std::initializer_list<Index> dims, Activation f = Activation::relu, bool bias = true)
-      : mlp_(dims, f, bias) {}
+      : Body(MLPConfig(dims, f, bias)) {}
   explicit Body(std::vector<Index> dims, Activation f = Activation::relu, bool bias = true)
-      : mlp_(std::move(dims), f, bias) {}
-  Body(MLPConfig mlp) : mlp_(std::move(mlp)) {}
+      : Body(MLPConfig(std::move(dims), f, bias)) {}
+  Body(MLPConfig mlp) : mlp_(std::make_shared<const MLPConfig>(std::move(mlp))) {}
 
   template <class D>
   requires(!std::same_as<D, Body> && DescribesBody<D, float>) Body(D description)
@@ -66,7 +66,7 @@ class Body {
   // Throws ConfigError for sizes that cannot be built.
   template <class S>
   Network<S> build(ParamTable& table, const std::string& name, Index input_dim) const {
-    if (own_ == nullptr) return MLP<S>(table, name, input_dim, mlp_);
+    if (own_ == nullptr) return MLP<S>(table, name, input_dim, *mlp_);
     Network<S> result = own_->build(table, name, input_dim, S());
     if (result.in_shape() != Shape{1, input_dim} || result.out_shape().slots != 1)
       throw ConfigError("Body", name, "other slots or another input",
@@ -75,7 +75,7 @@ class Body {
   }
 
   // The MLP that it is; null for one's own.
-  const MLPConfig* mlp() const { return own_ == nullptr ? &mlp_ : nullptr; }
+  const MLPConfig* mlp() const { return own_ == nullptr ? mlp_.get() : nullptr; }
   // The description inside if it is a D, else null.
   template <class D>
   const D* target() const {
@@ -119,8 +119,9 @@ class Body {
     D description;
   };
 
-  MLPConfig mlp_;
-  std::shared_ptr<const Interface> own_;  // null: mlp_
+  // One of them; copies share it, so that giving every level the same one costs nothing.
+  std::shared_ptr<const MLPConfig> mlp_;
+  std::shared_ptr<const Interface> own_;
 };
 
 // Bodies of one's own by their names, for reading files.
@@ -154,8 +155,13 @@ inline void Body::fields(FieldVisitor& visit) {
                    "one that is registered");
     *this = body.empty() ? Body() : *known;
   }
-  if (own_ == nullptr) return mlp_.fields(visit);
-  own_ = own_->with_fields(visit);
+  if (own_ != nullptr) {
+    own_ = own_->with_fields(visit);
+    return;
+  }
+  MLPConfig mlp = *mlp_;
+  mlp.fields(visit);
+  mlp_ = std::make_shared<const MLPConfig>(std::move(mlp));
 }
 
 }  // namespace plait
