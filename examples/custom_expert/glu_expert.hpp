@@ -72,7 +72,7 @@ class GluExpert {
     dv.of_slot(0) = d.cwiseProduct(g);
     // g = σ(a)
     const auto da = scratch.take<Scalar>(x.batch(), 1, dy.dim());
-    da.of_slot(0) = d.array() * v.array() * g.array() * (1 - g.array());
+    da.of_slot(0) = d.array() * v.array() * g.array() * (Scalar(1) - g.array());
     // v = x Wᵀ + b and a = x Vᵀ + c; x has two consumers, so their gradients add up
     value_.backward(theta, x, workspace.value, dv, dx, {}, grad, scratch);
     gate_.backward(theta, x, workspace.gate, da, dx, {}, grad, scratch, {.adds_to_dx = true});

@@ -56,9 +56,9 @@ void use(const plait::Model<float>& model) {
   const Data data;
   plait::ExpertWatch watch(model);
   watch.add(data.x);
+  const plait::ExpertReport report = watch.report();
   std::printf("\nclick's gate weighs the last level's experts");
-  for (const double weight : watch.report().levels.back().gate_weights.row(0))
-    std::printf(" %.2f", weight);
+  for (const double weight : report.levels.back().gate_weights.row(0)) std::printf(" %.2f", weight);
 
   const auto path = std::filesystem::temp_directory_path() / "plait_custom_expert.safetensors";
   plait::save(model, path.string(), {.heads = data.heads});
@@ -83,10 +83,9 @@ int main() {
   plait::MMoE with_glu = mmoe;
   with_glu.expert = Glu{.width = 16};
   trained("GLU", with_glu, {});
-  use(trained("GLU throughout",
-              plait::AdaTT{.input_dim = 8,
-                           .num_tasks = 2,
-                           .levels = {Glu{16}, Glu{8}},
-                           .gates = {{.body = Glu{4}}}},
-              {.hidden = {Glu{4}}}));
+  use(trained(
+      "GLU throughout",
+      plait::AdaTT{
+          .input_dim = 8, .num_tasks = 2, .levels = {Glu{16}, Glu{8}}, .gates = {{.body = Glu{4}}}},
+      {.hidden = {Glu{4}}}));
 }
