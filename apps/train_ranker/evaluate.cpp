@@ -22,7 +22,7 @@ double variance(const plait::Matrix<float>& labels, Index task, std::span<const 
 
 }  // namespace
 
-std::vector<TaskScore> evaluate(Learner& learner, const Dataset& data,
+std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
                                 std::span<const Index> rows) {
   plait::TaskMetrics metrics(data.heads);
   plait::Tensor<float> x;
@@ -38,7 +38,7 @@ std::vector<TaskScore> evaluate(Learner& learner, const Dataset& data,
     logits.resize(count, 1, data.labels.cols());
     gather(data.features, chosen, x);
     gather(data.labels, chosen, labels);
-    learner.score(x, logits);
+    trainer.score(x, logits);
     metrics.add(logits.view(), plait::Targets<float>{.labels = labels});
   }
 

@@ -1,11 +1,11 @@
-// Metrics of a learner on some rows of a data set.
+// Metrics of a model on some rows of a data set.
 #pragma once
 #include <limits>
 #include <span>
 #include <vector>
 
 #include "dataset.hpp"
-#include "learner.hpp"
+#include "plait/train/trainer.hpp"
 
 namespace ranker {
 
@@ -20,7 +20,9 @@ struct TaskScore {
   double value(plait::HeadKind kind) const { return kind == plait::HeadKind::binary ? auc : r2; }
 };
 
-std::vector<TaskScore> evaluate(Learner& learner, const Dataset& data, std::span<const Index> rows);
+// Of the model that the trainer trains, as it is now.
+std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
+                                std::span<const Index> rows);
 
 // Sum over tasks of TaskScore::value, without those that are NaN.
 double total_value(std::span<const plait::Head> heads, std::span<const TaskScore> scores);

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "models.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/inspect/expert_watch.hpp"
 
 namespace ranker {
 namespace {
@@ -49,6 +51,20 @@ bool mixes_by_statics(const plait::LevelReport& level) {
 }
 
 }  // namespace
+
+plait::ExpertReport watch_experts(const plait::Model<float>& model, const Features& features,
+                                  std::span<const Index> rows) {
+  constexpr std::size_t tile = 1024;
+  plait::ExpertWatch watch(model);
+  plait::Tensor<float> x;
+  for (; !rows.empty(); rows = rows.subspan(std::min(tile, rows.size()))) {
+    const auto chosen = rows.first(std::min(tile, rows.size()));
+    x.resize(static_cast<Index>(chosen.size()), 1, features.input_dim());
+    gather(features, chosen, x);
+    watch.add(x);
+  }
+  return watch.report();
+}
 
 std::vector<LevelMap> expert_maps(const plait::ExpertReport& report, Owners owners,
                                   Index shared_experts, std::span<const plait::Head> heads) {

@@ -5,14 +5,18 @@
 #include <vector>
 
 #include "plait/core/view.hpp"
+#include "dataset.hpp"
 #include "plait/inspect/expert_report.hpp"
 #include "plait/losses/head.hpp"
+#include "plait/model/model.hpp"
 
 namespace ranker {
 
-using plait::Index;
-
 enum class Owners;  // models.hpp
+
+// What the model's gates and experts do on some rows.
+plait::ExpertReport watch_experts(const plait::Model<float>& model, const Features& features,
+                                  std::span<const Index> rows);
 
 struct LevelMap {
   Index level = 0;                   // from 1

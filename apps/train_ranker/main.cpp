@@ -16,9 +16,11 @@
 #include "plait/core/error.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/atomic_file.hpp"
+#include "plait/io/model_file.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
+#include "trainee.hpp"
 
 namespace ranker {
 namespace {
@@ -36,11 +38,11 @@ void describe(const Dataset& data) {
 }
 
 // With a few test rows that are replayed whenever the file is loaded.
-void save(const Learner& learner, const Dataset& data, const std::string& path) {
+void save(const Trainee& trainee, const Dataset& data, const std::string& path) {
   const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
   plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
   gather(data.features, rows, x);
-  learner.save(path, x);
+  plait::save(trainee.model, path, {.heads = data.heads}, x.view());
 }
 
 // Opened for appending, which leaves an older file as it is until the new one is complete.
@@ -57,7 +59,7 @@ void write(const std::string& option, const std::string& path, const std::string
 
 // A row of the table: a model and how it is trained.
 struct Row {
-  const Model* model;
+  const ModelEntry* model;
   Balancing balancing;
 
   std::string name() const {
@@ -68,7 +70,7 @@ struct Row {
 // The baseline shares nothing that would have to be balanced: it is trained once, plainly.
 std::vector<Row> rows_of(const Options& options) {
   std::vector<Row> rows;
-  for (const Model* model : options.models) {
+  for (const ModelEntry* model : options.models) {
     if (model->name == baseline) {
       rows.push_back({model, {}});
       continue;
@@ -79,7 +81,8 @@ std::vector<Row> rows_of(const Options& options) {
 }
 
 // The results so far when Ctrl-C ends the training.
-std::vector<Result> train_all(const Options& options, const Dataset& data, LearnerConfig config,
+std::vector<Result> train_all(const Options& options, const Dataset& data,
+                              TraineeOptions trainee_options,
                               plait::Checkpoints* checkpoints) {
   const auto rows = rows_of(options);
   std::size_t widest = 0;
@@ -91,15 +94,15 @@ std::vector<Result> train_all(const Options& options, const Dataset& data, Learn
   for (const Row& row : rows) {
     Result result;
     result.model = row.name();
-    config.balancing = row.balancing;
+    trainee_options.balancing = row.balancing;
     for (const std::uint64_t seed : options.seeds) {
-      config.seed = seed;
-      const auto learner = row.model->make(config);
-      result.parameters = learner->num_parameters();
+      trainee_options.seed = seed;
+      Trainee trainee(*row.model, trainee_options);
+      result.parameters = trainee.model.table().num_parameters();
       std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
       if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
       Console console(std::cout, progress, data, label, options.epochs);
-      const auto run = train(*learner, data,
+      const auto run = train(trainee.trainer, trainee.method, data,
                              {.epochs = options.epochs,
                               .batch = options.batch,
                               .seed = seed,
@@ -110,9 +113,9 @@ std::vector<Result> train_all(const Options& options, const Dataset& data, Learn
                               .resume = options.resume,
                               .run = options.run});
       if (!run) break;
-      if (!options.save.empty()) save(*learner, data, options.save);
+      if (!options.save.empty()) save(trainee, data, options.save);
       if (!options.report.empty() && result.runs.empty())
-        result.experts = expert_maps(learner->watch_experts(data.features, data.test),
+        result.experts = expert_maps(watch_experts(trainee.model, data.features, data.test),
                                      row.model->owners, options.sizes.shared_experts, data.heads);
       result.runs.push_back(*run);
     }
@@ -133,7 +136,7 @@ int run(int argc, const char* const* argv) {
   const Dataset data = load(*options);
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
-  LearnerConfig config{.input_dim = data.features.input_dim(),
+  TraineeOptions trainee_options{.input_dim = data.features.input_dim(),
                        .heads = data.heads,
                        .sizes = options->sizes,
                        .stitch = options->stitch,
@@ -143,13 +146,13 @@ int run(int argc, const char* const* argv) {
                        .executor = pool ? &*pool : nullptr};
   // Sizes that do not fit the last model are reported now, not after the others have trained.
   for (const Row& row : rows_of(*options)) {
-    config.balancing = row.balancing;
-    row.model->make(config);
+    trainee_options.balancing = row.balancing;
+    Trainee(*row.model, trainee_options);
   }
 
   Interrupt::watch();
   describe(data);
-  const auto results = train_all(*options, data, config, checkpoints ? &*checkpoints : nullptr);
+  const auto results = train_all(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
 
   std::cout << '\n' << to_text(result_table(data.heads, results, std::string(baseline)));
   std::cout

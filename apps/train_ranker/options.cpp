@@ -34,9 +34,9 @@ CLI::Validator between(double low, double high) {
       "");
 }
 
-std::vector<const Model*> chosen(const std::vector<std::string>& names) {
-  std::vector<const Model*> result;
-  for (const Model& entry : models()) {
+std::vector<const ModelEntry*> chosen(const std::vector<std::string>& names) {
+  std::vector<const ModelEntry*> result;
+  for (const ModelEntry& entry : models()) {
     const auto is_entry = [&](const std::string& name) {
       return name == "all" || name == entry.name;
     };

@@ -6,8 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "loss_weights.hpp"
+#include "method.hpp"
 #include "models.hpp"
 #include "plait/train/early_stopping.hpp"
+#include "rule.hpp"
 #include "synthetic.hpp"
 
 namespace ranker {
@@ -15,7 +18,7 @@ namespace ranker {
 struct Options {
   std::string data = "synthetic";  // or a census file
   SyntheticConfig synthetic;
-  std::vector<const Model*> models;
+  std::vector<const ModelEntry*> models;
   Sizes sizes;
   plait::Stitch stitch = plait::Stitch::near_identity;
   std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline

@@ -7,8 +7,10 @@
 
 #include "dataset.hpp"
 #include "evaluate.hpp"
-#include "learner.hpp"
+#include "method.hpp"
+#include "plait/io/checkpoint.hpp"
 #include "plait/train/early_stopping.hpp"
+#include "plait/train/trainer.hpp"
 
 namespace ranker {
 
