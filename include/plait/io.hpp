@@ -1,9 +1,9 @@
 // Files, for users: models, checkpoints and state dicts. Apart from plait.hpp because it needs
 // nlohmann-json (the CMake target plait::io) and POSIX.
 #pragma once
-#include "plait/io/architectures.hpp"
 #include "plait/io/atomic_file.hpp"
 #include "plait/io/checkpoint.hpp"
+#include "plait/io/checkpoint_part.hpp"
 #include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"

@@ -2,36 +2,45 @@
 //
 //   Checkpoints checkpoints("runs/7");
 //   Progress<float> progress{.random = Random(seed), .order = rows};
-//   checkpoints.resume(model.values(), trainer.optimizer(), progress);     // nothing at first
-//   for (...) { trainer.step(...); checkpoints.save(model.values(), trainer.optimizer(), progress);
-//   }
+//   const CheckpointParts<float> parts{{"balancer", balancer}, {"stopping", stopping}};
+//   checkpoints.resume(trainer, progress, parts);                     // nothing at first
+//   for (...) { trainer.step(...); checkpoints.save(trainer, progress, parts); }
 //
-// A checkpoint is a sealed safetensors file (see seal.hpp) that appears whole or not at all (see
-// atomic_file.hpp): checkpoint-{number}.safetensors, numbered from 1. With it training goes on bit
-// for bit, provided that model, optimizer, data and everything else that the caller chooses are
-// those of the run that wrote it; what can be compared is compared. One program at a time may use a
-// directory.
+// A checkpoint holds all that a run carries: the model's values, the optimizer's moments, progress
+// and parts (checkpoint_part.hpp). It is a sealed safetensors file (see seal.hpp) that appears
+// whole or not at all (see atomic_file.hpp): checkpoint-{number}.safetensors, numbered from 1. With
+// it training goes on bit for bit, provided that model, optimizer, data and everything else that
+// the caller chooses are those of the run that wrote it; what can be compared is compared.
+// Restoring is all or nothing. One program at a time may use a directory.
 #pragma once
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "plait/core/function_ref.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
+#include "plait/io/checkpoint_part.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/version.hpp"
 
@@ -45,7 +54,7 @@ struct Best {
   ParamBuffer<Scalar> values;
 };
 
-// Where a run is, beside its parameters and its optimizer. All of it is the caller's to interpret.
+// Where a run is in its data, and what it found. All of it is the caller's to interpret.
 template <class Scalar>
 struct Progress {
   Index epoch = 0;
@@ -54,11 +63,6 @@ struct Progress {
   std::vector<Index> order{};  // of the rows in this epoch
   std::optional<Best<Scalar>> best{};
   std::map<std::string, std::string> notes{};  // anything else; keys must not start with "plait."
-
-  // States of what runs beside the optimizer, by names of the caller's: numbers (EarlyStopping),
-  // and buffers over the parameters' table (WeightAverage, GradientMean).
-  std::map<std::string, std::vector<double>> numbers{};
-  std::map<std::string, ParamBuffer<Scalar>> buffers{};
 };
 
 struct RejectedFile {
@@ -73,9 +77,18 @@ struct Resumed {
   explicit operator bool() const { return !path.empty(); }
 };
 
+// A Trainer, or what else holds a model and its optimizer.
+template <class T, class S>
+concept TrainsModel = requires(T& trainer, const T& constant, const ParamBuffer<S>& values) {
+  { constant.model() } -> std::convertible_to<const Model<S>&>;
+  { constant.optimizer() } -> std::convertible_to<const Optimizer<S>&>;
+  { trainer.optimizer() } -> std::convertible_to<Optimizer<S>&>;
+  trainer.load(values);
+};
+
 namespace detail {
 
-inline constexpr std::string_view checkpoint_format = "plait.checkpoint.1";
+inline constexpr std::string_view checkpoint_format = "plait.checkpoint.2";
 
 template <class T>
 std::string join(const T& texts) {
@@ -134,11 +147,12 @@ class Checkpoints {
   }
 
   // Writes a checkpoint, returns its path, and removes the oldest beyond `keep`. Throws FileError,
-  // ConfigError for notes and names that cannot be stored, ShapeError for a buffer over another
-  // table than the values'; older checkpoints are then as they were.
+  // ConfigError for notes and names that cannot be stored or that two parts have, ShapeError for a
+  // part's or the best values' buffer over another table than the model's; older checkpoints are
+  // then as they were.
   template <class Scalar>
-  std::string save(const ParamBuffer<Scalar>& values, const Optimizer<Scalar>& optimizer,
-                   const Progress<Scalar>& progress) {
+  std::string save(const Model<Scalar>& model, const Optimizer<Scalar>& optimizer,
+                   const Progress<Scalar>& progress, const CheckpointParts<Scalar>& parts = {}) {
     SafetensorsWriter writer;
     writer.add_metadata("plait.format", std::string(detail::checkpoint_format));
     writer.add_metadata("plait.version", std::string(version));
@@ -147,11 +161,6 @@ class Checkpoints {
     writer.add_metadata("plait.epoch", text(progress.epoch));
     writer.add_metadata("plait.step", text(progress.step));
     writer.add_metadata("plait.random", detail::bits_text(progress.random.state()));
-    if (progress.best) {
-      writer.add_metadata("plait.best_metric",
-                          detail::bits_text(std::array{progress.best->metric}));
-      writer.add_metadata("plait.best_epoch", text(progress.best->epoch));
-    }
     for (const auto& [key, note] : progress.notes) {
       require_config(!key.starts_with("plait."), "Checkpoints", "note", "'" + key + "'",
                      "a key that does not start with plait.");
@@ -159,18 +168,18 @@ class Checkpoints {
     }
     const std::vector<std::int64_t> order(progress.order.begin(), progress.order.end());
     writer.add("order", {order.size()}, std::span(order));
-    add_state_dict(writer, values, {.prefix = "values."});
+    add_state_dict(writer, model.values(), {.prefix = "values."});
     for (std::size_t k = 0; k < optimizer.moments().size(); ++k)
       add_state_dict(writer, optimizer.moments()[k], {.prefix = moment_prefix(optimizer, k)});
-    if (progress.best) add_state_dict(writer, progress.best->values, {.prefix = "best."});
-    for (const auto& [name, numbers] : progress.numbers)
-      writer.add(std::string(numbers_prefix) + name, {numbers.size()}, std::span(numbers));
-    Index place = 0;
-    for (const auto& [name, buffer] : progress.buffers) {
-      require_schema("Checkpoints", name.c_str(), buffer.shared_table(), values.shared_table());
-      writer.add_metadata(buffer_key(place), name);
-      add_state_dict(writer, buffer, {.prefix = buffer_prefix(place++)});
+    if (progress.best) {
+      writer.add_metadata("plait.best_metric",
+                          detail::bits_text(std::array{progress.best->metric}));
+      writer.add_metadata("plait.best_epoch", text(progress.best->epoch));
+      require_schema("Checkpoints", "best", progress.best->values.shared_table(),
+                     model.shared_table());
+      add_state_dict(writer, progress.best->values, {.prefix = "best."});
     }
+    const std::vector<MethodState> states = add_parts(writer, parts, model.shared_table());
     seal(writer);
 
     const auto older = list();
@@ -184,35 +193,32 @@ class Checkpoints {
     }
     return path;
   }
+  template <class Scalar, TrainsModel<Scalar> Trainer>
+  std::string save(const Trainer& trainer, const Progress<Scalar>& progress,
+                   const CheckpointParts<Scalar>& parts = {}) {
+    const Model<Scalar>& model = trainer.model();
+    return save(model, trainer.optimizer(), progress, parts);
+  }
 
   // Goes on from the newest checkpoint that is whole, and says which newer ones were not. Without
   // any file nothing happens. Throws before anything is changed: FormatError when no file is whole
   // (listing why), or when the newest whole one is of other parameters, another Scalar, optimizer
-  // settings or schedule; FileError.
+  // settings or schedule, of other parts (in number, names, buffers, or as they refuse its state),
+  // or of an earlier version; ConfigError for a name that two parts have; FileError.
   template <class Scalar>
-  Resumed resume(ParamBuffer<Scalar>& values, Optimizer<Scalar>& optimizer,
-                 Progress<Scalar>& progress) const {
-    Resumed result;
-    const auto files = list();
-    for (auto file = files.rbegin(); file != files.rend(); ++file) {
-      const std::string& path = file->second;
-      try {
-        verify(path);
-      } catch (const Error& error) {
-        result.rejected.push_back({path, error.what()});
-        continue;
-      }
-      restore(path, values, optimizer, progress);
-      result.path = path;
-      return result;
-    }
-    if (!result.rejected.empty()) {
-      std::string reasons;
-      for (const auto& [path, reason] : result.rejected)
-        reasons += (reasons.empty() ? "" : "; ") + reason;
-      throw FormatError(directory_, "checkpoints", reasons, "one that is whole");
-    }
-    return result;
+  Resumed resume(Model<Scalar>& model, Optimizer<Scalar>& optimizer, Progress<Scalar>& progress,
+                 const CheckpointParts<Scalar>& parts = {}) const {
+    return resume_from_newest<Scalar>(
+        {model.shared_table(), optimizer, progress, parts},
+        [&](const ParamBuffer<Scalar>& values) { model.load(values); });
+  }
+  template <class Scalar, TrainsModel<Scalar> Trainer>
+  Resumed resume(Trainer& trainer, Progress<Scalar>& progress,
+                 const CheckpointParts<Scalar>& parts = {}) const {
+    const Model<Scalar>& model = trainer.model();
+    return resume_from_newest<Scalar>(
+        {model.shared_table(), trainer.optimizer(), progress, parts},
+        [&](const ParamBuffer<Scalar>& values) { trainer.load(values); });
   }
 
   // The checkpoints' paths, oldest first. Throws FileError.
@@ -275,78 +281,211 @@ class Checkpoints {
     return "moments." + optimizer.moment_names()[k] + ".";
   }
 
+  // Parts are numbered in the file, so that their names may be any.
+  static std::string part_key(std::size_t part) { return text("plait.part.", part); }
   static constexpr std::string_view numbers_prefix = "numbers.";
-  // Buffers are numbered in the file, so that their names may be any.
-  static std::string buffer_key(Index place) { return text("plait.buffer.", place); }
-  static std::string buffer_prefix(Index place) { return text("buffers.", place, "."); }
+  static std::string numbers_name(std::size_t part) { return text(numbers_prefix, part); }
+  static std::string buffer_prefix(std::size_t part, std::size_t buffer) {
+    return text("buffers.", part, ".", buffer, ".");
+  }
+
+  // Sorted. Throws ConfigError for a name that two parts have.
+  template <class Scalar>
+  static std::vector<std::string> names_of(const CheckpointParts<Scalar>& parts) {
+    std::vector<std::string> names;
+    for (const auto& part : parts) names.push_back(part.name());
+    std::ranges::sort(names);
+    const auto twice = std::ranges::adjacent_find(names);
+    require_config(twice == names.end(), "Checkpoints", "parts",
+                   twice == names.end() ? "" : "'" + *twice + "' twice", "names of their own");
+    return names;
+  }
+
+  // Returns what the writer borrows beside the parts' own buffers.
+  template <class Scalar>
+  static std::vector<MethodState> add_parts(SafetensorsWriter& writer,
+                                            const CheckpointParts<Scalar>& parts,
+                                            const std::shared_ptr<const ParamTable>& table) {
+    names_of(parts);
+    std::vector<MethodState> states;
+    for (const auto& part : parts) states.push_back(part.state());
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const MethodState& state = states[i];
+      const auto buffers = parts[i].buffers();
+      require_config(state.steps >= 0, "Checkpoints", "steps of " + parts[i].name(),
+                     text(state.steps), "at least 0");
+      writer.add_metadata(part_key(i), parts[i].name());
+      writer.add_metadata(part_key(i) + ".steps", text(state.steps));
+      writer.add_metadata(part_key(i) + ".random", detail::bits_text(state.random.state()));
+      writer.add_metadata(part_key(i) + ".buffers", text(buffers.size()));
+      writer.add(numbers_name(i), {state.numbers.size()}, std::span(state.numbers));
+      for (std::size_t k = 0; k < buffers.size(); ++k) {
+        require_schema("Checkpoints", parts[i].name().c_str(), buffers[k].shared_table(), table);
+        add_state_dict(writer, buffers[k], {.prefix = buffer_prefix(i, k)});
+      }
+    }
+    return states;
+  }
+
+  // Where a checkpoint goes, beside the values.
+  template <class Scalar>
+  struct Destination {
+    std::shared_ptr<const ParamTable> table;
+    Optimizer<Scalar>& optimizer;
+    Progress<Scalar>& progress;
+    const CheckpointParts<Scalar>& parts;
+  };
+  template <class Scalar>
+  using LoadValues = FunctionRef<void(const ParamBuffer<Scalar>&)>;
 
   template <class Scalar>
-  static void restore(const std::string& path, ParamBuffer<Scalar>& values,
-                      Optimizer<Scalar>& optimizer, Progress<Scalar>& progress) {
-    SafetensorsReader file(path);
-    const auto meta = [&](std::string_view key) -> const std::string& {
-      const std::string* found = file.header().meta(key);
-      if (found == nullptr)
-        throw FormatError(path, "metadata", "no " + std::string(key), "a checkpoint");
-      return *found;
-    };
-    const auto require = [&](std::string_view key, std::string_view expected) {
-      if (meta(key) != expected)
-        throw FormatError(path, std::string(key), "'" + meta(key) + "'",
-                          "'" + std::string(expected) + "' as in this run");
-    };
-    const auto count = [&](std::string_view key) {
-      return detail::parse_count(meta(key), path, key);
-    };
-    require("plait.format", detail::checkpoint_format);
-    for (const auto& [key, setting] : settings(optimizer)) require(key, setting);
-    const auto is_numbers = [](const TensorInfo& tensor) {
-      return tensor.name.starts_with(numbers_prefix);
-    };
-    for (const TensorInfo& tensor : file.header().tensors) {
-      const DType expected = tensor.name == "order" ? DType::i64
-                             : is_numbers(tensor)   ? DType::f64
-                                                    : dtype_of<Scalar>();
-      if (tensor.dtype != expected)
-        throw FormatError(path, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
-                          std::string(info(expected).name));
+  Resumed resume_from_newest(const Destination<Scalar>& to, LoadValues<Scalar> load_values) const {
+    names_of(to.parts);
+    Resumed result;
+    const auto files = list();
+    for (auto file = files.rbegin(); file != files.rend(); ++file) {
+      const std::string& path = file->second;
+      try {
+        verify(path);
+      } catch (const Error& error) {
+        result.rejected.push_back({path, error.what()});
+        continue;
+      }
+      Restoring<Scalar>(path, to).commit(load_values);
+      result.path = path;
+      return result;
+    }
+    if (!result.rejected.empty()) {
+      std::string reasons;
+      for (const auto& [path, reason] : result.rejected)
+        reasons += (reasons.empty() ? "" : "; ") + reason;
+      throw FormatError(directory_, "checkpoints", reasons, "one that is whole");
+    }
+    return result;
+  }
+
+  // Reads all of a file before anything is changed: the constructor throws, commit does not, but
+  // for an optimizer of other parameters than the model's, and then before anything is changed.
+  template <class Scalar>
+  class Restoring {
+   public:
+    Restoring(const std::string& path, const Destination<Scalar>& to)
+        : path_(path), to_(to), file_(path) {
+      check_format();
+      check_dtypes();
+      for (const auto& [key, setting] : settings(to.optimizer))
+        if (meta(key) != setting)
+          throw FormatError(path_, key, "'" + meta(key) + "'", "'" + setting + "' as in this run");
+      values_ = read("values.");
+      steps_ = count("plait.optimizer_steps");
+      for (std::size_t k = 0; k < to.optimizer.moments().size(); ++k)
+        moments_.push_back(read(moment_prefix(to.optimizer, k)));
+      read_progress();
+      prepare_parts();
     }
 
-    const auto read = [&](const std::string& prefix) {
-      ParamBuffer<Scalar> buffer(values.shared_table());
-      load_state_dict(file, buffer, {.prefix = prefix});
-      return buffer;
-    };
-    ParamBuffer<Scalar> new_values = read("values.");
-    std::vector<ParamBuffer<Scalar>> moments;
-    for (std::size_t k = 0; k < optimizer.moments().size(); ++k)
-      moments.push_back(read(moment_prefix(optimizer, k)));
-    Progress<Scalar> restored;
-    restored.epoch = count("plait.epoch");
-    restored.step = count("plait.step");
-    restored.random =
-        Random(detail::parse_bits<std::uint64_t, 4>(meta("plait.random"), path, "plait.random"));
-    if (file.header().meta("plait.best_metric") != nullptr)
-      restored.best = Best<Scalar>{
-          detail::parse_bits<double, 1>(meta("plait.best_metric"), path, "plait.best_metric")[0],
-          count("plait.best_epoch"), read("best.")};
-    const TensorInfo* order = file.header().find("order");
-    if (order == nullptr) throw FormatError(path, "tensors", "no 'order'", "a checkpoint");
-    const auto rows = file.read<std::int64_t>(*order);
-    restored.order.assign(rows.begin(), rows.end());
-    for (const auto& [key, note] : file.header().metadata)
-      if (!key.starts_with("plait.")) restored.notes.emplace(key, note);
-    for (const TensorInfo& tensor : file.header().tensors)
-      if (is_numbers(tensor))
-        restored.numbers.emplace(tensor.name.substr(numbers_prefix.size()),
-                                 file.read<double>(tensor));
-    for (Index place = 0; const std::string* name = file.header().meta(buffer_key(place)); ++place)
-      restored.buffers.emplace(*name, read(buffer_prefix(place)));
+    void commit(LoadValues<Scalar> load_values) {
+      static_assert(std::is_nothrow_move_assignable_v<Progress<Scalar>>);
+      to_.optimizer.restore(steps_, std::move(moments_));
+      load_values(values_);
+      for (const auto& put : parts_) put();
+      to_.progress = std::move(progress_);
+    }
 
-    optimizer.restore(count("plait.optimizer_steps"), std::move(moments));
-    values = std::move(new_values);
-    progress = std::move(restored);
-  }
+   private:
+    const std::string& meta(const std::string& key) const {
+      const std::string* found = file_.header().meta(key);
+      if (found == nullptr) throw FormatError(path_, "metadata", "no " + key, "a checkpoint");
+      return *found;
+    }
+    Index count(const std::string& key) const { return detail::parse_count(meta(key), path_, key); }
+    Random random(const std::string& key) const {
+      return Random(detail::parse_bits<std::uint64_t, 4>(meta(key), path_, key));
+    }
+    const TensorInfo& tensor(const std::string& name) const {
+      const TensorInfo* found = file_.header().find(name);
+      if (found == nullptr)
+        throw FormatError(path_, "tensors", "no '" + name + "'", "a checkpoint");
+      return *found;
+    }
+    ParamBuffer<Scalar> read(const std::string& prefix) {
+      ParamBuffer<Scalar> buffer(to_.table);
+      load_state_dict(file_, buffer, {.prefix = prefix});
+      return buffer;
+    }
+
+    void check_format() const {
+      const std::string& format = meta("plait.format");
+      if (format == detail::checkpoint_format) return;
+      const bool earlier = format == "plait.checkpoint.1";
+      throw FormatError(path_, "plait.format",
+                        "'" + format + "'" + (earlier ? ", that of an earlier version" : ""),
+                        "'" + std::string(detail::checkpoint_format) + "'");
+    }
+    void check_dtypes() const {
+      for (const TensorInfo& tensor : file_.header().tensors) {
+        const DType expected = tensor.name == "order"                    ? DType::i64
+                               : tensor.name.starts_with(numbers_prefix) ? DType::f64
+                                                                         : dtype_of<Scalar>();
+        if (tensor.dtype != expected)
+          throw FormatError(path_, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
+                            std::string(info(expected).name));
+      }
+    }
+    void read_progress() {
+      progress_.epoch = count("plait.epoch");
+      progress_.step = count("plait.step");
+      progress_.random = random("plait.random");
+      if (file_.header().meta("plait.best_metric") != nullptr)
+        progress_.best = Best<Scalar>{
+            detail::parse_bits<double, 1>(meta("plait.best_metric"), path_, "plait.best_metric")[0],
+            count("plait.best_epoch"), read("best.")};
+      const auto rows = file_.template read<std::int64_t>(tensor("order"));
+      progress_.order.assign(rows.begin(), rows.end());
+      for (const auto& [key, note] : file_.header().metadata)
+        if (!key.starts_with("plait.")) progress_.notes.emplace(key, note);
+    }
+    void prepare_parts() {
+      std::vector<std::string> names;  // in the order of the file
+      while (file_.header().meta(part_key(names.size())) != nullptr)
+        names.push_back(meta(part_key(names.size())));
+      std::vector<std::string> sorted = names;
+      std::ranges::sort(sorted);
+      const std::vector<std::string> expected = names_of(to_.parts);
+      if (sorted != expected)
+        throw FormatError(path_, "parts", "'" + detail::join(sorted) + "'",
+                          "'" + detail::join(expected) + "' as in this run");
+      for (const auto& part : to_.parts) {
+        const auto i =
+            static_cast<std::size_t>(std::ranges::find(names, part.name()) - names.begin());
+        const Index buffer_count = count(part_key(i) + ".buffers");
+        if (buffer_count != std::ssize(part.buffers()))
+          throw FormatError(path_, "buffers of " + part.name(), text(buffer_count),
+                            text(part.buffers().size(), " as in this run"));
+        MethodState state{.steps = count(part_key(i) + ".steps"),
+                          .random = random(part_key(i) + ".random"),
+                          .numbers = file_.template read<double>(tensor(numbers_name(i)))};
+        std::vector<ParamBuffer<Scalar>> buffers;
+        for (std::size_t k = 0; k < part.buffers().size(); ++k)
+          buffers.push_back(read(buffer_prefix(i, k)));
+        try {
+          parts_.push_back(part.prepare(std::move(state), std::move(buffers)));
+        } catch (const Error& error) {
+          throw FormatError(path_, "state of " + part.name(), error.what(),
+                            "one that this run's takes");
+        }
+      }
+    }
+
+    const std::string& path_;
+    const Destination<Scalar>& to_;
+    SafetensorsReader file_;
+    ParamBuffer<Scalar> values_;
+    Index steps_ = 0;
+    std::vector<ParamBuffer<Scalar>> moments_;
+    Progress<Scalar> progress_;
+    std::vector<std::function<void()>> parts_;  // put the parts' new states in place
+  };
 
   std::string directory_;
   Index keep_;

@@ -1,268 +1,222 @@
-// Configurations as JSON. Each has one list of its fields, which serves writing and reading:
+// Descriptions as JSON: the two FieldVisitors (core/fields.hpp) of files, a writer and a reader.
 //
-//   template <class Visitor> void fields(Head& head, Visitor& visit) { visit("kind", head.kind); }
-//
-// Settings that few use are left out at their defaults (unless_default), so that adding one leaves
-// older files readable. Reading is strict: every field once, no others, in the very text that
-// writing gives.
+// Reading trusts nothing. It takes every field once, no others, and only the very text that writing
+// gives; no size may exceed a limit, and nesting ends somewhere.
 #pragma once
-#include <array>
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/io/error.hpp"
-#include "plait/kernels/activation.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/gate.hpp"
-#include "plait/layers/mlp.hpp"
-#include "plait/losses/head.hpp"
+#include "plait/layers/body.hpp"
 
 namespace plait::detail {
 
 using Json = nlohmann::ordered_json;
 
-// Enumerators by name.
-template <class Enum>
-struct EnumNames;
-template <>
-struct EnumNames<Activation> {
-  static constexpr std::array<std::pair<Activation, std::string_view>, 8> list{
-      {{Activation::identity, "identity"},
-       {Activation::relu, "relu"},
-       {Activation::leaky_relu, "leaky_relu"},
-       {Activation::gelu, "gelu"},
-       {Activation::gelu_tanh, "gelu_tanh"},
-       {Activation::silu, "silu"},
-       {Activation::tanh, "tanh"},
-       {Activation::sigmoid, "sigmoid"}}};
-};
-template <>
-struct EnumNames<Stitch> {
-  static constexpr std::array<std::pair<Stitch, std::string_view>, 3> list{
-      {{Stitch::near_identity, "near_identity"},
-       {Stitch::uniform, "uniform"},
-       {Stitch::ones, "ones"}}};
-};
-template <>
-struct EnumNames<Fusion> {
-  static constexpr std::array<std::pair<Fusion, std::string_view>, 3> list{
-      {{Fusion::concat, "concat"}, {Fusion::sum, "sum"}, {Fusion::mean, "mean"}}};
-};
-template <>
-struct EnumNames<HeadKind> {
-  static constexpr std::array<std::pair<HeadKind, std::string_view>, 11> list{
-      {{HeadKind::binary, "binary"},
-       {HeadKind::conditional, "conditional"},
-       {HeadKind::focal, "focal"},
-       {HeadKind::regression, "regression"},
-       {HeadKind::huber, "huber"},
-       {HeadKind::ziln, "ziln"},
-       {HeadKind::multiclass, "multiclass"},
-       {HeadKind::ordinal, "ordinal"},
-       {HeadKind::pairwise, "pairwise"},
-       {HeadKind::listwise, "listwise"},
-       {HeadKind::jrc, "jrc"}}};
-};
+// Values within values. Bodies within bodies may be nested at will, and every level of them takes
+// some of the stack.
+inline constexpr std::size_t most_nested = 200;
 
-// Config is the named type or its const.
-template <class Config, class Wanted>
-concept Is = std::is_same_v<std::remove_const_t<Config>, Wanted>;
-
-template <Is<MLPConfig> Config, class Visitor>
-void fields(Config& config, Visitor& visit) {
-  visit("dims", config.dims);
-  visit("activation", config.activation);
-  visit("bias", config.bias);
-}
-
-template <Is<Head> Config, class Visitor>
-void fields(Config& head, Visitor& visit) {
-  visit("kind", head.kind);
-  visit("classes", head.classes);
-  visit("pos_weight", head.pos_weight);
-  visit("weight", head.weight);
-  visit("name", head.name);
-  const Head defaults;
-  visit.unless_default("delta", head.delta, defaults.delta);
-  visit.unless_default("gamma", head.gamma, defaults.gamma);
-  visit.unless_default("alpha", head.alpha, defaults.alpha);
-  visit.unless_default("given", head.given, defaults.given);
-  visit.unless_default("labels_of", head.labels_of, defaults.labels_of);
-  visit.unless_default("in_space", head.in_space, defaults.in_space);
-  visit.unless_default("out_of_space", head.out_of_space, defaults.out_of_space);
-}
-
-// A gate whose body is an MLP.
-template <class Config, class Visitor>
-requires requires(Config& gate) { gate.body, gate.bias, gate.temperature; }
-void fields(Config& gate, Visitor& visit) {
-  visit("body", gate.body);
-  visit("bias", gate.bias);
-  visit("temperature", gate.temperature);
-}
-
-struct WriteFields {
-  Json object = Json::object();
-
-  template <class T>
-  void operator()(const char* key, const T& value) {
-    object[key] = write(value);
-  }
-  template <class T>
-  void unless_default(const char* key, const T& value, const T& otherwise) {
-    if (value != otherwise) (*this)(key, value);
-  }
-
-  static Json write(bool value) { return value; }
-  static Json write(Index value) { return value; }
-  static Json write(const std::string& value) { return value; }
-  static Json write(double value) {
-    require_config(std::isfinite(value), "save", "a setting", text(value), "a finite number");
-    return value;
-  }
-  template <class T>
-  static Json write(const std::optional<T>& value) {
-    return write(value.value());
-  }
-  template <class T>
-  static Json write(const std::vector<T>& values) {
-    Json list = Json::array();
-    for (const auto& value : values) list.push_back(write(value));
-    return list;
-  }
-  template <class T>
-  static Json write(const T& value) {
-    if constexpr (std::is_enum_v<T>) {
-      for (const auto& [enumerator, name] : EnumNames<T>::list)
-        if (enumerator == value) return name;
-      throw ConfigError("save", "an enumerator", text(static_cast<int>(value)), "a named one");
-    } else {
-      WriteFields visit;
-      fields(value, visit);
-      return std::move(visit.object);
-    }
-  }
-};
-
-// Throws FormatError in the name of `where`, the part of a file, for anything but the fields.
-class ReadFields {
+class JsonWriter final : public FieldVisitor {
  public:
-  // No size may exceed `limit`.
-  ReadFields(const Json& object, const std::string& file, const std::string& where, Index limit)
-      : object_(object), file_(file), where_(where), limit_(limit) {
-    if (!object.is_object()) fail(object, "an object");
+  // Throws ConfigError for a size that is negative or exceeds `limit`: it could not be read.
+  explicit JsonWriter(Index limit) : limit_(limit) {}
+
+  // The JSON of what was visited.
+  const Json& json() const { return json_; }
+
+  bool reads() const override { return false; }
+
+ protected:
+  void scalar(bool& value) override { here() = value; }
+  void scalar(Index& value) override {
+    require_config(0 <= value && value <= limit_, "save", "a setting", text(value),
+                   text("a whole number from 0 to ", limit_));
+    here() = value;
+  }
+  void scalar(double& value) override {
+    require_config(std::isfinite(value), "save", "a setting", text(value), "a finite number");
+    here() = value;
+  }
+  void scalar(std::string& value) override { here() = value; }
+  void enumerator(std::size_t& index, std::span<const std::string_view> names) override {
+    require_config(index < names.size(), "save", "an enumerator", text(index), "a named one");
+    here() = names[index];
   }
 
-  template <class T>
-  void operator()(const char* key, T& value) {
-    const auto found = object_.find(key);
-    if (found == object_.end()) throw FormatError(file_, where_, "no " + text(key), "it");
-    read_value(*found, file_, where_ + "." + key, limit_, value);
-    ++seen_;
+  void begin_object() override { here() = Json::object(); }
+  void end_object() override {}
+  void begin_field(const char* name) override {
+    require_config(!here().contains(name), "save", "a field", text("a second ", name),
+                   "fields of different names");
+    enter(here()[name]);
   }
-  template <class T>
-  void unless_default(const char* key, T& value, const T& otherwise) {
-    value = otherwise;
-    if (!object_.contains(key)) return;
-    (*this)(key, value);
-    if (value == otherwise)
-      throw FormatError(file_, where_ + "." + key, "its default", "it left out");
+  void end_field() override { places_.pop_back(); }
+  bool has_field(const char*, bool is_default) override { return !is_default; }
+  void needless_field(const char*) override {}
+  std::size_t begin_list(std::size_t size) override {
+    here() = Json::array();
+    return size;
   }
-
-  // A value that need not be an object.
-  template <class T>
-  static void read_value(const Json& json, const std::string& file, const std::string& where,
-                         Index limit, T& value) {
-    ReadFields(json, file, where, limit, 0).read(value);
-  }
-
-  // After all fields.
-  void finish() const {
-    if (seen_ != object_.size())
-      throw FormatError(file_, where_, text(object_.size(), " fields"), text(seen_));
-  }
-
-  template <class T>
-  void read(T& value) const {
-    if constexpr (std::is_enum_v<T>) {
-      for (const auto& [enumerator, name] : EnumNames<T>::list)
-        if (object_ == name) {
-          value = enumerator;
-          return;
-        }
-      fail(object_, "a known name");
-    } else {
-      ReadFields visit(object_, file_, where_, limit_);
-      fields(value, visit);
-      visit.finish();
-    }
-  }
-  template <class T>
-  void read(std::optional<T>& value) const {
-    read(value.emplace());
-  }
-  template <class T>
-  void read(std::vector<T>& values) const {
-    if (!object_.is_array()) fail(object_, "a list");
-    values.clear();
-    values.reserve(object_.size());
-    for (const Json& element : object_) {
-      const std::string place = text(where_, "[", values.size(), "]");
-      read_value(element, file_, place, limit_, values.emplace_back());
-    }
-  }
-  void read(bool& value) const {
-    if (!object_.is_boolean()) fail(object_, "true or false");
-    value = object_.get<bool>();
-  }
-  void read(Index& value) const {
-    if (!object_.is_number_unsigned() ||
-        object_.get<std::uint64_t>() > static_cast<std::uint64_t>(limit_))
-      fail(object_, text("a whole number from 0 to ", limit_));
-    value = object_.get<Index>();
-  }
-  void read(double& value) const {
-    if (!object_.is_number()) fail(object_, "a number");
-    value = object_.get<double>();
-  }
-  void read(std::string& value) const {
-    if (!object_.is_string()) fail(object_, "a string");
-    value = object_.get<std::string>();
-  }
+  void end_list() override {}
+  void begin_element(std::size_t) override { enter(here().emplace_back()); }
+  void end_element() override { places_.pop_back(); }
 
  private:
-  // Of any kind of value.
-  ReadFields(const Json& value, const std::string& file, std::string where, Index limit, int)
-      : object_(value), file_(file), where_(std::move(where)), limit_(limit) {}
-
-  [[noreturn]] void fail(const Json& got, const std::string& expected) const {
-    throw FormatError(file_, where_, got.dump().substr(0, 60), expected);
+  Json& here() { return *places_.back(); }
+  void enter(Json& value) {
+    require_config(places_.size() < most_nested, "save", "a setting", "nested more deeply",
+                   text("at most ", most_nested, " values within each other"));
+    places_.push_back(&value);
   }
 
-  const Json& object_;
-  const std::string& file_;
-  std::string where_;
   Index limit_;
-  std::size_t seen_ = 0;
+  Json json_;
+  std::vector<Json*> places_{&json_};  // the value that is written last, in those that hold it
 };
 
-// A value read from the metadata text `json`. Throws FormatError.
-template <class Read>
-void read_json(const std::string& json, const std::string& file, const std::string& where,
-               const Read& read) {
-  const Json parsed = Json::parse(json, nullptr, false);
-  // Compared as text, which refuses repeated keys as well.
-  if (parsed.is_discarded() || parsed.dump() != json)
-    throw FormatError(file, where, "another text", "JSON as plait writes it");
-  read(parsed);
+// Throws ConfigError for a description that cannot be saved.
+template <class T>
+std::string write_fields(T description, Index limit) {
+  JsonWriter visit(limit);
+  visit.visit(description);
+  try {
+    return visit.json().dump();
+  } catch (const nlohmann::json::exception& error) {
+    throw ConfigError("save", "a setting", error.what(), "UTF-8");
+  }
+}
+
+// What a description is read from.
+struct FieldsSource {
+  std::string file;                // both for errors: the file,
+  std::string where;               // and the part of it
+  Index limit = 0;                 // of every size
+  const Bodies* bodies = nullptr;  // that it may name
+};
+
+// Throws FormatError, naming the file and the place in it, for anything but the fields.
+class JsonReader final : public FieldVisitor {
+ public:
+  JsonReader(const Json& json, const FieldsSource& source)
+      : source_(source), where_(source.where), places_{{&json, 0, 0}} {}
+
+  // The place that is read, such as plait.config.levels[0].
+  const std::string& where() const { return where_; }
+
+  bool reads() const override { return true; }
+  const Bodies* bodies() const override { return source_.bodies; }
+
+ protected:
+  void scalar(bool& value) override {
+    if (!here().is_boolean()) fail("true or false");
+    value = here().get<bool>();
+  }
+  void scalar(Index& value) override {
+    if (!here().is_number_unsigned() ||
+        here().get<std::uint64_t>() > static_cast<std::uint64_t>(source_.limit))
+      fail(text("a whole number from 0 to ", source_.limit));
+    value = here().get<Index>();
+  }
+  void scalar(double& value) override {
+    if (!here().is_number()) fail("a number");
+    value = here().get<double>();
+  }
+  void scalar(std::string& value) override {
+    if (!here().is_string()) fail("a string");
+    value = here().get<std::string>();
+  }
+  void enumerator(std::size_t& index, std::span<const std::string_view> names) override {
+    const auto found = std::ranges::find_if(names, [&](std::string_view n) { return here() == n; });
+    if (found == names.end()) fail("a known name");
+    index = static_cast<std::size_t>(found - names.begin());
+  }
+
+  void begin_object() override {
+    if (!here().is_object()) fail("an object");
+  }
+  void end_object() override {
+    if (places_.back().seen != here().size())
+      throw FormatError(source_.file, where_, text(here().size(), " fields"),
+                        text(places_.back().seen));
+  }
+  void begin_field(const char* name) override {
+    const auto found = here().find(name);
+    if (found == here().end()) throw FormatError(source_.file, where_, text("no ", name), "it");
+    ++places_.back().seen;
+    enter(*found, text(".", name));
+  }
+  void end_field() override { leave(); }
+  bool has_field(const char* name, bool) override { return here().contains(name); }
+  void needless_field(const char* name) override {
+    throw FormatError(source_.file, text(where_, ".", name), "its default", "it left out");
+  }
+  std::size_t begin_list(std::size_t) override {
+    if (!here().is_array()) fail("a list");
+    return here().size();
+  }
+  void end_list() override {}
+  void begin_element(std::size_t i) override { enter(here()[i], text("[", i, "]")); }
+  void end_element() override { leave(); }
+
+ private:
+  struct Place {
+    const Json* value;
+    std::size_t seen;        // fields of it
+    std::size_t where_size;  // of where_ without it
+  };
+
+  const Json& here() const { return *places_.back().value; }
+  void enter(const Json& value, const std::string& step) {
+    places_.push_back({&value, 0, where_.size()});
+    where_ += step;
+  }
+  void leave() {
+    where_.resize(places_.back().where_size);
+    places_.pop_back();
+  }
+
+  [[noreturn]] void fail(const std::string& expected) const {
+    throw FormatError(source_.file, where_, here().dump().substr(0, 60), expected);
+  }
+
+  const FieldsSource& source_;
+  std::string where_;
+  std::vector<Place> places_;  // the value that is read last, in those that hold it
+};
+
+// A description from its JSON; what it is before is a prototype. Throws FormatError.
+template <class T>
+void read_fields(const std::string& json, const FieldsSource& source, T& description) {
+  const FormatError other_text(source.file, source.where, "another text",
+                               "JSON as plait writes it");
+  const Json parsed = Json::parse(
+      json,
+      [&](int depth, Json::parse_event_t, const Json&) {
+        if (depth < static_cast<int>(most_nested)) return true;
+        throw FormatError(source.file, source.where, "values nested more deeply",
+                          text("at most ", most_nested, " within each other"));
+      },
+      false);
+  if (parsed.is_discarded()) throw other_text;
+  JsonReader visit(parsed, source);
+  try {
+    visit.visit(description);
+  } catch (const ConfigError& error) {
+    throw FormatError(source.file, visit.where(), error.what(), "what can be read");
+  }
+  // Refuses what JSON leaves open: repeated keys, orders, spaces, other ways to write a number.
+  if (write_fields(description, source.limit) != json) throw other_text;
 }
 
 }  // namespace plait::detail

@@ -4,7 +4,9 @@
 // wrote with safetensors.torch.save_file(model.state_dict(), path) loads as it is. For other
 // codebases a rename map translates plait's names to the file's.
 #pragma once
+#include <cstddef>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/safetensors.hpp"
+#include "plait/model/model.hpp"
 
 namespace plait {
 
@@ -37,10 +40,6 @@ inline std::string shape_text(const std::vector<std::uint64_t>& shape) {
 inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
   return {entry.shape.begin(), entry.shape.end()};
 }
-
-}  // namespace detail
-
-namespace detail {
 
 // The file's tensor of every parameter, in table order. Throws FormatError listing all that is
 // wrong. Tensors for which ignore(name) is true may be there besides.
@@ -86,26 +85,39 @@ std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
   return sources;
 }
 
+// Reads every tensor of the table into place_of(id). The file is read twice, once to see that all
+// of it can be read, so that no second copy of the numbers is needed.
+template <class PlaceOf>
+void read_state_dict(SafetensorsReader& file, const ParamTable& table,
+                     const StateDictOptions& options, const PlaceOf& place_of) {
+  const auto sources =
+      match_state_dict(file.header(), file.name(), table, options,
+                       [](std::string_view name) { return name.starts_with("plait."); });
+  for (const TensorInfo* tensor : sources) file.skim(*tensor);
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    file.read(*sources[i], place_of(table.entries()[i].id));
+}
+
 }  // namespace detail
 
-// Reads every parameter of `values`. Without a prefix all tensors of the file are expected to be
-// parameters; with one, all that start with it; tensors without elements (the reference keeps some
-// where AdaTT has no native-expert weights) and plait's own (self-test rows of model files) are
-// ignored. Floating-point tensors convert: F64 rounds
-// when loaded into a float model, the others are exact.
+// Reads every parameter of a model, or of a buffer. Without a prefix all tensors of the file are
+// expected to be parameters; with one, all that start with it; tensors without elements (the
+// reference keeps some where AdaTT has no native-expert weights) and plait's own (self-test rows of
+// model files) are ignored. Floating-point tensors convert: F64 rounds when loaded into a float
+// model, the others are exact.
 //
-// Throws FormatError listing every missing, unexpected and wrongly shaped tensor, or FileError;
-// `values` are then as they were. To need no second copy of the numbers, the file is read twice:
-// once to see that all of it can be read.
+// Throws FormatError listing every missing, unexpected and wrongly shaped tensor, or FileError; the
+// numbers are then as they were.
+template <class Scalar>
+void load_state_dict(SafetensorsReader& file, Model<Scalar>& model,
+                     const StateDictOptions& options = {}) {
+  detail::read_state_dict(file, model.table(), options,
+                          [&](ParamId id) { return model.values_of(id); });
+}
 template <class Scalar>
 void load_state_dict(SafetensorsReader& file, ParamBuffer<Scalar>& values,
                      const StateDictOptions& options = {}) {
-  const auto sources =
-      detail::match_state_dict(file.header(), file.name(), values.table(), options,
-                               [](std::string_view name) { return name.starts_with("plait."); });
-  for (const TensorInfo* tensor : sources) file.skim(*tensor);
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    file.read(*sources[i], values.of(values.table().entries()[i].id));
+  detail::read_state_dict(file, values.table(), options, [&](ParamId id) { return values.of(id); });
 }
 
 // Adds every parameter under its file name. The numbers are borrowed until the writer writes.

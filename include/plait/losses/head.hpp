@@ -5,14 +5,17 @@
 // kinds become losses.
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/losses/bce.hpp"
 #include "plait/losses/conditional.hpp"
 #include "plait/losses/focal.hpp"
@@ -41,6 +44,12 @@ enum class HeadKind {
   listwise,     // one score, softmax cross-entropy over a group, predicts itself
   jrc,          // two logits, their difference calibrated, each ranked, predicts softmax(z)
 };
+template <>
+struct EnumNames<HeadKind> {
+  static constexpr std::array<std::string_view, 11> names{
+      "binary",     "conditional", "focal",    "regression", "huber", "ziln",
+      "multiclass", "ordinal",     "pairwise", "listwise",   "jrc"};
+};
 
 struct Head {
   HeadKind kind = HeadKind::binary;
@@ -62,6 +71,8 @@ struct Head {
 
   // Logits per sample.
   Index width() const;
+
+  void fields(FieldVisitor& visit);
 };
 
 // Calls f with the loss that the head's kind and settings stand for. Throws ConfigError for a kind
@@ -97,6 +108,22 @@ decltype(auto) with_loss(const Head& head, const F& f) {
 
 inline Index Head::width() const {
   return with_loss(*this, [](const auto& loss) { return loss.width(); });
+}
+
+inline void Head::fields(FieldVisitor& visit) {
+  const Head defaults;
+  visit("kind", kind);
+  visit("classes", classes);
+  visit("pos_weight", pos_weight);
+  visit("weight", weight);
+  visit("name", name);
+  visit.unless_default("delta", delta, defaults.delta);
+  visit.unless_default("gamma", gamma, defaults.gamma);
+  visit.unless_default("alpha", alpha, defaults.alpha);
+  visit.unless_default("given", given, defaults.given);
+  visit.unless_default("labels_of", labels_of, defaults.labels_of);
+  visit.unless_default("in_space", in_space, defaults.in_space);
+  visit.unless_default("out_of_space", out_of_space, defaults.out_of_space);
 }
 
 // The head's name, or "task<t>" for a head without one.
