@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "plait/core/view.hpp"
 #include "dataset.hpp"
+#include "plait/core/view.hpp"
 #include "plait/inspect/expert_report.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/model/model.hpp"

@@ -82,8 +82,7 @@ std::vector<Row> rows_of(const Options& options) {
 
 // The results so far when Ctrl-C ends the training.
 std::vector<Result> train_all(const Options& options, const Dataset& data,
-                              TraineeOptions trainee_options,
-                              plait::Checkpoints* checkpoints) {
+                              TraineeOptions trainee_options, plait::Checkpoints* checkpoints) {
   const auto rows = rows_of(options);
   std::size_t widest = 0;
   for (const Row& row : rows) widest = std::max(widest, row.name().size());
@@ -137,13 +136,13 @@ int run(int argc, const char* const* argv) {
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
   TraineeOptions trainee_options{.input_dim = data.features.input_dim(),
-                       .heads = data.heads,
-                       .sizes = options->sizes,
-                       .stitch = options->stitch,
-                       .rule = options->rule,
-                       .balancing = {},
-                       .task_weights = options->task_weights,
-                       .executor = pool ? &*pool : nullptr};
+                                 .heads = data.heads,
+                                 .sizes = options->sizes,
+                                 .stitch = options->stitch,
+                                 .rule = options->rule,
+                                 .balancing = {},
+                                 .task_weights = options->task_weights,
+                                 .executor = pool ? &*pool : nullptr};
   // Sizes that do not fit the last model are reported now, not after the others have trained.
   for (const Row& row : rows_of(*options)) {
     trainee_options.balancing = row.balancing;
@@ -152,7 +151,8 @@ int run(int argc, const char* const* argv) {
 
   Interrupt::watch();
   describe(data);
-  const auto results = train_all(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
+  const auto results =
+      train_all(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
 
   std::cout << '\n' << to_text(result_table(data.heads, results, std::string(baseline)));
   std::cout

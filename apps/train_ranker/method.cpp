@@ -16,8 +16,8 @@ void Method::end_epoch() {
   if (loss_weights) loss_weights->end_epoch();
 }
 
-std::vector<plait::CheckpointPart<float>> Method::parts() {
-  std::vector<plait::CheckpointPart<float>> result;
+plait::CheckpointParts<float> Method::parts() {
+  plait::CheckpointParts<float> result;
   if (balancer) result.push_back({"balancer", *balancer});
   if (loss_weights) result.push_back({"loss_weights", *loss_weights});
   return result;
@@ -34,9 +34,8 @@ Method make_method(const Balancing& balancing, const plait::Trainer<float>& trai
                                           .seed = seed}));
   for (const LossWeightsEntry& entry : loss_weights())
     if (entry.name == balancing.loss_weights)
-      result.loss_weights.emplace(entry.make({.heads = trainer.loss().heads(),
-                                              .task_weights = task_weights,
-                                              .seed = seed}));
+      result.loss_weights.emplace(entry.make(
+          {.heads = trainer.loss().heads(), .task_weights = task_weights, .seed = seed}));
   return result;
 }
 

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "loss_weights.hpp"
 #include "plait/core/view.hpp"
@@ -36,7 +35,7 @@ struct Method {
   // After the last step of an epoch.
   void end_epoch();
   // What a checkpoint keeps of it.
-  std::vector<plait::CheckpointPart<float>> parts();
+  plait::CheckpointParts<float> parts();
 };
 
 // For the tasks of a trainer. Throws plait::ConfigError for task weights that do not fit.

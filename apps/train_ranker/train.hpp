@@ -61,11 +61,12 @@ struct Run {
   double rows_per_second = 0;
 };
 
-// Trains, and tests the epoch with the largest total_value on the validation rows (the first of
-// equals). Nothing when the monitor ended it. A run that goes on from a checkpoint ends in the same
-// weights and scores as one that was never stopped. Throws UsageError for a checkpoint of another
-// run, and as plait::Checkpoints does.
-std::optional<Run> train(Learner& learner, const Dataset& data, const Schedule& schedule,
-                         Monitor& monitor, const Checkpointing& checkpointing = {});
+// Trains with a method, and tests the epoch with the largest total_value on the validation rows
+// (the first of equals), whose values the model ends with. Nothing when the monitor ended it. A run
+// that goes on from a checkpoint ends in the same weights and scores as one that was never stopped.
+// Throws UsageError for a checkpoint of another run, and as plait::Checkpoints does.
+std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
+                         const Schedule& schedule, Monitor& monitor,
+                         const Checkpointing& checkpointing = {});
 
 }  // namespace ranker
