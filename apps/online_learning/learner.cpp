@@ -5,7 +5,7 @@
 
 namespace online {
 
-Learner::Learner(Ranker model, const LearnerOptions& options, Published& live)
+Learner::Learner(plait::Model<float> model, const LearnerOptions& options, Published& live)
     : model_(std::move(model)),
       options_(options),
       trainer_(model_, Stream::heads(), plait::Adam{.learning_rate = options.learning_rate}),
@@ -54,7 +54,7 @@ void Learner::train_now() {
     const plait::View3<const float> labels = rows_.labels;
     trainer_.step(x.rows(first, options_.batch), labels.rows(first, options_.batch));
     if (++steps_ % options_.publish_every == 0)
-      live_.publish(std::make_unique<plait::Scorer<Ranker>>(model_));
+      live_.publish(std::make_unique<plait::Scorer<float>>(model_));
   }
   const Index rest = rows_.x.rows() - first;
   rows_ = {plait::Matrix<float>(rows_.x.bottomRows(rest)),

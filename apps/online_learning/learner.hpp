@@ -7,8 +7,7 @@
 #include <thread>
 
 #include "labels.hpp"
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/serve/live.hpp"
 #include "plait/serve/scorer.hpp"
@@ -16,8 +15,7 @@
 
 namespace online {
 
-using Ranker = plait::Model<plait::AdaTT<float>>;
-using Published = plait::Live<plait::Scorer<Ranker>>;
+using Published = plait::Live<plait::Scorer<float>>;
 
 struct LearnerOptions {
   double learning_rate = 2e-3;
@@ -28,7 +26,7 @@ struct LearnerOptions {
 // One thread uses it. `live` must outlive it.
 class Learner {
  public:
-  Learner(Ranker model, const LearnerOptions& options, Published& live);
+  Learner(plait::Model<float> model, const LearnerOptions& options, Published& live);
   // Ends what is under way.
   ~Learner();
   Learner(const Learner&) = delete;
@@ -48,9 +46,9 @@ class Learner {
   void work();
   void train_now();
 
-  Ranker model_;
+  plait::Model<float> model_;
   LearnerOptions options_;
-  plait::Trainer<Ranker> trainer_;
+  plait::Trainer<float> trainer_;
   Published& live_;
   Impressions rows_;
   Index steps_ = 0;

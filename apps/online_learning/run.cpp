@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "labels.hpp"
+#include "plait/architectures/adatt.hpp"
 #include "plait/metrics/auc.hpp"
 #include "plait/metrics/log_loss.hpp"
 
@@ -50,12 +51,12 @@ Latency latency(std::vector<double> seconds) {
   return {std::ssize(seconds), at(0.5), at(0.99)};
 }
 
-Ranker first_model(const Options& options, Stream& stream) {
-  Ranker model({.input_dim = Stream::inputs,
-                .num_tasks = std::ssize(Stream::heads()),
-                .levels = {{32}, {16}},
-                .task_experts = {2}},
-               {.hidden = {{8}}}, options.seed);
+plait::Model<float> first_model(const Options& options, Stream& stream) {
+  plait::Model<float> model(plait::AdaTT{.input_dim = Stream::inputs,
+                                         .num_tasks = std::ssize(Stream::heads()),
+                                         .levels = {{32}, {16}},
+                                         .task_experts = {2}},
+                            {.hidden = {{8}}}, options.seed);
   plait::Trainer trainer(model, Stream::heads(),
                          plait::Adam{.learning_rate = options.learner.learning_rate});
   for (Index rows = 0; rows < options.first; rows += options.learner.batch) {
@@ -69,10 +70,10 @@ Ranker first_model(const Options& options, Stream& stream) {
 
 Outcome run(const Options& options) {
   Stream stream(options.seed);
-  const Ranker first = first_model(options, stream);
-  const plait::Scorer<Ranker> frozen(first);
+  const plait::Model<float> first = first_model(options, stream);
+  const plait::Scorer frozen(first);
   auto frozen_context = frozen.context();
-  Published live(std::make_unique<plait::Scorer<Ranker>>(first));
+  Published live(std::make_unique<plait::Scorer<float>>(first));
   auto reader = live.reader();
   Learner learner(first, options.learner, live);
   DelayedLabels labels(options.delay, options.seed + 1);

@@ -4,14 +4,11 @@
 #include <cmath>
 #include <span>
 #include <utility>
-#include <variant>
 
 #include "errors.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/model_file.hpp"
-#include "plait/losses/head.hpp"
 #include "plait/losses/predict.hpp"
-#include "plait/serve/scorer.hpp"
 
 namespace service {
 namespace {
@@ -26,43 +23,6 @@ std::vector<std::string> column_names(std::span<const plait::Head> heads) {
   }
   return names;
 }
-
-template <class Model>
-class RankerOf final : public Ranker {
- public:
-  RankerOf(Model model, std::vector<plait::Head> heads, std::string architecture,
-           const RankerOptions& options)
-      : scorer_(std::move(model), {.shared_inputs = options.user_columns}),
-        heads_(std::move(heads)),
-        in_(scorer_.model().in_shape()) {
-    interface_.user_features = std::ssize(options.user_columns);
-    interface_.candidate_features = in_.slots * in_.dim - interface_.user_features;
-    interface_.columns = column_names(heads_);
-    architecture_ = std::move(architecture);
-    parameters_ = scorer_.model().table().num_parameters();
-    for (std::size_t i = 0; i < options.contexts; ++i)
-      contexts_.push_back(std::make_unique<Context>(scorer_.context()));
-  }
-
-  void score(std::size_t which, plait::View3<const float> user,
-             plait::View3<const float> candidates, plait::View3<float> scores) const override {
-    Context& context = *contexts_[which];
-    if (interface_.user_features > 0) {
-      context.score(user, candidates, scores);
-    } else {
-      context.score({candidates.data(), candidates.batch(), in_.slots, in_.dim}, scores);
-    }
-    plait::predict(heads_, scores, scores);
-  }
-
- private:
-  using Context = typename plait::Scorer<Model>::Context;
-
-  plait::Scorer<Model> scorer_;
-  std::vector<plait::Head> heads_;
-  plait::Shape in_;
-  std::vector<std::unique_ptr<Context>> contexts_;
-};
 
 void check_scores(const Ranker& ranker, const std::string& path, std::size_t contexts) {
   const Interface& interface = ranker.interface();
@@ -79,20 +39,35 @@ void check_scores(const Ranker& ranker, const std::string& path, std::size_t con
 
 }  // namespace
 
+Ranker::Ranker(plait::Model<float> model, std::vector<plait::Head> heads,
+               const RankerOptions& options)
+    : scorer_(std::move(model), {.shared_inputs = options.user_columns}), heads_(std::move(heads)) {
+  const plait::Shape in = scorer_.model().in_shape();
+  interface_.user_features = std::ssize(options.user_columns);
+  interface_.candidate_features = in.slots * in.dim - interface_.user_features;
+  interface_.columns = column_names(heads_);
+  for (std::size_t i = 0; i < options.contexts; ++i)
+    contexts_.push_back(std::make_unique<plait::ScoringContext<float>>(scorer_.context()));
+}
+
+void Ranker::score(std::size_t which, plait::View3<const float> user,
+                   plait::View3<const float> candidates, plait::View3<float> scores) const {
+  plait::ScoringContext<float>& context = *contexts_[which];
+  if (interface_.user_features > 0) {
+    context.score(user, candidates, scores);
+  } else {
+    const plait::Shape in = model().in_shape();
+    context.score({candidates.data(), candidates.batch(), in.slots, in.dim}, scores);
+  }
+  plait::predict(heads_, scores, scores);
+}
+
 std::unique_ptr<const Ranker> load_ranker(const std::string& path, const RankerOptions& options) {
-  plait::SafetensorsReader file(path);
-  const std::string* name = file.header().meta("plait.architecture");
-  std::string architecture = name != nullptr ? *name : "";
-  auto loaded = plait::load<float>(std::move(file));
+  auto loaded = plait::load<float>(path);
   if (loaded.heads.empty())
     throw ModelError(path + ": got no heads, expected one per task: what its scores mean");
-  auto ranker = std::visit(
-      [&](auto& model) -> std::unique_ptr<const Ranker> {
-        using Model = std::remove_reference_t<decltype(model)>;
-        return std::make_unique<RankerOf<Model>>(std::move(model), std::move(loaded.heads),
-                                                 std::move(architecture), options);
-      },
-      loaded.model);
+  auto ranker =
+      std::make_unique<const Ranker>(std::move(loaded.model), std::move(loaded.heads), options);
   check_scores(*ranker, path, options.contexts);
   return ranker;
 }

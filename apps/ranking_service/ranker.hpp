@@ -7,6 +7,10 @@
 
 #include "interface.hpp"
 #include "plait/core/view.hpp"
+#include "plait/losses/head.hpp"
+#include "plait/model/model.hpp"
+#include "plait/serve/scorer.hpp"
+#include "plait/serve/scoring_context.hpp"
 
 namespace service {
 
@@ -17,22 +21,24 @@ struct RankerOptions {
 
 class Ranker {
  public:
-  virtual ~Ranker() = default;
+  // Throws as plait::Scorer does.
+  Ranker(plait::Model<float> model, std::vector<plait::Head> heads, const RankerOptions& options);
 
   const Interface& interface() const { return interface_; }
-  const std::string& architecture() const { return architecture_; }
-  Index parameters() const { return parameters_; }
+  const plait::Model<float>& model() const { return scorer_.model(); }
 
   // scores [B, 1, columns] of candidates [B, 1, features]; user [1, 1, features] is read only where
   // the interface has user features. Calls with different contexts may run at the
   // same time. Does not allocate or lock.
-  virtual void score(std::size_t context, plait::View3<const float> user,
-                     plait::View3<const float> candidates, plait::View3<float> scores) const = 0;
+  void score(std::size_t context, plait::View3<const float> user,
+             plait::View3<const float> candidates, plait::View3<float> scores) const;
 
- protected:
+ private:
+  plait::Scorer<float> scorer_;
+  std::vector<plait::Head> heads_;
   Interface interface_;
-  std::string architecture_;
-  Index parameters_ = 0;
+  // Behind pointers, since scoring changes a context and not the ranker.
+  std::vector<std::unique_ptr<plait::ScoringContext<float>>> contexts_;
 };
 
 // Loads a model file, which replays its self-test rows, and scores a row of zeros with every

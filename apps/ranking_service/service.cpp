@@ -105,13 +105,14 @@ Reply Service::reload() {
 Reply Service::describe() {
   auto reader = slot_.reader();
   const auto version = reader.read();
+  const plait::Model<float>& model = version->ranker->model();
   const Interface& interface = slot_.interface();
   nlohmann::ordered_json weights;
   for (std::size_t c = 0; c < weights_.size(); ++c) weights[interface.columns[c]] = weights_[c];
   const nlohmann::ordered_json description = {{"file", slot_.path()},
                                               {"version", version->number},
-                                              {"architecture", version->ranker->architecture()},
-                                              {"parameters", version->ranker->parameters()},
+                                              {"architecture", model.trunk_config().name()},
+                                              {"parameters", model.table().num_parameters()},
                                               {"user_features", interface.user_features},
                                               {"candidate_features", interface.candidate_features},
                                               {"scores", interface.columns},

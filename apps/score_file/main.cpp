@@ -7,12 +7,12 @@
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/predict.hpp"
+#include "plait/model/model.hpp"
 #include "plait/serve/scorer.hpp"
 #include "rows.hpp"
 
@@ -49,8 +49,7 @@ void write_row(std::ostream& out, const float* numbers, Index count) {
   out << '\n';
 }
 
-template <class Model>
-void score(const Model& model, std::span<const plait::Head> heads, RowReader& reader,
+void score(const plait::Model<float>& model, std::span<const plait::Head> heads, RowReader& reader,
            std::ostream& out, bool logits) {
   constexpr Index batch = 512;
   const plait::Shape in = model.in_shape();
@@ -98,14 +97,10 @@ int run(int argc, char** argv) {
     file.open(options.rows);
     if (!file) throw DataError(options.rows + ": cannot be opened");
   }
-  std::visit(
-      [&](const auto& model) {
-        const plait::Shape in = model.in_shape();
-        RowReader reader(standard ? std::cin : file, standard ? "standard input" : options.rows,
-                         in.slots * in.dim);
-        score(model, loaded.heads, reader, std::cout, options.logits);
-      },
-      loaded.model);
+  const plait::Shape in = loaded.model.in_shape();
+  RowReader reader(standard ? std::cin : file, standard ? "standard input" : options.rows,
+                   in.slots * in.dim);
+  score(loaded.model, loaded.heads, reader, std::cout, options.logits);
   if (!std::cout.flush()) throw std::runtime_error("standard output: cannot be written");
   return 0;
 }

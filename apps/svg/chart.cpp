@@ -74,7 +74,8 @@ std::string path_of(const Series& series, const Frame& frame) {
       begun = false;
       continue;
     }
-    path += (begun ? "L" : "M") + frame.at(point);
+    path += begun ? 'L' : 'M';
+    path += frame.at(point);
     const bool alone = !begun && (i + 1 == series.points.size() || !is_drawn(series.points[i + 1]));
     if (alone) path += "h0";
     begun = true;

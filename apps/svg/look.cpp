@@ -13,7 +13,10 @@ std::string at(double x, double y) { return number(x) + ',' + number(y); }
 
 std::string polygon(double x, double y, const Offsets& corners) {
   std::string path;
-  for (const auto& [dx, dy] : corners) path += (path.empty() ? "M" : "L") + at(x + dx, y + dy);
+  for (const auto& [dx, dy] : corners) {
+    path += path.empty() ? 'M' : 'L';
+    path += at(x + dx, y + dy);
+  }
   return path + 'Z';
 }
 

@@ -4,8 +4,8 @@
 #include <map>
 #include <string_view>
 
-#include "models.hpp"
 #include "support/catch.hpp"
+#include "trainee.hpp"
 
 namespace {
 
@@ -64,7 +64,7 @@ TEST_CASE("expert_maps: levels without a choice are left out") {
 }
 
 TEST_CASE("expert_maps: every model's levels fit its names") {
-  ranker::LearnerConfig config;
+  ranker::TraineeOptions config;
   config.input_dim = 4;
   config.heads = heads;
   config.sizes.levels = {6, 5};
@@ -80,7 +80,7 @@ TEST_CASE("expert_maps: every model's levels fit its names") {
       {"ple", 2},          {"adatt-sp", 2}, {"adatt", 2}};
   for (const auto& model : ranker::models()) {
     INFO(std::string(model.name));
-    const auto report = model.make(config)->watch_experts(features, rows);
+    const auto report = ranker::watch_experts(ranker::Trainee(model, config).model, features, rows);
     CHECK(report.rows == 4);
     const auto maps = ranker::expert_maps(report, model.owners, config.sizes.shared_experts, heads);
     const auto expected = levels.find(model.name);

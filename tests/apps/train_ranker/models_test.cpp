@@ -9,16 +9,18 @@
 #include "errors.hpp"
 #include "loss_weights.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/io/checkpoint.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/files.hpp"
+#include "trainee.hpp"
 
 namespace {
 
 using plait::Index;
 
-ranker::LearnerConfig config() {
-  ranker::LearnerConfig result;
+ranker::TraineeOptions config() {
+  ranker::TraineeOptions result;
   result.input_dim = 4;
   result.heads = {
       {.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}, {.name = "buy"}};
@@ -26,6 +28,11 @@ ranker::LearnerConfig config() {
   result.sizes.towers = {5};
   result.rule = ranker::make_rule("adam", 1e-2);
   return result;
+}
+
+double step(ranker::Trainee& trainee, plait::View3<const float> x,
+            plait::View3<const float> labels) {
+  return trainee.method.step(trainee.trainer, x, labels);
 }
 
 }  // namespace
@@ -52,17 +59,17 @@ TEST_CASE("models: every model learns, and returns to the weights it kept") {
   }
   for (const auto& model : ranker::models()) {
     INFO(std::string(model.name));
-    const auto learner = model.make(config());
-    CHECK(learner->num_parameters() > 0);
-    const double first = learner->step(x, labels);
-    for (int i = 0; i < 60; ++i) learner->step(x, labels);
-    learner->keep();
-    learner->score(x, kept);
-    CHECK(learner->step(x, labels) < 0.7 * first);
-    learner->score(x, later);
+    ranker::Trainee trainee(model, config());
+    CHECK(trainee.model.table().num_parameters() > 0);
+    const double first = step(trainee, x, labels);
+    for (int i = 0; i < 60; ++i) step(trainee, x, labels);
+    const auto values = trainee.model.values();
+    trainee.trainer.score(x, kept);
+    CHECK(step(trainee, x, labels) < 0.7 * first);
+    trainee.trainer.score(x, later);
     CHECK_FALSE(later.view().of_slot(0) == kept.view().of_slot(0));
-    learner->restore();
-    learner->score(x, later);
+    trainee.trainer.load(values);
+    trainee.trainer.score(x, later);
     CHECK(later.view().of_slot(0) == kept.view().of_slot(0));
   }
 }
@@ -78,9 +85,9 @@ TEST_CASE("models: under every method a model learns, and goes on from a checkpo
   const auto x = data::normal<float>(64, 4, 5);
   plait::Matrix<float> labels(64, 3);
   labels << (x.col(0).array() > 0).cast<float>(), x.col(1), (x.col(2).array() > 0.5f).cast<float>();
-  const auto scores = [&](ranker::Learner& learner) {
+  const auto scores = [&](ranker::Trainee& trainee) {
     plait::Matrix<float> logits(64, 3);
-    learner.score(x, logits);
+    trainee.trainer.score(x, logits);
     return logits;
   };
 
@@ -89,37 +96,35 @@ TEST_CASE("models: under every method a model learns, and goes on from a checkpo
     auto setting = config();
     setting.balancing = method;
     setting.task_weights = {.initial = {2, 1, 0.5}, .factor = {1, 0.5, 1}};
-    const auto plain = shared_bottom.make(config());
-    const auto learner = shared_bottom.make(setting);
-    const double first = learner->step(x, labels);
-    CHECK(plain->step(x, labels) == Approx(first));  // the loss is told unweighted
+    ranker::Trainee plain(shared_bottom, config());
+    ranker::Trainee trainee(shared_bottom, setting);
+    const double first = step(trainee, x, labels);
+    CHECK(step(plain, x, labels) == Approx(first));  // the loss is told unweighted
     for (int i = 0; i < 60; ++i) {
-      learner->step(x, labels);
-      plain->step(x, labels);
-      if (i % 20 == 19) learner->end_epoch();
+      step(trainee, x, labels);
+      step(plain, x, labels);
+      if (i % 20 == 19) trainee.method.end_epoch();
     }
 
     const files::Directory directory;
     plait::Checkpoints checkpoints(directory.path());
     plait::Progress<float> progress;
-    learner->save_checkpoint(checkpoints, progress);
-    const auto second = shared_bottom.make(setting);
-    plait::Progress<float> resumed;
-    REQUIRE(second->resume(checkpoints, resumed));
-    second->resume_method(resumed);
-    for (int i = 0; i < 5; ++i) CHECK(learner->step(x, labels) == second->step(x, labels));
-    CHECK(scores(*learner) == scores(*second));
-    CHECK(learner->step(x, labels) < 0.8 * first);
-    CHECK(scores(*learner) != scores(*plain));
+    checkpoints.save(trainee.trainer, progress, trainee.method.parts());
+    ranker::Trainee second(shared_bottom, setting);
+    REQUIRE(checkpoints.resume(second.trainer, progress, second.method.parts()));
+    for (int i = 0; i < 5; ++i) CHECK(step(trainee, x, labels) == step(second, x, labels));
+    CHECK(scores(trainee) == scores(second));
+    CHECK(step(trainee, x, labels) < 0.8 * first);
+    CHECK(scores(trainee) != scores(plain));
   }
 }
 
 TEST_CASE("models: experts that cannot be dealt out evenly are refused") {
-  auto uneven = config();
+  auto uneven = config().trunk();
   uneven.sizes.experts = 7;
   for (const auto& model : ranker::models()) {
     if (model.name != "ple" && model.name != "adatt-sp") continue;
-    CHECK_THROWS_AS(model.make(uneven), ranker::UsageError);
+    CHECK_THROWS_AS(model.trunk(uneven), ranker::UsageError);
   }
   uneven.sizes.shared_experts = 4;
   CHECK(uneven.experts_per_task(4) == 1);
