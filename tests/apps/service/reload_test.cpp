@@ -5,6 +5,7 @@
 #include <fstream>
 #include <limits>
 
+#include "plait/architectures/mmoe.hpp"
 #include "served.hpp"
 #include "support/catch.hpp"
 #include "watch.hpp"
@@ -83,11 +84,12 @@ TEST_CASE("a file that cannot be served changes nothing and is reported") {
   check("got no heads");
 
   auto broken = model(2);
-  std::ranges::fill(broken.values().flat(), std::numeric_limits<float>::quiet_NaN());
+  for (const plait::ParamEntry& entry : broken.table().entries())
+    std::ranges::fill(broken.values_of(entry.id), std::numeric_limits<float>::quiet_NaN());
   plait::save(broken, path, {.heads = heads()});
   check("scores of a row of zeros: got NaN or infinity");
 
-  plait::save(Model({.input_dim = inputs + 1, .num_tasks = 3, .levels = {{4}}},
+  plait::save(Model(plait::AdaTT{.input_dim = inputs + 1, .num_tasks = 3, .levels = {{4}}},
                     {.hidden = {{6}}, .outputs = {1, 1, 3}}, 1),
               path, {.heads = heads()});
   check(
@@ -107,8 +109,8 @@ TEST_CASE("a file that cannot be served changes nothing and is reported") {
 
 TEST_CASE("another architecture with the same interface is taken") {
   Server server;
-  const plait::Model<plait::MMoE<float>> other(
-      {.input_dim = inputs, .num_tasks = 3, .num_experts = 2, .expert = {4}},
+  const Model other(
+      plait::MMoE{.input_dim = inputs, .num_tasks = 3, .num_experts = 2, .expert = {4}},
       {.hidden = {{6}}, .outputs = {1, 1, 3}}, 1);
   plait::save(other, server.path(), {.heads = heads()});
   CHECK(server.ask("POST", "/reload").status == 200);

@@ -12,8 +12,10 @@
 
 #include "http.hpp"
 #include "load/connection.hpp"
+#include "plait/architectures/adatt.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/losses/predict.hpp"
+#include "plait/model/model.hpp"
 #include "plait/serve/scorer.hpp"
 #include "service.hpp"
 #include "support/data.hpp"
@@ -22,7 +24,7 @@
 namespace served {
 
 using plait::Index;
-using Model = plait::Model<plait::AdaTT<float>>;
+using Model = plait::Model<float>;
 using nlohmann::json;
 
 inline constexpr Index inputs = 8;  // of which a request's user has columns 0, 1 and 5
@@ -38,8 +40,9 @@ inline std::vector<plait::Head> heads() {
 inline const std::vector<std::string> columns = {"click", "dwell", "stars.0", "stars.1", "stars.2"};
 
 inline Model model(std::uint64_t seed) {
-  return Model({.input_dim = inputs, .num_tasks = 3, .levels = {{12}, {8}}, .task_experts = {2}},
-               {.hidden = {{6}}, .outputs = {1, 1, 3}}, seed);
+  return Model(
+      plait::AdaTT{.input_dim = inputs, .num_tasks = 3, .levels = {{12}, {8}}, .task_experts = {2}},
+      {.hidden = {{6}}, .outputs = {1, 1, 3}}, seed);
 }
 
 // With self-test rows.
