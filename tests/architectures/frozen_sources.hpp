@@ -7,15 +7,18 @@
 #include <string>
 #include <vector>
 
-#include "plait/layers/asymmetric.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/fusion/bank.hpp"
 #include "plait/testing/gradcheck.hpp"
 
 namespace zoo {
 
-using Sharing = plait::AsymmetricSharing<double>;
+using plait::AsymmetricSharing;
+using Networks = plait::AsymmetricNetworks<double>;
 
 // y_t = fuse(own_t, sources), written out. own [B, T, H] moves, frozen [B, T, H] does not.
-inline void fuse_frozen(const Sharing::Config& config, const plait::ParamBuffer<double>& theta,
+inline void fuse_frozen(const AsymmetricSharing& config, const plait::ParamBuffer<double>& theta,
                         plait::View3<const double> own, plait::View3<const double> frozen,
                         plait::View3<double> y) {
   for (plait::Index t = 0; t < config.num_tasks; ++t) {
@@ -47,17 +50,17 @@ inline void fuse_frozen(const Sharing::Config& config, const plait::ParamBuffer<
 }
 
 // The gradient check of the frozen function, and of the layer's output against its.
-inline plait::testing::GradientReport check_frozen(const Sharing::Config& config) {
+inline plait::testing::GradientReport check_frozen(const AsymmetricSharing& config) {
   constexpr plait::Index batch = 5;
   auto table = std::make_shared<plait::ParamTable>();
-  const Sharing layer(*table, "", config);
+  const Networks layer(*table, "", config);
   // The networks alone: the first parameters of the layer, in the same places.
   plait::ParamTable networks_table;
   std::vector<plait::ExpertRoute> routes;
   for (plait::Index t = 0; t < config.num_tasks; ++t)
     routes.push_back({plait::text("bottoms.", t), 0});
-  const plait::ExpertBank<plait::MLP<double>> networks(networks_table, routes,
-                                                       {1, config.input_dim}, config.expert);
+  const plait::ExpertBank<double> networks(networks_table, routes, {1, config.input_dim},
+                                           config.expert);
   for (const auto& entry : networks_table.entries())
     if (table->at(entry.name).id.offset != entry.id.offset)
       throw std::logic_error(entry.name + " has moved");
@@ -72,19 +75,19 @@ inline plait::testing::GradientReport check_frozen(const Sharing::Config& config
   auto r = plait::testing::random_projection(batch, layer.out_shape(), random);
 
   plait::Scratch scratch;
-  Sharing::Workspace workspace;
+  Networks::Workspace workspace;
   plait::ParamBuffer<double> grad(table);
-  layer.forward(theta, x, y0, workspace, scratch);
-  layer.backward(theta.view(), x.view(), y0.view(), r.view(), dx, workspace, grad, scratch);
+  layer.forward(theta, x, y0, &workspace, scratch);
+  layer.backward(theta, x, y0.view(), r.view(), dx, workspace, grad, scratch);
 
-  networks.infer(theta, x, frozen, scratch);
+  networks.forward(theta, x, frozen, nullptr, scratch);
   fuse_frozen(config, theta, frozen, frozen, y);
   if (!(plait::testing::distance<double>(plait::testing::flat(y), plait::testing::flat(y0)) <
         1e-14))
     throw std::logic_error("the frozen function is another one");
 
   const auto loss = [&] {
-    networks.infer(theta, x, own, scratch);
+    networks.forward(theta, x, own, nullptr, scratch);
     fuse_frozen(config, theta, own, frozen, y);
     return plait::testing::project(r, y, y0);
   };
@@ -96,7 +99,7 @@ inline plait::testing::GradientReport check_frozen(const Sharing::Config& config
 }
 
 // The sharings that the check runs on: every fusion over every graph.
-inline std::vector<Sharing::Config> stopped_configs() {
+inline std::vector<AsymmetricSharing> stopped_configs() {
   const plait::MLPConfig expert{{4, 3}, plait::Activation::tanh};
   const std::vector<std::vector<std::vector<plait::Index>>> graphs{{{}},
                                                                    {{}, {0}},
@@ -106,7 +109,7 @@ inline std::vector<Sharing::Config> stopped_configs() {
                                                                    {{}, {}, {}},
                                                                    {{2}, {}, {}},
                                                                    {{1, 2}, {2, 0}, {0, 1}}};
-  std::vector<Sharing::Config> result;
+  std::vector<AsymmetricSharing> result;
   for (const auto fusion : {plait::Fusion::concat, plait::Fusion::sum, plait::Fusion::mean})
     for (const auto& sources : graphs)
       result.push_back(

@@ -7,21 +7,24 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/auxiliary_towers.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/customized_sharing.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/layers/mlp.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/ple.hpp"
 #include "plait/layers/sequential.hpp"
-#include "plait/layers/shared_bottom.hpp"
 #include "plait/layers/towers.hpp"
 #include "plait/losses/auxiliary_heads.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "plait/model/trunk.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "support/catch.hpp"
@@ -30,8 +33,8 @@
 namespace {
 
 using fixtures::Json;
+using plait::Body;
 using plait::Index;
-using plait::MLPConfig;
 using plait::ParamBuffer;
 using plait::ParamTable;
 using plait::Scratch;
@@ -199,12 +202,12 @@ struct Example {
         dx(x.batch(), x.slots(), x.dim()),
         y(x.batch(), layer.out_shape().slots, layer.out_shape().dim) {
     REQUIRE(layer.in_shape() == x.view().shape());
-    layer.forward(theta, x, y, workspace, scratch);
+    layer.forward(theta, x, y, &workspace, scratch);
   }
 
   void backward(View3<const Scalar> dy) {
     grad.set_zero();
-    layer.backward(theta.view(), x.view(), y.view(), dy, dx, workspace, grad, scratch);
+    layer.backward(theta, x, y.view(), dy, dx, workspace, grad, scratch);
   }
 
   Names names;
@@ -235,15 +238,15 @@ void check_example(const std::string& name, const Build& build,
   check_gradients(example.grad, fixture.at(grads), example.names);
 }
 
-template <plait::Layer L>
-void check_example(const std::string& name, const typename L::Config& config,
-                   const std::string& grads = "grads") {
-  check_example<L>(
-      name, [&](ParamTable& table) { return L(table, "", config); }, grads);
+template <class Scalar, class D>
+void check_trunk(const std::string& name, const D& description,
+                 const std::string& grads = "grads") {
+  check_example<plait::Network<Scalar>>(
+      name, [&](ParamTable& table) { return plait::build<Scalar>(table, "", description); }, grads);
 }
 
-const std::vector<MLPConfig> one_level{{2}};
-const std::vector<MLPConfig> two_levels{{2}, {2}};
+const std::vector<Body> one_level{{2}};
+const std::vector<Body> two_levels{{2}, {2}};
 
 }  // namespace
 
@@ -254,98 +257,95 @@ TEMPLATE_TEST_CASE("math example A01: MLP", "", double, float) {
 }
 
 TEMPLATE_TEST_CASE("math example A02: shared bottom", "", double, float) {
-  check_example<plait::SharedBottom<TestType>>("A02_shared_bottom", {2, 2, {2}});
+  check_trunk<TestType>("A02_shared_bottom", plait::SharedBottom{2, 2, {2}});
 }
 
 TEMPLATE_TEST_CASE("math example A03: asymmetric sharing", "", double, float) {
-  using L = plait::AsymmetricSharing<TestType>;
   const auto config = [](bool stop) {
-    return typename L::Config{2, 2, {2}, {{}, {0}}, plait::Fusion::concat, stop};
+    return plait::AsymmetricSharing{2, 2, {2}, {{}, {0}}, plait::Fusion::concat, stop};
   };
-  check_example<L>("A03_asymmetric", config(true));
-  check_example<L>("A03_asymmetric", config(false), "grads_without_stop_gradient");
+  check_trunk<TestType>("A03_asymmetric", config(true));
+  check_trunk<TestType>("A03_asymmetric", config(false), "grads_without_stop_gradient");
 }
 
 TEMPLATE_TEST_CASE("math example A03b: customized sharing", "", double, float) {
-  check_example<plait::CustomizedSharing<TestType>>("A03b_customized_sharing", {2, 2, {2}});
+  check_trunk<TestType>("A03b_customized_sharing", plait::CustomizedSharing{2, 2, {2}});
 }
 
 TEMPLATE_TEST_CASE("math example A04: cross-stitch", "", double, float) {
-  check_example<plait::CrossStitch<TestType>>(
-      "A04_cross_stitch", {2, 2, two_levels, plait::Stitch::near_identity, 0.9, true});
+  check_trunk<TestType>(
+      "A04_cross_stitch",
+      plait::CrossStitch{2, 2, two_levels, plait::Stitch::near_identity, 0.9, true});
 }
 
 TEMPLATE_TEST_CASE("math example A05: MMoE", "", double, float) {
-  check_example<plait::MMoE<TestType>>("A05_mmoe", {2, 2, 3, {2}});
+  check_trunk<TestType>("A05_mmoe", plait::MMoE{2, 2, 3, {2}});
 }
 
 TEMPLATE_TEST_CASE("math example A06: multi-level MMoE", "", double, float) {
-  check_example<plait::MLMMoE<TestType>>("A06_ml_mmoe", {2, 2, 3, two_levels});
+  check_trunk<TestType>("A06_ml_mmoe", plait::MLMMoE{2, 2, 3, two_levels});
 }
 
 TEMPLATE_TEST_CASE("math example A06b: multi-level MMoE, hidden gates", "", double, float) {
-  check_example<plait::MLMMoE<TestType>>("A06b_ml_mmoe_gate_mlp",
-                                         {2, 2, 2, two_levels, {{.body = {2}}}});
+  check_trunk<TestType>("A06b_ml_mmoe_gate_mlp",
+                        plait::MLMMoE{2, 2, 2, two_levels, {{.body = {2}}}});
 }
 
 TEMPLATE_TEST_CASE("math example A07: CGC", "", double, float) {
-  check_example<plait::CGC<TestType>>("A07_cgc", {2, 2, {2}, {1}, 1, {}, true});
+  check_trunk<TestType>("A07_cgc", plait::CGC{2, 2, {2}, {1}, 1, {}, true});
 }
 
 TEMPLATE_TEST_CASE("math example A08: PLE", "", double, float) {
-  using L = plait::PLE<TestType>;
-  check_example<L>("A08_ple_int",
-                   {.input_dim = 2, .num_tasks = 2, .levels = two_levels, .separate_inputs = true});
-  check_example<L>("A08b_ple_list", {.input_dim = 2,
-                                     .num_tasks = 2,
-                                     .levels = two_levels,
-                                     .task_experts = {2, 1},
-                                     .shared_experts = 2,
-                                     .separate_inputs = true});
+  check_trunk<TestType>(
+      "A08_ple_int",
+      plait::PLE{.input_dim = 2, .num_tasks = 2, .levels = two_levels, .separate_inputs = true});
+  check_trunk<TestType>("A08b_ple_list", plait::PLE{.input_dim = 2,
+                                                    .num_tasks = 2,
+                                                    .levels = two_levels,
+                                                    .task_experts = {2, 1},
+                                                    .shared_experts = 2,
+                                                    .separate_inputs = true});
 }
 
 TEMPLATE_TEST_CASE("math example A09: AdaTT-sp", "", double, float) {
-  using L = plait::AdaTTSp<TestType>;
   const auto config = [](Index experts, bool residual) {
-    return typename L::Config{.input_dim = 2,
-                              .num_tasks = 2,
-                              .levels = two_levels,
-                              .task_experts = experts,
-                              .residual = residual,
-                              .separate_inputs = true};
+    return plait::AdaTTSp{.input_dim = 2,
+                          .num_tasks = 2,
+                          .levels = two_levels,
+                          .task_experts = experts,
+                          .residual = residual,
+                          .separate_inputs = true};
   };
-  check_example<L>("A09_adatt_sp_m1", config(1, true));
-  check_example<L>("A09b_adatt_sp_m2", config(2, true));
-  check_example<L>("A09c_adatt_sp_m2_nores", config(2, false));
+  check_trunk<TestType>("A09_adatt_sp_m1", config(1, true));
+  check_trunk<TestType>("A09b_adatt_sp_m2", config(2, true));
+  check_trunk<TestType>("A09c_adatt_sp_m2_nores", config(2, false));
 }
 
 TEMPLATE_TEST_CASE("math example A10: AdaTT", "", double, float) {
-  using L = plait::AdaTT<TestType>;
-  const auto config = [](const std::vector<MLPConfig>& levels, const std::vector<Index>& experts,
+  const auto config = [](const std::vector<Body>& levels, const std::vector<Index>& experts,
                          Index shared) {
-    return typename L::Config{.input_dim = 2,
-                              .num_tasks = 2,
-                              .levels = levels,
-                              .task_experts = experts,
-                              .shared_experts = shared,
-                              .separate_inputs = true};
+    return plait::AdaTT{.input_dim = 2,
+                        .num_tasks = 2,
+                        .levels = levels,
+                        .task_experts = experts,
+                        .shared_experts = shared,
+                        .separate_inputs = true};
   };
-  check_example<L>("A10_adatt_general_m1_s1", config(two_levels, {1}, 1));
-  check_example<L>("A10b_adatt_general_list", config(two_levels, {1, 2}, 2));
-  check_example<L>("A10c_adatt_general_L1", config(one_level, {2}, 1));
+  check_trunk<TestType>("A10_adatt_general_m1_s1", config(two_levels, {1}, 1));
+  check_trunk<TestType>("A10b_adatt_general_list", config(two_levels, {1, 2}, 2));
+  check_trunk<TestType>("A10c_adatt_general_L1", config(one_level, {2}, 1));
 }
 
 // A trunk with towers: losses, gradients of all and of each task, and three steps of Adam.
 TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
   using Scalar = TestType;
-  using Trunk = plait::AdaTTSp<Scalar>;
-  using Towers = plait::Towers<Scalar>;
   const Json fixture = fixtures::load("A11_end_to_end_adatt_sp");
-  Example<plait::Sequential<Trunk, Towers>> example(fixture, Names(), [](ParamTable& table) {
-    Trunk trunk(table, "",
-                {.input_dim = 2, .num_tasks = 2, .levels = two_levels, .task_experts = 2});
-    Towers towers(table, "task_modules", trunk.out_shape(), {{{2}}, {1}});
-    return plait::Sequential(std::move(trunk), std::move(towers));
+  Example<plait::Sequential<Scalar>> example(fixture, Names(), [](ParamTable& table) {
+    const plait::AdaTTSp config{
+        .input_dim = 2, .num_tasks = 2, .levels = two_levels, .task_experts = 2};
+    auto trunk = plait::build<Scalar>(table, "", config);
+    plait::Towers<Scalar> towers(table, "task_modules", trunk.out_shape(), {{{2}}, {1}});
+    return plait::Sequential<Scalar>({std::move(trunk), std::move(towers)});
   });
   const auto check_close = [](double got, const Json& expected) {
     INFO("got " << got << ", expected " << expected);
@@ -388,7 +388,7 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
   plait::Optimizer<Scalar> adam(example.table, plait::Adam{.learning_rate = 0.01});
   for (const Json& expected : fixture.at("adam_lr0.01_loss_trajectory(4 values)")) {
     INFO("loss before step " << adam.steps() + 1);
-    example.layer.forward(example.theta, example.x, example.y, example.workspace, example.scratch);
+    example.layer.forward(example.theta, example.x, example.y, &example.workspace, example.scratch);
     check_close(loss.evaluate_batch(example.y, targets, dlogits), expected);
     example.backward(dlogits.view());
     adam.step(example.theta, example.grad);
@@ -398,14 +398,13 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
 // Towers beside small ones: both losses, and the gradients of their weighted sum.
 TEMPLATE_TEST_CASE("math example B09: self-auxiliary small heads", "", double, float) {
   using Scalar = TestType;
-  using Trunk = plait::SharedBottom<Scalar>;
-  using Towers = plait::AuxiliaryTowers<Scalar>;
   const Json fixture = fixtures::load("B09_small_heads");
-  Example<plait::Sequential<Trunk, Towers>> example(fixture, Names(), [](ParamTable& table) {
-    Trunk trunk(table, "", {.input_dim = 2, .num_tasks = 2, .expert = {2}});
-    Towers towers(table, "task_modules", "auxiliary_modules", trunk.out_shape(),
-                  {.towers = {{{2}}, {1}}});
-    return plait::Sequential(std::move(trunk), std::move(towers));
+  Example<plait::Sequential<Scalar>> example(fixture, Names(), [](ParamTable& table) {
+    const plait::SharedBottom config{.input_dim = 2, .num_tasks = 2, .expert = {2}};
+    auto trunk = plait::build<Scalar>(table, "", config);
+    plait::Towers<Scalar> towers(table, "task_modules", trunk.out_shape(),
+                                 {.hidden = {{2}}, .small = {{}}}, "auxiliary_modules");
+    return plait::Sequential<Scalar>({std::move(trunk), std::move(towers)});
   });
   const double lambda = fixture.at("config").at("lambda_aux").get<double>();
   const plait::MultiTaskLoss<Scalar> loss(

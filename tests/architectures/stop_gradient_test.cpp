@@ -1,5 +1,5 @@
 // The stop-gradient of AsymmetricSharing.
-#include "layers/frozen_sources.hpp"
+#include "architectures/frozen_sources.hpp"
 #include "support/catch.hpp"
 
 using plait::Index;
@@ -27,17 +27,17 @@ TEST_CASE("stop-gradient changes gradients and not outputs") {
   for (const bool stop : {false, true}) {
     random = Random(4);
     auto table = std::make_shared<ParamTable>();
-    const zoo::Sharing layer(*table, "",
-                             {3, 2, {{2}, plait::Activation::tanh}, {{}, {0}}, {}, stop});
+    const zoo::Networks layer(*table, "",
+                              {3, 2, {{2}, plait::Activation::tanh}, {{}, {0}}, {}, stop});
     ParamBuffer<double> theta(table), grad(table);
     initialise(theta, random);
     const auto x = plait::testing::normal_tensor<double>(batch, layer.in_shape(), random);
     Tensor<double> y(batch, 2, 2), dy(batch, 2, 2);
     for (Index b = 0; b < batch; ++b) dy.view().of_slot(1).setOnes();  // the target's loss alone
     Scratch scratch;
-    zoo::Sharing::Workspace workspace;
-    layer.forward(theta, x, y, workspace, scratch);
-    layer.backward(theta.view(), x.view(), y.view(), dy.view(), {}, workspace, grad, scratch);
+    zoo::Networks::Workspace workspace;
+    layer.forward(theta, x, y, &workspace, scratch);
+    layer.backward(theta, x, y.view(), dy.view(), {}, workspace, grad, scratch);
     const auto numbers = plait::testing::flat(y);
     outputs[stop].assign(numbers.begin(), numbers.end());
     const auto gradient = grad.of("bottoms.0.mlp_net.0.weight");

@@ -1,12 +1,13 @@
 // A level that computes parts of its experts' and gates' backward itself gives the gradients of one
 // whose experts and gates do all of it.
-#include "plait/layers/backward_options.hpp"
-
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/mmoe.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/testing/build.hpp"
 #include "support/bare.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
@@ -15,57 +16,50 @@ using namespace plait;
 
 namespace {
 
-using BareMLP = Bare<MLP<double>>;
-static_assert(Body<BareMLP> && !TakesBackwardOptions<BareMLP>);
-static_assert(TakesBackwardOptions<MLP<double>> && TakesBackwardOptions<Gate<MLP<double>>>);
+static_assert(DescribesBody<BareMLP, double> && !TakesBackwardOptions<BareMLP::Layer<double>>);
+static_assert(TakesBackwardOptions<MLP<double>> && TakesBackwardOptions<Gate<double>>);
 
 struct Gradients {
   ParamBuffer<double> params;
   Tensor<double> dx;
 };
 
-template <class L>
-Gradients gradients(const typename L::Config& config) {
+Gradients gradients(const Trunk<double>& trunk) {
   constexpr Index batch = 7;
-  ParamTable table;
-  const L layer(table, "level", config);
-  ParamBuffer<double> theta(std::make_shared<const ParamTable>(std::move(table)));
-  Random random(3);
-  initialise(theta, random);
+  const auto [layer, theta] = testing::build<double>(3, trunk);
   const auto x = data::normal<double>(batch, layer.in_shape().dim, 1);
-  const Shape out = layer.out_shape();
-  Tensor<double> y(batch, out.slots, out.dim);
-  Tensor<double> dy(batch, out.slots, out.dim);
-  std::generate_n(dy.view().data(), batch * out.slots * out.dim, [&] { return random.normal(); });
-  typename L::Workspace workspace;
+  Random random(4);
+  const auto dy = testing::normal_tensor<double>(batch, layer.out_shape(), random);
+  Tensor<double> y(batch, layer.out_shape().slots, layer.out_shape().dim);
+  Network<double>::Workspace workspace;
   Scratch scratch;
   Gradients result{ParamBuffer<double>(theta.shared_table()), Tensor<double>(batch, 1, x.cols())};
-  layer.forward(theta, x, y.view(), workspace, scratch);
-  layer.backward(theta, x, y.view(), dy.view(), result.dx.view(), workspace, result.params,
-                 scratch);
+  layer.forward(theta, x, y, &workspace, scratch);
+  layer.backward(theta, x, y.view(), dy.view(), result.dx, workspace, result.params, scratch);
   return result;
 }
 
 // Slots that several experts and gates read, last layers with and without a ReLU.
-template <class B, template <class, class, class> class Architecture>
-Gradients of(Activation f, std::vector<Index> hidden) {
-  using L = Architecture<double, B, B>;
-  typename L::Config config;
+template <class Architecture, class Wrap>
+Gradients of(Activation f, const std::vector<Index>& hidden, const Wrap& body) {
+  Architecture config;
   config.input_dim = 5;
   config.num_tasks = 3;
-  config.levels = {MLPConfig({6, 4}, f), MLPConfig({3}, f)};
-  config.gates.front().body = MLPConfig(hidden);
+  config.levels = {body(MLPConfig({6, 4}, f)), body(MLPConfig({3}, f))};
+  config.gates.front().body = body(MLPConfig(hidden));
   if constexpr (requires { config.num_experts; }) config.num_experts = 4;
   if constexpr (requires { config.task_experts = 2; }) config.task_experts = 2;
-  return gradients<L>(config);
+  return gradients(config);
 }
 
-template <template <class, class, class> class Architecture>
+template <class Architecture>
 void check_same_gradients() {
   for (const Activation f : {Activation::relu, Activation::tanh, Activation::silu})
     for (const auto& hidden : {std::vector<Index>{}, std::vector<Index>{4}}) {
-      const Gradients fused = of<MLP<double>, Architecture>(f, hidden);
-      const Gradients separate = of<BareMLP, Architecture>(f, hidden);
+      const Gradients fused =
+          of<Architecture>(f, hidden, [](const MLPConfig& mlp) { return Body(mlp); });
+      const Gradients separate =
+          of<Architecture>(f, hidden, [](const MLPConfig& mlp) { return Body(BareMLP{mlp}); });
       const auto near = [](double a, double b) { return std::abs(a - b) < 1e-13; };
       CHECK(std::ranges::equal(fused.params.flat(), separate.params.flat(), near));
       for (Index b = 0; b < fused.dx.view().batch(); ++b)

@@ -1,13 +1,15 @@
-#include "plait/layers/expert_dropout.hpp"
+#include "plait/fusion/dropout.hpp"
 
 #include <cmath>
-#include <memory>
 #include <utility>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/ple.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/model/model.hpp"
+#include "plait/testing/build.hpp"
 #include "plait/testing/gradcheck.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
@@ -19,47 +21,36 @@ using plait::View3;
 
 namespace {
 
-// A trunk whose forward drops experts, and whose infer is that forward: what the gradient check
-// needs.
-template <class Trunk>
+// A trunk whose forward drops experts whatever it is asked: what the gradient check needs.
 struct Dropping {
   using Scalar = double;
-  using Workspace = typename Trunk::Workspace;
+  using Workspace = plait::Network<double>::Workspace;
 
-  Trunk trunk;
+  plait::Network<double> trunk;
   ExpertDropout dropout;
 
   plait::Shape in_shape() const { return trunk.in_shape(); }
   plait::Shape out_shape() const { return trunk.out_shape(); }
-  void infer(plait::ParamView<const double> theta, View3<const double> x, View3<double> y,
-             Scratch& scratch) const {
-    Workspace workspace;
-    forward(theta, x, y, workspace, scratch);
+  void forward(plait::ParamView<double> theta, View3<const double> x, View3<double> y,
+               Workspace* workspace, Scratch& scratch) const {
+    trunk.forward(theta, x, y, workspace, scratch, {.expert_dropout = dropout});
   }
-  void forward(plait::ParamView<const double> theta, View3<const double> x, View3<double> y,
-               Workspace& workspace, Scratch& scratch) const {
-    plait::set_expert_dropout(workspace, dropout);
-    trunk.forward(theta, x, y, workspace, scratch);
-  }
-  void backward(plait::ParamView<const double> theta, View3<const double> x, View3<const double> y,
+  void backward(plait::ParamView<double> theta, View3<const double> x, View3<const double> y,
                 View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                plait::ParamView<double> grad, Scratch& scratch) const {
+                plait::GradView<double> grad, Scratch& scratch) const {
     trunk.backward(theta, x, y, dy, dx, workspace, grad, scratch);
   }
 };
 
 const ExpertDropout half{.rate = 0.5, .seed = 3, .step = 2};
 
-template <class Trunk>
-void check_gradients(const char* name, const typename Trunk::Config& config) {
+void check_gradients(const char* name, const plait::Trunk<double>& trunk) {
   INFO(name);
-  auto table = std::make_shared<plait::ParamTable>();
-  const Dropping<Trunk> layer{Trunk(*table, "", config), half};
-  plait::ParamBuffer<double> values{std::shared_ptr<const plait::ParamTable>(table)};
-  plait::Random random(4);
-  plait::initialise(values, random);
+  const auto built = plait::testing::build<double>(4, trunk);
+  CHECK(built.layer.drops_experts());
+  const Dropping layer{built.layer, half};
   const auto x = data::normal<double>(9, 4, 5);
-  const auto report = plait::testing::check_gradients(layer, values, View3<const double>(x));
+  const auto report = plait::testing::check_gradients(layer, built.theta, View3<const double>(x));
   INFO(report.text());
   CHECK(report.passed());
 
@@ -69,8 +60,8 @@ void check_gradients(const char* name, const typename Trunk::Config& config) {
     return View3<double>(m.data(), 9, layer.out_shape().slots, layer.out_shape().dim);
   };
   Scratch scratch;
-  layer.infer(values, x, as_outputs(with), scratch);
-  layer.trunk.infer(values, x, as_outputs(without), scratch);
+  layer.forward(built.theta, x, as_outputs(with), nullptr, scratch);
+  layer.trunk.forward(built.theta, x, as_outputs(without), nullptr, scratch);
   CHECK((with - without).norm() > 1e-2 * without.norm());
 }
 
@@ -84,22 +75,23 @@ plait::Matrix<double> gate_weights(Index rows, Index experts) {
 
 TEST_CASE("expert dropout: gradients of trunks that drop are those of what they compute") {
   const plait::Activation tanh = plait::Activation::tanh;
-  check_gradients<plait::MMoE<double>>(
-      "MMoE", {.input_dim = 4, .num_tasks = 2, .num_experts = 4, .expert = {{3}, tanh}});
-  check_gradients<plait::PLE<double>>("PLE", {.input_dim = 4,
-                                              .num_tasks = 2,
-                                              .levels = {{{3}, tanh}, {{2}, tanh}},
-                                              .task_experts = {2},
-                                              .gates = {{.body = {{3}, tanh}, .temperature = 2}}});
-  check_gradients<plait::AdaTT<double>>(
-      "AdaTT",
-      {.input_dim = 4, .num_tasks = 2, .levels = {{{3}, tanh}, {{2}, tanh}}, .task_experts = {2}});
+  check_gradients(
+      "MMoE", plait::MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 4, .expert = {{3}, tanh}});
+  check_gradients("PLE", plait::PLE{.input_dim = 4,
+                                    .num_tasks = 2,
+                                    .levels = {{{3}, tanh}, {{2}, tanh}},
+                                    .task_experts = {2},
+                                    .gates = {{.body = {{3}, tanh}, .temperature = 2}}});
+  check_gradients("AdaTT", plait::AdaTT{.input_dim = 4,
+                                        .num_tasks = 2,
+                                        .levels = {{{3}, tanh}, {{2}, tanh}},
+                                        .task_experts = {2}});
 }
 
 TEST_CASE("expert dropout: the weights that are kept are the softmax over their experts") {
   const auto before = gate_weights(4000, 5);
   auto after = before;
-  half.apply(View3<double>(after), 0);
+  plait::drop_experts(half, View3<double>(after), 0);
   Index dropped = 0;
   Index untouched = 0;
   for (Index b = 0; b < before.rows(); ++b) {
@@ -126,7 +118,7 @@ TEST_CASE("expert dropout: what is dropped depends on the place alone") {
   const auto before = gate_weights(40, 6);
   const auto applied = [&](const ExpertDropout& dropout, Index first_column = 0) {
     auto g = before;
-    dropout.apply(View3<double>(g), first_column);
+    plait::drop_experts(dropout, View3<double>(g), first_column);
     return g;
   };
   const auto all = applied(half);
@@ -134,7 +126,7 @@ TEST_CASE("expert dropout: what is dropped depends on the place alone") {
   for (const auto& [first, count] : {std::pair<Index, Index>{0, 7}, {7, 1}, {8, 32}}) {
     auto tile = half;
     tile.first_row = first;
-    tile.apply(View3<double>(pieces.middleRows(first, count)), 0);
+    plait::drop_experts(tile, View3<double>(pieces.middleRows(first, count)), 0);
   }
   CHECK(all == pieces);
   CHECK(all == applied(half));
@@ -156,14 +148,16 @@ TEST_CASE("expert dropout: a gate that would lose all that counts keeps everythi
   plait::Matrix<float> g = plait::Matrix<float>::Zero(200, 3);
   g.col(1).setOnes();
   const plait::Matrix<float> before = g;
-  half.apply(View3<float>(g), 0);
+  plait::drop_experts(half, View3<float>(g), 0);
   CHECK(g == before);
 }
 
 TEST_CASE("expert dropout: only networks with fusion levels have a place for it") {
-  plait::AdaTT<float>::Workspace levels;
-  CHECK(plait::set_expert_dropout(levels, half));
-  CHECK(levels.dropout.rate == 0.5);
-  plait::AsymmetricSharing<float>::Workspace none;
-  CHECK_FALSE(plait::set_expert_dropout(none, half));
+  const plait::AdaTT levels{.input_dim = 4, .num_tasks = 2, .levels = {{3}}};
+  const plait::AsymmetricSharing none{
+      .input_dim = 4, .num_tasks = 2, .expert = {3}, .sources = {{}, {0}}};
+  CHECK(plait::testing::build<float>(1, levels).layer.drops_experts());
+  CHECK_FALSE(plait::testing::build<float>(1, none).layer.drops_experts());
+  CHECK(plait::Model<float>(levels, {}, 1).network().drops_experts());
+  CHECK_FALSE(plait::Model<float>(none, {}, 1).network().drops_experts());
 }
