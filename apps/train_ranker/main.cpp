@@ -38,11 +38,11 @@ void describe(const Dataset& data) {
 }
 
 // With a few test rows that are replayed whenever the file is loaded.
-void save(const Trainee& trainee, const Dataset& data, const std::string& path) {
+void save(const plait::Model<float>& model, const Dataset& data, const std::string& path) {
   const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
   plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
   gather(data.features, rows, x);
-  plait::save(trainee.model, path, {.heads = data.heads}, x.view());
+  plait::save(model, path, {.heads = data.heads}, x.view());
 }
 
 // Opened for appending, which leaves an older file as it is until the new one is complete.
@@ -112,7 +112,7 @@ std::vector<Result> train_all(const Options& options, const Dataset& data,
                               .resume = options.resume,
                               .run = options.run});
       if (!run) break;
-      if (!options.save.empty()) save(trainee, data, options.save);
+      if (!options.save.empty()) save(trainee.model, data, options.save);
       if (!options.report.empty() && result.runs.empty())
         result.experts = expert_maps(watch_experts(trainee.model, data.features, data.test),
                                      row.model->owners, options.sizes.shared_experts, data.heads);
