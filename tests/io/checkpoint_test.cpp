@@ -3,14 +3,20 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
+#include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/methods/db_mtl.hpp"
+#include "plait/methods/dwa.hpp"
+#include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
-#include "plait/optim/sgd.hpp"
-#include "plait/testing/data.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/gradient_mean.hpp"
 #include "plait/train/trainer.hpp"
@@ -20,28 +26,27 @@
 
 namespace {
 
+using plait::CheckpointParts;
 using plait::Checkpoints;
 using plait::Index;
+using plait::Model;
 using plait::Progress;
-using Model = plait::Model<plait::MMoE<float>>;
 
 constexpr Index num_rows = 20;
 constexpr Index batch = 4;
 constexpr Index epochs = 3;
 
-Model make_model(Index experts = 2) {
-  plait::MMoE<float>::Config config;
-  config.input_dim = 3;
-  config.num_tasks = 2;
-  config.num_experts = experts;
-  config.expert = {4};
-  return Model(config, {.hidden = {plait::MLPConfig{3}}}, 1);
+template <class S = float>
+Model<S> make_model(Index experts = 2) {
+  return {plait::MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = experts, .expert = {4}},
+          {.hidden = {{3}}},
+          1};
 }
 
 // A run over shuffled rows that can be stopped after any step.
 struct Run {
-  Model model = make_model();
-  plait::Trainer<Model> trainer;
+  Model<float> model = make_model();
+  plait::Trainer<float> trainer;
   Progress<float> progress{.random = plait::Random(3)};
 
   explicit Run(plait::Schedule schedule = plait::Schedule::cosine(12),
@@ -52,8 +57,9 @@ struct Run {
     progress.random.shuffle(progress.order);
   }
 
-  // The next batch; false at the end.
-  bool step() {
+  // The next batch; false at the end. take(x, labels) makes a step on it.
+  template <class Take>
+  bool step(const Take& take) {
     if (progress.epoch == epochs) return false;
     plait::Matrix<float> x(batch, 3);
     plait::Matrix<float> labels(batch, 2);
@@ -62,7 +68,7 @@ struct Run {
       x.row(b) << static_cast<float>(row % 5) / 4, static_cast<float>(row % 3), 0.5f;
       labels.row(b) << static_cast<float>(row % 2), static_cast<float>(row % 3 == 0);
     }
-    trainer.step(x, labels);
+    take(x, labels);
     if (++progress.step == num_rows / batch) {
       progress.best = plait::Best<float>{0.1 * static_cast<double>(progress.epoch), progress.epoch,
                                          model.values()};
@@ -72,15 +78,18 @@ struct Run {
     }
     return true;
   }
+  bool step() {
+    return step([&](const auto& x, const auto& labels) { trainer.step(x, labels); });
+  }
   void finish() {
     while (step()) {
     }
   }
-  plait::Resumed resume(const Checkpoints& checkpoints) {
-    return checkpoints.resume(model.values(), trainer.optimizer(), progress);
+  plait::Resumed resume(const Checkpoints& checkpoints, const CheckpointParts<float>& parts = {}) {
+    return checkpoints.resume(trainer, progress, parts);
   }
-  std::string save(Checkpoints& checkpoints) {
-    return checkpoints.save(model.values(), trainer.optimizer(), progress);
+  std::string save(Checkpoints& checkpoints, const CheckpointParts<float>& parts = {}) const {
+    return checkpoints.save(trainer, progress, parts);
   }
 };
 
@@ -250,22 +259,63 @@ TEST_CASE("checkpoint: one of another run is refused, and nothing changes") {
   CHECK_THROWS_WITH(other_moments.resume(checkpoints), Catch::Contains("plait.moments"));
   CHECK(other_moments.trainer.optimizer().steps() == 0);
 
-  Model larger = make_model(3);
+  Model<float> larger = make_model(3);
   const auto before = larger.values();
   Progress<float> progress;
-  plait::Optimizer<float> optimizer(larger.values().shared_table(),
-                                    plait::Adam{.learning_rate = 0.05},
+  plait::Optimizer<float> optimizer(larger.shared_table(), plait::Adam{.learning_rate = 0.05},
                                     {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
-  CHECK_THROWS_AS(checkpoints.resume(larger.values(), optimizer, progress), plait::FormatError);
+  CHECK_THROWS_AS(checkpoints.resume(larger, optimizer, progress), plait::FormatError);
   CHECK(std::ranges::equal(larger.values().flat(), before.flat()));
 
-  plait::ParamBuffer<double> wide(run.model.values().shared_table());
+  Model<double> wide = make_model<double>();
   plait::Optimizer<double> wide_optimizer(
       wide.shared_table(), plait::Adam{.learning_rate = 0.05},
       {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
   Progress<double> wide_progress;
   CHECK_THROWS_WITH(checkpoints.resume(wide, wide_optimizer, wide_progress),
                     Catch::Contains("got F32, expected F64"));
+
+  // An optimizer of other parameters than the model's.
+  plait::Optimizer<float> stray(std::make_shared<const plait::ParamTable>(),
+                                plait::Adam{.learning_rate = 0.05},
+                                {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
+  Model<float> model = make_model();
+  const auto values = model.values();
+  CHECK_THROWS_AS(checkpoints.resume(model, stray, progress), plait::Error);
+  CHECK(std::ranges::equal(model.values().flat(), values.flat()));
+}
+
+TEST_CASE("checkpoint: model and optimizer without a trainer") {
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  Run run;
+  for (int i = 0; i < 3; ++i) run.step();
+  checkpoints.save(run.model, run.trainer.optimizer(), run.progress);
+  Run other;
+  CHECK(checkpoints.resume(other.model, other.trainer.optimizer(), other.progress));
+  check_equal(other, run);
+}
+
+TEST_CASE("checkpoint: one of an earlier version is refused as such") {
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  Run run;
+  const std::string path = run.save(checkpoints);
+  const auto as = [&](const std::string& format) {
+    files::write(path, files::resealed(files::contents(path), [&](files::Parts& parts) {
+                   parts.meta("plait.format") = format;
+                 }));
+  };
+  as("plait.checkpoint.1");
+  CHECK_THROWS_WITH(run.resume(checkpoints),
+                    "plait::" + path +
+                        ": plait.format: got 'plait.checkpoint.1', that of an earlier version, "
+                        "expected 'plait.checkpoint.2'");
+  CHECK_THROWS_AS(run.resume(checkpoints), plait::FormatError);
+  as("plait.model.1");
+  CHECK_THROWS_WITH(
+      run.resume(checkpoints),
+      "plait::" + path + ": plait.format: got 'plait.model.1', expected 'plait.checkpoint.2'");
 }
 
 TEST_CASE("checkpoint: notes that cannot be stored are refused") {
@@ -279,37 +329,99 @@ TEST_CASE("checkpoint: notes that cannot be stored are refused") {
   CHECK(checkpoints.paths().empty());
 }
 
-TEST_CASE("checkpoint: what runs beside the optimizer goes on bit for bit") {
-  // Early stopping, an average of the weights and a gradient made of two batches' on top of a run.
-  struct Rich {
-    Run run;
-    plait::EarlyStopping stopping{{{}, {.better = plait::Better::lower}}};
-    plait::WeightAverage<float> average{run.model.values().shared_table(), 0.9};
-    plait::GradientMean<float> mean{run.model.values().shared_table()};
+namespace {
 
-    void step() {
-      run.step();
-      const auto t = static_cast<double>(run.trainer.optimizer().steps());
-      stopping.update(std::array{std::sin(t), std::numeric_limits<double>::quiet_NaN()});
-      average.update(run.model.values());
-      mean.add(run.trainer.gradient(), t);
-    }
-    void save(Checkpoints& checkpoints) {
-      run.progress.numbers = {
-          {"stopping", stopping.state()}, {"mean", {mean.weight()}}, {"nothing", {}}};
-      run.progress.buffers = {{"average", average.values()}, {"mean.of gradients", mean.values()}};
-      run.progress.notes["updates"] = std::to_string(average.updates());
-      run.save(checkpoints);
-    }
-    void resume(const Checkpoints& checkpoints) {
-      REQUIRE(run.resume(checkpoints));
-      stopping.restore(run.progress.numbers.at("stopping"));
-      average.restore(std::stol(run.progress.notes.at("updates")),
-                      run.progress.buffers.at("average"));
-      mean.restore(run.progress.numbers.at("mean").at(0),
-                   run.progress.buffers.at("mean.of gradients"));
-    }
-  };
+// An object of one's own, with a buffer: sums what it is shown.
+class Sums {
+ public:
+  explicit Sums(std::shared_ptr<const plait::ParamTable> table)
+      : buffers_(2, plait::ParamBuffer<float>(std::move(table))) {}
+
+  void add(const plait::ParamBuffer<float>& values) {
+    for (std::size_t i = 0; i < values.flat().size(); ++i)
+      buffers_[state_.steps % 2].flat()[i] += values.flat()[i];
+    state_.numbers = {std::numeric_limits<double>::infinity(), state_.random.uniform()};
+    ++state_.steps;
+  }
+  const plait::MethodState& state() const { return state_; }
+  const std::vector<plait::ParamBuffer<float>>& buffers() const { return buffers_; }
+  void restore(plait::MethodState state, std::vector<plait::ParamBuffer<float>> buffers) {
+    if (state.steps == refused) throw plait::ValueError("Sums", "steps", "too many", "fewer");
+    state_ = std::move(state);
+    buffers_ = std::move(buffers);
+  }
+  Index refused = -1;
+
+ private:
+  plait::MethodState state_;
+  std::vector<plait::ParamBuffer<float>> buffers_;
+};
+
+// Every kind of part on top of a run: two balancers (one keeps buffers), a weighting, early
+// stopping, an average of the weights, a gradient made of two batches', a generator, numbers, and
+// one's own.
+struct Rich {
+  Run run;
+  plait::GradientBalancer<float> balancer{plait::DBMTL{}, 2, run.model.shared_table(),
+                                          run.trainer.shared(), 5};
+  plait::LossWeighting weighting{plait::DWA{}, 2};
+  plait::EarlyStopping stopping{{{}, {.better = plait::Better::lower}}};
+  plait::WeightAverage<float> average{run.model.shared_table(), 0.9};
+  plait::GradientMean<float> mean{run.model.shared_table()};
+  plait::Random random{9};
+  std::vector<double> history;
+  Sums sums{run.model.shared_table()};
+
+  CheckpointParts<float> parts() {
+    return {{"the balancer", balancer},  {"weighting", weighting},
+            {"stopping", stopping},      {"average", average},
+            {"mean of gradients", mean}, {"random", random},
+            {"history", history},        {"sums", sums}};
+  }
+
+  void step() {
+    run.step([&](const auto& x, const auto& labels) {
+      const plait::Targets<float> targets{labels, {}, {}};
+      if (run.progress.step % 2 == 0) {
+        run.trainer.step(x, targets, balancer);
+      } else {
+        run.trainer.step(x, targets, weighting);
+      }
+    });
+    weighting.end_epoch();
+    const auto t = static_cast<double>(run.trainer.optimizer().steps());
+    stopping.update(std::array{std::sin(t), std::numeric_limits<double>::quiet_NaN()});
+    average.update(run.model.values());
+    mean.add(run.trainer.gradient(), t);
+    history.push_back(random.normal());
+    sums.add(run.model.values());
+  }
+};
+
+void check_equal(const plait::MethodState& a, const plait::MethodState& b) {
+  CHECK(a.steps == b.steps);
+  CHECK(a.random.state() == b.random.state());
+  CHECK(std::ranges::equal(a.numbers, b.numbers, [](double x, double y) {
+    return x == y || (std::isnan(x) && std::isnan(y));
+  }));
+}
+
+void check_equal(Rich& a, Rich& b) {
+  check_equal(a.run, b.run);
+  const auto of_a = a.parts();
+  const auto of_b = b.parts();
+  for (std::size_t i = 0; i < of_a.size(); ++i) {
+    INFO(of_a[i].name());
+    check_equal(of_a[i].state(), of_b[i].state());
+    REQUIRE(of_a[i].buffers().size() == of_b[i].buffers().size());
+    for (std::size_t k = 0; k < of_a[i].buffers().size(); ++k)
+      CHECK(std::ranges::equal(of_a[i].buffers()[k].flat(), of_b[i].buffers()[k].flat()));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: what runs beside the optimizer goes on bit for bit") {
   Rich whole, first, second;
   const files::Directory directory;
   Checkpoints checkpoints(directory.path());
@@ -317,20 +429,86 @@ TEST_CASE("checkpoint: what runs beside the optimizer goes on bit for bit") {
     whole.step();
     if (i < 4) first.step();
   }
-  first.save(checkpoints);
-  second.resume(checkpoints);
-  CHECK(second.run.progress.numbers.at("nothing").empty());
+  first.run.save(checkpoints, first.parts());
+  REQUIRE(second.run.resume(checkpoints, second.parts()));
+  check_equal(second, first);
   for (int i = 4; i < 11; ++i) second.step();
-  check_equal(second.run, whole.run);
+  check_equal(second, whole);
   CHECK(second.stopping.best_sum() == whole.stopping.best_sum());
   CHECK(second.stopping.best_sum_at() == whole.stopping.best_sum_at());
   CHECK(std::isnan(second.stopping.best(1)));
   CHECK(second.average.updates() == 11);
-  CHECK(std::ranges::equal(second.average.values().flat(), whole.average.values().flat()));
-  CHECK(std::ranges::equal(second.mean.values().flat(), whole.mean.values().flat()));
+  CHECK(second.history.size() == 11);
+  CHECK(second.balancer.buffers().size() == 2);
+  CHECK(second.balancer.state().steps == 7);
 
-  first.run.progress.buffers.at("average") = plait::ParamBuffer<float>();
-  CHECK_THROWS_WITH(first.run.save(checkpoints),
+  // Parts in another order.
+  Rich third;
+  auto parts = third.parts();
+  std::ranges::reverse(parts);
+  REQUIRE(third.run.resume(checkpoints, parts));
+  check_equal(third, first);
+
+  plait::WeightAverage<float> stray(std::make_shared<const plait::ParamTable>(), 0.5);
+  CHECK_THROWS_WITH(first.run.save(checkpoints, {{"average", stray}}),
                     Catch::Contains("plait::Checkpoints: average: got a table of 0 tensors"));
+  first.run.progress.best = plait::Best<float>{};
+  CHECK_THROWS_WITH(first.run.save(checkpoints),
+                    Catch::Contains("plait::Checkpoints: best: got a table of 0 tensors"));
+  first.run.progress.best.reset();
+  CHECK_THROWS_WITH(first.run.save(checkpoints, {{"a", first.random}, {"a", first.history}}),
+                    "plait::Checkpoints: parts: got 'a' twice, expected names of their own");
   CHECK(checkpoints.paths().size() == 1);
+}
+
+TEST_CASE("checkpoint: parts of another run are refused, and nothing changes") {
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  Rich run;
+  for (int i = 0; i < 3; ++i) run.step();
+  const std::string path = run.run.save(checkpoints, run.parts());
+  const std::string from = "plait::" + path + ": ";
+
+  Rich untouched, other;
+  const auto refuses = [&](const CheckpointParts<float>& parts, const std::string& what) {
+    CHECK_THROWS_WITH(other.run.resume(checkpoints, parts), Catch::Contains(from + what));
+    CHECK_THROWS_AS(other.run.resume(checkpoints, parts), plait::FormatError);
+    check_equal(other, untouched);
+  };
+  refuses({},
+          "parts: got 'average history mean of gradients random stopping sums the balancer "
+          "weighting', expected '' as in this run");
+  auto parts = other.parts();
+  parts.pop_back();
+  refuses(parts, "parts: got 'average ");
+  parts = other.parts();
+  parts.back() = {"others", other.sums};
+  refuses(parts, "parts: got 'average ");
+  // The last part refuses its state: what was read before it is not put in place either.
+  other.sums.refused = 3;
+  refuses(other.parts(),
+          "state of sums: got plait::Sums: steps: got too many, expected fewer, expected one that "
+          "this run's takes");
+  other.sums.refused = -1;
+  // Another number of buffers, of numbers, of tasks.
+  parts = other.parts();
+  plait::WeightAverage<float> average(other.run.model.shared_table(), 0.5);
+  parts.back() = {"sums", average};
+  refuses(parts, "buffers of sums: got 2, expected 1 as in this run");
+  plait::EarlyStopping three({{}, {}, {}});
+  parts = other.parts();
+  parts[2] = {"stopping", three};
+  refuses(parts, "state of stopping: got plait::EarlyStopping: state: got 16 numbers");
+  parts = other.parts();
+  parts[4] = {"mean of gradients", average};
+  refuses(parts, "state of mean of gradients: got plait::CheckpointPart: numbers: got 1");
+  plait::Random random;
+  parts = other.parts();
+  parts[6] = {"history", random};
+  refuses(parts, "state of history: got plait::CheckpointPart: numbers: got 3");
+
+  CHECK_THROWS_AS(other.run.resume(checkpoints, {{"a", other.random}, {"a", other.history}}),
+                  plait::ConfigError);
+  REQUIRE(other.run.resume(checkpoints, other.parts()));
+  check_equal(other, run);
 }

@@ -6,27 +6,24 @@
 #include <iostream>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "plait/io/model_file.hpp"
 #include "plait/io/state_dict.hpp"
+#include "plait/serve/scorer.hpp"
 
 namespace {
 
-using Model = plait::Model<plait::MMoE<float>>;
-
-Model make_model() {
-  plait::MMoE<float>::Config config;
-  config.input_dim = 3;
-  config.num_tasks = 2;
-  config.num_experts = 2;
-  config.expert = {4};
-  return Model(config, {.hidden = {plait::MLPConfig{2}}}, 1);
+plait::Model<float> make_model() {
+  return {plait::MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = 2, .expert = {4}},
+          {.hidden = {{2}}},
+          1};
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  Model model = make_model();
+  plait::Model<float> model = make_model();
   std::cout.precision(9);
   const std::string command = argc >= 3 ? argv[1] : "";
   if (command == "save") {
@@ -41,10 +38,11 @@ int main(int argc, char** argv) {
   }
   if (command != "score" || argc != 6) return 2;
   plait::SafetensorsReader file(argv[2]);
-  plait::load_state_dict(file, model.values());
+  plait::load_state_dict(file, model);
   plait::Matrix<float> x(1, 3);
   for (int i = 0; i < 3; ++i) x(0, i) = std::strtof(argv[3 + i], nullptr);
   plait::Matrix<float> logits(1, 2);
-  plait::ScoringContext(model).score(x, logits);
+  const plait::Scorer scorer(std::move(model));
+  scorer.context().score(x, logits);
   std::cout << logits(0, 0) << ' ' << logits(0, 1) << '\n';
 }

@@ -4,9 +4,9 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "plait/architectures/adatt.hpp"
 #include "plait/inspect/expert_watch.hpp"
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/model/model.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 
@@ -33,8 +33,8 @@ void check_numbers(const nlohmann::json& json, const plait::Matrix<double>& numb
 }  // namespace
 
 TEST_CASE("a report of experts reads back from its JSON, to the last bit") {
-  const plait::Model<plait::AdaTT<float>> model(
-      {.input_dim = 4, .num_tasks = 2, .levels = {{5}, {3}}}, {}, 1);
+  const plait::Model<float> model(
+      plait::AdaTT{.input_dim = 4, .num_tasks = 2, .levels = {{5}, {3}}}, {}, 1);
   plait::ExpertWatch watch(model);
   watch.add(data::normal<float>(50, 4, 2));
   auto report = watch.report();

@@ -4,7 +4,9 @@
 #include <array>
 #include <string>
 
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/layers/mlp.hpp"
+#include "plait/model/model.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -119,6 +121,21 @@ TEST_CASE("state_dict: unexpected tensors are ignored on request, empty and plai
   CHECK_NOTHROW(load_state_dict(with_empty, loaded));
   auto with_ours = file_with("plait.self_test.x", 1);
   CHECK_NOTHROW(load_state_dict(with_ours, loaded));
+}
+
+TEST_CASE("state_dict: a model's parameters, all or none") {
+  const plait::SharedBottom trunk{.input_dim = 2, .num_tasks = 2, .expert = {3}};
+  const plait::Model<double> from(trunk, {}, 1);
+  plait::Model<double> to(trunk, {}, 2);
+  auto file = files::reader(saved(from.values(), {.prefix = "net."}));
+  load_state_dict(file, to, {.prefix = "net."});
+  CHECK(equal(to.values(), from.values()));
+
+  plait::Model<double> smaller(plait::SharedBottom{.input_dim = 2, .num_tasks = 1, .expert = {3}},
+                               {}, 3);
+  const auto before = smaller.values();
+  CHECK_THROWS_AS(load_state_dict(file, smaller, {.prefix = "net."}), plait::FormatError);
+  CHECK(equal(smaller.values(), before));
 }
 
 TEST_CASE("state_dict: a file cut short while it is open changes nothing") {
