@@ -39,10 +39,9 @@ TEST_CASE("training and scoring allocate nothing after the first call") {
   const auto x = data::normal<float>(batch, production.input_dim, 1);
   const auto labels = data::binary<float>(batch, production.num_tasks, 2);
   const auto mask = data::binary<float>(batch, production.num_tasks, 3);
-  models::for_each_trunk<float>(production, [&]<class T>(const char* name, std::type_identity<T>,
-                                                         const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<float>(production)) {
     INFO(name);
-    auto model = models::make<T>(config, production);
+    auto model = models::make(trunk, production);
     Trainer trainer(model, data::binary_heads(production.num_tasks), Adam{},
                     {.optimizer = {.clip_norm = 1.0}, .lanes = 2});
     trainer.step(x, labels, mask);

@@ -40,10 +40,9 @@ struct Opaque : MLP<Scalar> {
 
 TEMPLATE_TEST_CASE("a scorer gives the model's logits bit for bit", "", float, double) {
   using Scalar = TestType;
-  models::for_each_trunk<Scalar>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<Scalar>(sizes)) {
     INFO(name);
-    const auto model = models::make<T>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto x = data::normal<Scalar>(50, sizes.input_dim, 3);
     Matrix<Scalar> plain(50, sizes.num_tasks), packed(50, sizes.num_tasks);
     ScoringContext(model).score(x, plain);
@@ -58,9 +57,8 @@ TEMPLATE_TEST_CASE("shared columns, any split, equal whole rows up to rounding",
                    double) {
   using Scalar = TestType;
   const double tolerance = sizeof(Scalar) == sizeof(float) ? 1e-5 : 1e-13;
-  models::for_each_trunk<Scalar>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
-    const auto model = models::make<T>(config, sizes);
+  for (const auto& [name, trunk] : models::all_trunks<Scalar>(sizes)) {
+    const auto model = models::make(trunk, sizes);
     auto x = data::normal<Scalar>(37, sizes.input_dim, 3);
     for (const std::vector<Index>& shared :
          {std::vector<Index>{0}, {4}, {3, 1}, {0, 1, 2}, {4, 0, 2, 1}}) {
@@ -109,7 +107,7 @@ TEST_CASE("gates that read the input at every level are split too") {
 
 TEST_CASE("columns that cannot be shared are refused") {
   const auto build = [](std::vector<Index> shared) {
-    Scorer<Model<PLE<double>>> scorer(small_model(), {.shared_inputs = std::move(shared)});
+    Scorer<Model<double>> scorer(small_model(), {.shared_inputs = std::move(shared)});
   };
   CHECK_THROWS_WITH(
       build({1, 5}),
@@ -149,7 +147,7 @@ TEST_CASE("a request's parts are checked and leave the output alone") {
   CHECK_THROWS_AS(without.score(shared, rows, logits), ConfigError);
 }
 
-using Small = Scorer<Model<PLE<double>>>;
+using Small = Scorer<Model<double>>;
 static_assert(!std::is_copy_constructible_v<Small> && !std::is_move_constructible_v<Small>);
 
 TEST_CASE("contexts move with what they hold") {

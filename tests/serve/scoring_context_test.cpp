@@ -13,10 +13,9 @@ using namespace plait;
 using serve::sizes, serve::small_model;
 
 TEST_CASE("scores equal the recorded forward bit for bit") {
-  models::for_each_trunk<float>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                    const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<float>(sizes)) {
     INFO(name);
-    const auto model = models::make<T>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto x = data::normal<float>(50, sizes.input_dim, 3);
     Matrix<float> forward(50, sizes.num_tasks), scored(50, sizes.num_tasks);
     typename Model<T>::Network::Workspace workspace;
@@ -75,10 +74,10 @@ TEST_CASE("a model whose parameters became others is refused, not read out of bo
   CHECK_THROWS_AS(context.score(x, logits), ShapeError);
 }
 
-using Context = ScoringContext<Model<PLE<double>>>;
+using Context = ScoringContext<Model<double>>;
 static_assert(!std::is_copy_constructible_v<Context> && std::is_move_constructible_v<Context>);
-static_assert(!std::is_constructible_v<Context, Model<PLE<double>>>, "the model would be gone");
-static_assert(std::is_constructible_v<Context, const Model<PLE<double>>&>);
+static_assert(!std::is_constructible_v<Context, Model<double>>, "the model would be gone");
+static_assert(std::is_constructible_v<Context, const Model<double>&>);
 
 TEST_CASE("wrong shapes are named and leave the output alone") {
   const auto model = small_model();

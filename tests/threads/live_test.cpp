@@ -72,7 +72,7 @@ TEST_CASE("readers see whole objects, none older than published, while others pu
 }
 
 TEST_CASE("every score is one of the two models', bit for bit, while they take turns") {
-  using Ranker = Model<AdaTT<float>>;
+  using Ranker = Model<float>;
   struct Version {
     Version(const Ranker& model, int number_) : number(number_), scorer(model) {}
     int number;

@@ -15,10 +15,9 @@ using namespace plait;
 
 TEST_CASE("twelve contexts on one model give the single-threaded scores bit for bit") {
   const models::Sizes sizes;
-  models::for_each_trunk<float>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                    const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<float>(sizes)) {
     INFO(name);
-    const auto model = models::make<T>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto x = data::normal<float>(200, sizes.input_dim, 3);
     Matrix<float> expected(200, sizes.num_tasks);
     ScoringContext(model).score(x, expected);
