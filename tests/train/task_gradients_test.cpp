@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -271,6 +273,47 @@ TEST_CASE("nothing of an earlier batch stays in a gradient") {
       const auto is_zero = [](double g) { return g == 0; };
       CHECK(std::ranges::all_of(used.task_gradients()[1].flat(), is_zero));
       CHECK(std::ranges::all_of(used.gradient().flat(), is_zero) == (rows == 0));
+    }
+  }
+}
+
+namespace {
+
+// Weights that are no numbers.
+struct Poison {
+  static constexpr bool needs_gramian = false;
+  void validate(Index) const {}
+  void weights(const BalancingInput&, MethodState&, std::span<double> out, Scratch&) const {
+    std::ranges::fill(out, std::numeric_limits<double>::quiet_NaN());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gradients are overwritten, whatever they hold") {
+  const Batch batch(40);
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
+    INFO(name);
+    auto model = models::make(trunk, sizes);
+    const TrainerOptions options{.tile_rows = 4, .lanes = 2};
+    Trainer used(model, heads(), SGD{.learning_rate = 0.1}, options);
+    Trainer fresh(model, heads(), SGD{.learning_rate = 0.1}, options);
+    GradientBalancer<double> balancer(Poison{}, tasks, model.values().shared_table(),
+                                      std::vector<ParamRange>{{0, model.table().buffer_size()}});
+    CHECK_THROWS_AS(used.step(batch.x, batch.targets(), balancer), ValueError);
+    CHECK(std::isnan(used.gradient().flat()[0]));
+    for (auto& gradient : used.task_gradients())
+      std::ranges::fill(gradient.flat(), std::numeric_limits<double>::quiet_NaN());
+    used.compute_gradient(batch.x, batch.targets());
+    fresh.compute_gradient(batch.x, batch.targets());
+    used.compute_task_gradients(batch.x, batch.targets());
+    fresh.compute_task_gradients(batch.x, batch.targets());
+    for (const ParamEntry& entry : model.table().entries()) {
+      CAPTURE(entry.name);
+      CHECK(std::ranges::equal(used.gradient().of(entry.id), fresh.gradient().of(entry.id)));
+      for (std::size_t t = 0; t < tasks; ++t)
+        CHECK(std::ranges::equal(used.task_gradients()[t].of(entry.id),
+                                 fresh.task_gradients()[t].of(entry.id)));
     }
   }
 }
