@@ -52,8 +52,8 @@ struct TrainerOptions {
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
 // during a step. Its values may be exchanged between steps for others of the same parameters. Not
 // thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each kind, and of each batch size, and each size of a group, that is larger than any before,
-// never otherwise.
+// each kind, the first score, and for a batch, or a group, that is larger than any before; never
+// otherwise.
 template <class Scalar_>
 class Trainer {
  public:
