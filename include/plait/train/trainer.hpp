@@ -265,10 +265,9 @@ class Trainer {
   static void check_shape(const char* argument, View3<const Scalar> view,
                           std::optional<Index> batch, Shape expected) {
     if (view.batch() == batch.value_or(view.batch()) && view.shape() == expected) return;
-    throw ShapeError("Trainer", argument,
-                     text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
-                     text("[", batch ? text(*batch) : "batch", ", ", expected.slots, ", ",
-                          expected.dim, "]"));
+    throw ShapeError(
+        "Trainer", argument, text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
+        text("[", batch ? text(*batch) : "batch", ", ", expected.slots, ", ", expected.dim, "]"));
   }
 
   double total() const { return loss_.total(task_losses()); }
