@@ -147,20 +147,18 @@ bool same(const LevelReport& a, const LevelReport& b, double tolerance) {
          same(a.output_rms, b.output_rms, tolerance) && same(a.similarity, b.similarity, tolerance);
 }
 
-template <class ModelType>
-ExpertReport watched(const ModelType& model, const plait::Matrix<double>& x) {
+ExpertReport watched(const plait::Model<double>& model, const plait::Matrix<double>& x) {
   plait::ExpertWatch watch(model);
   watch.add(x);
   return watch.report();
 }
 
 // The trunk's outputs, one [T, H] per row.
-template <class ModelType>
-std::vector<Numbers> outputs(const ModelType& model, const plait::Matrix<double>& x) {
+std::vector<Numbers> outputs(const plait::Model<double>& model, const plait::Matrix<double>& x) {
   const plait::Shape out = model.trunk().out_shape();
   plait::Tensor<double> y(x.rows(), out.slots, out.dim);
   plait::Scratch scratch;
-  model.trunk().infer(model.values(), plait::View3<const double>(x), y, scratch);
+  model.trunk().forward(model.values(), x, y, nullptr, scratch);
   std::vector<Numbers> rows;
   for (Index b = 0; b < x.rows(); ++b) rows.push_back(y.view().of_sample(b));
   return rows;
@@ -186,12 +184,12 @@ Numbers mean_cosines(const std::vector<Numbers>& rows) {
 }  // namespace
 
 TEST_CASE("an AdaTT that is watched: every quantity, from the parameters by hand") {
-  const plait::Model<plait::AdaTT<double>> model({.input_dim = 5,
-                                                  .num_tasks = 2,
-                                                  .levels = {{7}, {4}},
-                                                  .task_experts = {2, 1},
-                                                  .shared_experts = 1},
-                                                 {}, 3);
+  const plait::Model<double> model(plait::AdaTT{.input_dim = 5,
+                                                .num_tasks = 2,
+                                                .levels = {{7}, {4}},
+                                                .task_experts = {2, 1},
+                                                .shared_experts = 1},
+                                   {}, 3);
   const std::vector<Index> owners{0, 0, 1, 2};
   const auto x = data::normal<double>(300, 5, 1);  // more than two tiles
   std::vector<Row> first, second;
@@ -207,13 +205,12 @@ TEST_CASE("an AdaTT that is watched: every quantity, from the parameters by hand
 }
 
 TEST_CASE("a unit's gate weights sum to one; experts that it does not select have none") {
-  using Trunk = plait::PLE<double>;
-  const plait::Model<Trunk> model({.input_dim = 5,
-                                   .num_tasks = 2,
-                                   .levels = {{4}, {3}},
-                                   .task_experts = {2},
-                                   .shared_experts = 1},
-                                  {}, 5);
+  const plait::Model<double> model(plait::PLE{.input_dim = 5,
+                                              .num_tasks = 2,
+                                              .levels = {{4}, {3}},
+                                              .task_experts = {2},
+                                              .shared_experts = 1},
+                                   {}, 5);
   const auto report = watched(model, data::normal<double>(40, 5, 2));
   REQUIRE(report.levels.size() == 2);
   // Experts 0 and 1 are task 0's, 2 and 3 task 1's, 4 is shared; the shared unit, 2, sees all.
@@ -233,9 +230,10 @@ TEST_CASE("a unit's gate weights sum to one; experts that it does not select hav
 }
 
 TEST_CASE("static weights alone: cross-stitch has no gate to speak of") {
-  using Trunk = plait::CrossStitch<double>;
-  const plait::Model<Trunk> model(
-      {.input_dim = 3, .num_tasks = 2, .levels = {{4}}, .stitch = plait::Stitch::uniform}, {}, 1);
+  const plait::Model<double> model(
+      plait::CrossStitch{
+          .input_dim = 3, .num_tasks = 2, .levels = {{4}}, .stitch = plait::Stitch::uniform},
+      {}, 1);
   const auto report = watched(model, data::normal<double>(10, 3, 2));
   const LevelReport& level = report.levels.front();
   CHECK(same(level.static_weights, matrix(model.values(), "stitchs.0.weight"), 1e-15));
@@ -248,14 +246,14 @@ TEST_CASE("static weights alone: cross-stitch has no gate to speak of") {
 TEST_CASE("the networks of sharing without units are compared as well") {
   const auto x = data::normal<double>(50, 4, 6);
   SECTION("single task: its outputs are the networks'") {
-    const plait::Model<plait::SingleTask<double>> model(
-        {.input_dim = 4, .num_tasks = 3, .expert = {6}}, {}, 1);
+    const plait::Model<double> model(
+        plait::SingleTask{.input_dim = 4, .num_tasks = 3, .expert = {6}}, {}, 1);
     CHECK(
         same(watched(model, x).levels.front().similarity, mean_cosines(outputs(model, x)), 1e-12));
   }
   SECTION("customized sharing: the shared network is the last") {
-    const plait::Model<plait::CustomizedSharing<double>> model(
-        {.input_dim = 4, .num_tasks = 2, .expert = {6}}, {}, 1);
+    const plait::Model<double> model(
+        plait::CustomizedSharing{.input_dim = 4, .num_tasks = 2, .expert = {6}}, {}, 1);
     std::vector<Numbers> networks;
     for (const Numbers& y : outputs(model, x)) {
       networks.emplace_back(3, 6);
@@ -266,8 +264,10 @@ TEST_CASE("the networks of sharing without units are compared as well") {
     CHECK(same(report.levels.front().similarity, mean_cosines(networks), 1e-12));
   }
   SECTION("asymmetric sharing: without sources its outputs are the networks'") {
-    const plait::Model<plait::AsymmetricSharing<double>> model(
-        {.input_dim = 4, .num_tasks = 2, .expert = {6}, .sources = {{}, {}}}, {}, 1);
+    const plait::Model<double> model(
+        plait::AsymmetricSharing{
+            .input_dim = 4, .num_tasks = 2, .expert = {6}, .sources = {{}, {}}},
+        {}, 1);
     CHECK(
         same(watched(model, x).levels.front().similarity, mean_cosines(outputs(model, x)), 1e-12));
   }
@@ -275,10 +275,9 @@ TEST_CASE("the networks of sharing without units are compared as well") {
 
 TEST_CASE("every architecture can be watched, in one batch or in several") {
   const models::Sizes sizes;
-  models::for_each_trunk<double>(sizes, [&](const char* name, auto type, const auto& config) {
-    using Trunk = typename decltype(type)::type;
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
     INFO(name);
-    const auto model = models::make<Trunk>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto before = model.values();
     const auto x = data::normal<double>(60, sizes.input_dim, 9);
     const auto whole = watched(model, x);
@@ -295,13 +294,13 @@ TEST_CASE("every architecture can be watched, in one batch or in several") {
       CHECK((whole.levels[l].output_rms.array() > 0).all());
     }
     CHECK(std::ranges::equal(before.flat(), model.values().flat()));
-  });
+  }
 }
 
 TEST_CASE("a dead ReLU is found, and has no similarity to anything") {
-  plait::Model<plait::MMoE<double>> model(
-      {.input_dim = 3, .num_tasks = 2, .num_experts = 3, .expert = {4}}, {}, 1);
-  for (double& bias : model.values().of("mtl_arch.experts.0.1.mlp_net.0.bias")) bias = -1e6;
+  plait::Model<double> model(
+      plait::MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = 3, .expert = {4}}, {}, 1);
+  for (double& bias : model.values_of("mtl_arch.experts.0.1.mlp_net.0.bias")) bias = -1e6;
   const auto level = watched(model, data::normal<double>(20, 3, 4)).levels.front();
   CHECK(level.dead_experts() == std::vector<Index>{1});
   CHECK(level.output_rms[1] == 0);
@@ -310,9 +309,9 @@ TEST_CASE("a dead ReLU is found, and has no similarity to anything") {
 }
 
 TEST_CASE("a saturated gate has entropy 0") {
-  plait::Model<plait::MMoE<float>> model(
-      {.input_dim = 2, .num_tasks = 1, .num_experts = 2, .expert = {4}}, {}, 1);
-  model.values().of("mtl_arch.gates.0.0.1.bias")[0] = 1e6f;
+  plait::Model<float> model(
+      plait::MMoE{.input_dim = 2, .num_tasks = 1, .num_experts = 2, .expert = {4}}, {}, 1);
+  model.values_of("mtl_arch.gates.0.0.1.bias")[0] = 1e6f;
   plait::ExpertWatch watch(model);
   watch.add(data::normal<float>(5, 2, 4));
   const auto level = watch.report().levels.front();
@@ -323,8 +322,8 @@ TEST_CASE("a saturated gate has entropy 0") {
 }
 
 TEST_CASE("without a row nothing is known; data that does not fit is refused") {
-  const plait::Model<plait::MMoE<double>> model(
-      {.input_dim = 2, .num_tasks = 1, .num_experts = 2, .expert = {4}}, {}, 1);
+  const plait::Model<double> model(
+      plait::MMoE{.input_dim = 2, .num_tasks = 1, .num_experts = 2, .expert = {4}}, {}, 1);
   plait::ExpertWatch watch(model);
   CHECK(watch.report().rows == 0);
   CHECK(watch.report().levels.front().gate_weights.array().isNaN().all());

@@ -45,7 +45,9 @@ struct Example {
     plait::Scratch scratch;
     for (Index t = 0; t < 2; ++t) {
       const auto task = static_cast<std::size_t>(t);
-      theta.view().matrix(layer.rotation(t)) = matrix(json.at("R").at(task));
+      const auto id = layer.rotation(t);
+      MatrixMap<double>(theta.of(id).data(), id.rows, id.cols, Eigen::OuterStride<>(id.cols)) =
+          matrix(json.at("R").at(task));
       rotated.view().of_slot(t) =
           matrix(json.at("dL_dr[task][batch][feature] (wrt rotated rep)").at(task));
     }

@@ -39,10 +39,9 @@ TEST_CASE("training and scoring allocate nothing after the first call") {
   const auto x = data::normal<float>(batch, production.input_dim, 1);
   const auto labels = data::binary<float>(batch, production.num_tasks, 2);
   const auto mask = data::binary<float>(batch, production.num_tasks, 3);
-  models::for_each_trunk<float>(production, [&]<class T>(const char* name, std::type_identity<T>,
-                                                         const typename T::Config& config) {
-    INFO(name);
-    auto model = models::make<T>(config, production);
+  for (const auto& architecture : models::all_trunks<float>(production)) {
+    INFO(architecture.name);
+    auto model = models::make(architecture.trunk, production);
     Trainer trainer(model, data::binary_heads(production.num_tasks), Adam{},
                     {.optimizer = {.clip_norm = 1.0}, .lanes = 2});
     trainer.step(x, labels, mask);
@@ -51,31 +50,34 @@ TEST_CASE("training and scoring allocate nothing after the first call") {
             trainer.step(x, labels);
           }) == 0);
 
-    ScoringContext context(model);
     Matrix<float> logits(batch, production.num_tasks);
+    trainer.score(x, logits);
+    CHECK(count_allocations([&] { trainer.score(x, logits); }) == 0);
+    const Scorer plain(model);
+    auto context = plain.context();
     CHECK(count_allocations([&] { context.score(x, logits); }) == 0);
     const Scorer scorer(model, {.shared_inputs = {0, 1, 2}});
-    auto packed = scorer.context();
+    auto split = scorer.context();
     const Matrix<float> request = x.topLeftCorner(1, 3);
     const Matrix<float> rows = x.rightCols(x.cols() - 3);
     CHECK(count_allocations([&] {
-            packed.score(x, logits);
-            packed.score(request, rows, logits);
+            split.score(x, logits);
+            split.score(request, rows, logits);
           }) == 0);
     const auto one = View3<const float>(x).rows(0, 1);
     CHECK(count_allocations([&] { context.score(one, View3<float>(logits).rows(0, 1)); }) == 0);
-  });
+  }
 }
 
 TEST_CASE("double precision allocates nothing either") {
   const auto x = data::normal<double>(batch, production.input_dim, 1);
   const auto labels = data::binary<double>(batch, production.num_tasks, 2);
-  auto model = models::make<AdaTT<double>>({.input_dim = production.input_dim,
-                                            .num_tasks = production.num_tasks,
-                                            .levels = production.levels(),
-                                            .task_experts = {2},
-                                            .shared_experts = 3},
-                                           production);
+  auto model = models::make<double>(AdaTT{.input_dim = production.input_dim,
+                                          .num_tasks = production.num_tasks,
+                                          .levels = production.levels(),
+                                          .task_experts = {2},
+                                          .shared_experts = 3},
+                                    production);
   Trainer trainer(model, data::binary_heads(production.num_tasks), Adam{});
   trainer.step(x, labels);
   CHECK(count_allocations([&] { trainer.step(x, labels); }) == 0);
@@ -84,8 +86,8 @@ TEST_CASE("double precision allocates nothing either") {
 TEST_CASE("a training step's memory does not grow with the batch") {
   const models::Sizes sizes;
   const auto bytes = [&](Index rows) {
-    auto model = models::make<AdaTT<float>>(
-        {.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
+    auto model = models::make<float>(
+        AdaTT{.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
         sizes);
     const auto x = data::normal<float>(rows, sizes.input_dim, 1);
     const auto labels = data::binary<float>(rows, sizes.num_tasks, 2);

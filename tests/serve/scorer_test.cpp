@@ -7,6 +7,7 @@
 #include "serve/small_model.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/score.hpp"
 
 using namespace plait;
 using serve::sizes, serve::small_model;
@@ -31,36 +32,39 @@ std::vector<Index> rest_of(const std::vector<Index>& columns, Index count) {
 
 // An expert that does not say how it reads its input.
 template <class Scalar>
-struct Opaque : MLP<Scalar> {
+struct OpaqueExpert : MLP<Scalar> {
   using MLP<Scalar>::MLP;
   void visit_input_linears() const = delete;
+};
+struct Opaque : MLPConfig {
+  using MLPConfig::MLPConfig;
+  template <class S>
+  using Layer = OpaqueExpert<S>;
 };
 
 }  // namespace
 
 TEMPLATE_TEST_CASE("a scorer gives the model's logits bit for bit", "", float, double) {
   using Scalar = TestType;
-  models::for_each_trunk<Scalar>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<Scalar>(sizes)) {
     INFO(name);
-    const auto model = models::make<T>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto x = data::normal<Scalar>(50, sizes.input_dim, 3);
-    Matrix<Scalar> plain(50, sizes.num_tasks), packed(50, sizes.num_tasks);
-    ScoringContext(model).score(x, plain);
+    const auto plain = models::forward(model, x);
+    Matrix<Scalar> packed(50, sizes.num_tasks);
     const Scorer scorer(model);
     auto context = scorer.context(16);
     context.score(x, packed);
     CHECK(packed == plain);
-  });
+  }
 }
 
 TEMPLATE_TEST_CASE("shared columns, any split, equal whole rows up to rounding", "", float,
                    double) {
   using Scalar = TestType;
   const double tolerance = sizeof(Scalar) == sizeof(float) ? 1e-5 : 1e-13;
-  models::for_each_trunk<Scalar>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
-    const auto model = models::make<T>(config, sizes);
+  for (const auto& [name, trunk] : models::all_trunks<Scalar>(sizes)) {
+    const auto model = models::make(trunk, sizes);
     auto x = data::normal<Scalar>(37, sizes.input_dim, 3);
     for (const std::vector<Index>& shared :
          {std::vector<Index>{0}, {4}, {3, 1}, {0, 1, 2}, {4, 0, 2, 1}}) {
@@ -85,16 +89,16 @@ TEMPLATE_TEST_CASE("shared columns, any split, equal whole rows up to rounding",
       Matrix<Scalar> nothing(0, sizes.num_tasks);
       context.score(of_request, none, nothing);
     }
-  });
+  }
 }
 
 TEST_CASE("gates that read the input at every level are split too") {
-  const auto model = models::make<MLMMoE<double>>({.input_dim = sizes.input_dim,
-                                                   .num_tasks = sizes.num_tasks,
-                                                   .num_experts = 3,
-                                                   .levels = {MLPConfig{6}, MLPConfig{5}},
-                                                   .gates = {{.body = {4}}, {.body = {}}}},
-                                                  sizes);
+  const auto model = models::make<double>(MLMMoE{.input_dim = sizes.input_dim,
+                                                 .num_tasks = sizes.num_tasks,
+                                                 .num_experts = 3,
+                                                 .levels = {{6}, {5}},
+                                                 .gates = {{.body = {4}}, {.body = {}}}},
+                                          sizes);
   auto x = data::normal<double>(9, sizes.input_dim, 5);
   x.col(2).setConstant(0.5);
   const Scorer scorer(model, {.shared_inputs = {2}});
@@ -109,7 +113,7 @@ TEST_CASE("gates that read the input at every level are split too") {
 
 TEST_CASE("columns that cannot be shared are refused") {
   const auto build = [](std::vector<Index> shared) {
-    Scorer<Model<PLE<double>>> scorer(small_model(), {.shared_inputs = std::move(shared)});
+    const Scorer scorer(small_model(), {.shared_inputs = std::move(shared)});
   };
   CHECK_THROWS_WITH(
       build({1, 5}),
@@ -119,16 +123,17 @@ TEST_CASE("columns that cannot be shared are refused") {
   CHECK_THROWS_WITH(build({0, 1, 2, 3, 4}),
                     "plait::Scorer: shared_inputs: got 5 of 5 columns, expected some, but not all");
 
-  const auto slots = models::make<PLE<double>>(
-      {.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .separate_inputs = true}, sizes);
+  const auto slots = models::make<double>(
+      PLE{.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .separate_inputs = true},
+      sizes);
   CHECK_THROWS_AS(Scorer(slots, {.shared_inputs = {1}}), ConfigError);
-  const auto opaque = models::make<SharedBottom<double, Opaque<double>>>(
-      {.input_dim = 5, .num_tasks = 3, .expert = {4}}, sizes);
+  const auto opaque = models::make<double>(
+      SharedBottom{.input_dim = 5, .num_tasks = 3, .expert = Opaque{4}}, sizes);
   CHECK_THROWS_WITH(Scorer(opaque, {.shared_inputs = {1}}),
                     "plait::Scorer: shared_inputs: got a layer that reads the input otherwise, "
                     "expected layers that read it through linear layers");
   const auto identity =
-      models::make<SharedBottom<double>>({.input_dim = 5, .num_tasks = 3, .expert = {}}, sizes);
+      models::make<double>(SharedBottom{.input_dim = 5, .num_tasks = 3, .expert = {}}, sizes);
   CHECK_THROWS_AS(Scorer(identity, {.shared_inputs = {1}}), ConfigError);
 }
 
@@ -149,7 +154,7 @@ TEST_CASE("a request's parts are checked and leave the output alone") {
   CHECK_THROWS_AS(without.score(shared, rows, logits), ConfigError);
 }
 
-using Small = Scorer<Model<PLE<double>>>;
+using Small = Scorer<double>;
 static_assert(!std::is_copy_constructible_v<Small> && !std::is_move_constructible_v<Small>);
 
 TEST_CASE("contexts move with what they hold") {

@@ -4,7 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
+#include "plait/serve/scorer.hpp"
 #include "serve/small_model.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
@@ -13,24 +16,23 @@ using namespace plait;
 using serve::sizes, serve::small_model;
 
 TEST_CASE("scores equal the recorded forward bit for bit") {
-  models::for_each_trunk<float>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                    const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<float>(sizes)) {
     INFO(name);
-    const auto model = models::make<T>(config, sizes);
+    const auto model = models::make(trunk, sizes);
     const auto x = data::normal<float>(50, sizes.input_dim, 3);
     Matrix<float> forward(50, sizes.num_tasks), scored(50, sizes.num_tasks);
-    typename Model<T>::Network::Workspace workspace;
+    Sequential<float>::Workspace workspace;
     Scratch scratch;
-    model.network().forward(model.values(), x, View3<float>(forward), workspace, scratch);
-    ScoringContext context(model, 50);
-    context.score(x, scored);
+    model.network().forward(model.values(), x, forward, &workspace, scratch);
+    const Scorer scorer(model);
+    scorer.context(50).score(x, scored);
     CHECK((forward.array() == scored.array()).all());
-  });
+  }
 }
 
 TEST_CASE("any batch is scored, in tiles, and row by row the same") {
-  const auto model = small_model();
-  ScoringContext context(model, 16);
+  const Scorer scorer(small_model());
+  auto context = scorer.context(16);
   const auto x = data::normal<double>(100, sizes.input_dim, 3);
   Matrix<double> all(100, sizes.num_tasks);
   context.score(x, all);
@@ -44,8 +46,8 @@ TEST_CASE("any batch is scored, in tiles, and row by row the same") {
 }
 
 TEST_CASE("a batch of one keeps its axes") {
-  const auto model = small_model();
-  ScoringContext context(model);
+  const Scorer scorer(small_model());
+  auto context = scorer.context();
   const auto x = data::normal<double>(1, sizes.input_dim, 3);
   Matrix<double> logits = Matrix<double>::Zero(1, sizes.num_tasks);
   context.score(x, logits);
@@ -53,8 +55,8 @@ TEST_CASE("a batch of one keeps its axes") {
 }
 
 TEST_CASE("a row that is not finite spoils only itself") {
-  const auto model = small_model();
-  ScoringContext context(model);
+  const Scorer scorer(small_model());
+  auto context = scorer.context();
   auto x = data::normal<double>(5, sizes.input_dim, 3);
   Matrix<double> clean(5, sizes.num_tasks), spoiled(5, sizes.num_tasks);
   context.score(x, clean);
@@ -64,25 +66,21 @@ TEST_CASE("a row that is not finite spoils only itself") {
   for (const Index b : {0, 1, 3, 4}) CHECK(spoiled.row(b) == clean.row(b));
 }
 
-TEST_CASE("a model whose parameters became others is refused, not read out of bounds") {
-  auto model = small_model();
-  ScoringContext context(model);
-  const auto x = data::normal<double>(2, 5, 3);
-  Matrix<double> logits(2, 3);
-  const auto small =
-      models::make<PLE<double>>({.input_dim = 2, .num_tasks = 1, .levels = {MLPConfig{1}}}, sizes);
-  model.values() = small.values();
-  CHECK_THROWS_AS(context.score(x, logits), ShapeError);
-}
+static_assert(!std::is_copy_constructible_v<ScoringContext<double>> &&
+              std::is_move_constructible_v<ScoringContext<double>>);
+static_assert(!std::is_constructible_v<ScoringContext<double>, const Model<double>&>,
+              "a scorer makes them");
 
-using Context = ScoringContext<Model<PLE<double>>>;
-static_assert(!std::is_copy_constructible_v<Context> && std::is_move_constructible_v<Context>);
-static_assert(!std::is_constructible_v<Context, Model<PLE<double>>>, "the model would be gone");
-static_assert(std::is_constructible_v<Context, const Model<PLE<double>>&>);
+template <class S>
+concept MakesContext = requires(S scorer) {
+  std::forward<S>(scorer).context();
+};
+static_assert(MakesContext<const Scorer<double>&> && !MakesContext<Scorer<double>&&>,
+              "the scorer would be gone");
 
 TEST_CASE("wrong shapes are named and leave the output alone") {
-  const auto model = small_model();
-  ScoringContext context(model);
+  const Scorer scorer(small_model());
+  auto context = scorer.context();
   const auto x = data::normal<double>(5, 4, 3);
   Matrix<double> logits = Matrix<double>::Constant(5, 3, 7);
   CHECK_THROWS_WITH(context.score(x, logits),
@@ -93,5 +91,5 @@ TEST_CASE("wrong shapes are named and leave the output alone") {
                     "plait::ScoringContext: logits: got [5, 1, 2], expected [5, 1, 3]");
   CHECK((logits.array() == 7).all());
   CHECK((narrow.array() == 7).all());
-  CHECK_THROWS_AS(ScoringContext(model, 0), ConfigError);
+  CHECK_THROWS_AS(scorer.context(0), ConfigError);
 }

@@ -12,6 +12,7 @@
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
+#include "support/score.hpp"
 
 using namespace plait;
 
@@ -72,22 +73,20 @@ TEST_CASE("readers see whole objects, none older than published, while others pu
 }
 
 TEST_CASE("every score is one of the two models', bit for bit, while they take turns") {
-  using Ranker = Model<AdaTT<float>>;
   struct Version {
-    Version(const Ranker& model, int number_) : number(number_), scorer(model) {}
+    Version(const Model<float>& model, int number_) : number(number_), scorer(model) {}
     int number;
-    Scorer<Ranker> scorer;
+    Scorer<float> scorer;
   };
   const models::Sizes sizes;
-  std::vector<Ranker> versions;
+  std::vector<Model<float>> versions;
   for (const std::uint64_t seed : {1u, 2u})
-    versions.emplace_back(
-        AdaTT<float>::Config{
-            .input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
-        Towers<float>::Config{.hidden = {MLPConfig{sizes.tower}}}, seed);
+    versions.push_back(models::make<float>(
+        AdaTT{.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
+        sizes, seed));
   const auto x = data::normal<float>(40, sizes.input_dim, 3);
-  std::vector<Matrix<float>> expected(2, Matrix<float>(40, sizes.num_tasks));
-  for (std::size_t i = 0; i < 2; ++i) ScoringContext(versions[i]).score(x, expected[i]);
+  const std::vector<Matrix<float>> expected{models::forward(versions[0], x),
+                                            models::forward(versions[1], x)};
 
   Live<Version> live(std::make_unique<Version>(versions[0], 0));
   std::atomic<bool> publishing{true};

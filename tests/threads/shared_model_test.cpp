@@ -5,30 +5,29 @@
 
 #include "plait/core/parallel.hpp"
 #include "plait/optim/adam.hpp"
-#include "plait/serve/scoring_context.hpp"
+#include "plait/serve/scorer.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
+#include "support/score.hpp"
 
 using namespace plait;
 
 TEST_CASE("twelve contexts on one model give the single-threaded scores bit for bit") {
   const models::Sizes sizes;
-  models::for_each_trunk<float>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                    const typename T::Config& config) {
-    INFO(name);
-    const auto model = models::make<T>(config, sizes);
+  for (const auto& architecture : models::all_trunks<float>(sizes)) {
+    INFO(architecture.name);
+    const Scorer scorer(models::make(architecture.trunk, sizes));
     const auto x = data::normal<float>(200, sizes.input_dim, 3);
-    Matrix<float> expected(200, sizes.num_tasks);
-    ScoringContext(model).score(x, expected);
+    const auto expected = models::forward(scorer.model(), x);
 
     std::vector<Matrix<float>> results(12, Matrix<float>::Zero(200, sizes.num_tasks));
     std::atomic<bool> start{false};
     std::vector<std::jthread> threads;
     for (auto& result : results)
       threads.emplace_back([&] {
-        ScoringContext context(model);
+        auto context = scorer.context();
         start.wait(false);
         for (int i = 0; i < 20; ++i) context.score(x, result);
       });
@@ -36,13 +35,13 @@ TEST_CASE("twelve contexts on one model give the single-threaded scores bit for 
     start.notify_all();
     threads.clear();
     for (const auto& result : results) CHECK((result.array() == expected.array()).all());
-  });
+  }
 }
 
 TEST_CASE("lanes on a pool train without a race") {
   const models::Sizes sizes;
-  auto model = models::make<AdaTT<float>>(
-      {.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
+  auto model = models::make<float>(
+      AdaTT{.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
       sizes);
   ThreadPool pool(4);
   Trainer trainer(model, data::binary_heads(sizes.num_tasks), Adam{},

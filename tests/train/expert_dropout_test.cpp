@@ -5,26 +5,26 @@
 #include <limits>
 #include <utility>
 
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/ple.hpp"
 #include "plait/core/parallel.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/model.hpp"
-#include "plait/layers/ple.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
-#include "plait/serve/scoring_context.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/difference.hpp"
+#include "support/score.hpp"
 
 using namespace plait;
 
 namespace {
 
-using Ranker = Model<PLE<double>>;
-
-Ranker ranker() {
-  return Ranker({.input_dim = 5, .num_tasks = 2, .levels = {{6}, {4}}, .task_experts = {2}}, {},
-                /*seed=*/3);
+Model<double> ranker() {
+  return Model<double>(
+      PLE{.input_dim = 5, .num_tasks = 2, .levels = {{6}, {4}}, .task_experts = {2}}, {},
+      /*seed=*/3);
 }
 const Matrix<double> x = data::normal<double>(300, 5, 1);
 const Matrix<double> labels = data::binary<double>(300, 2, 2);
@@ -80,11 +80,12 @@ TEST_CASE("every step drops others; scoring drops none") {
   const double second = trainer.step(x, targets);
   CHECK(std::abs(first - second) > 1e-5);  // the weights did not move by as much
 
-  Matrix<double> after(300, 2), fresh(300, 2);
-  ScoringContext(model).score(x, after);
-  const auto untrained = ranker();
-  ScoringContext(untrained).score(x, fresh);
+  const auto after = models::score(model, x);
+  const auto fresh = models::score(ranker(), x);
   CHECK((after - fresh).cwiseAbs().maxCoeff() < 1e-9);
+  Matrix<double> by_trainer(300, 2);
+  trainer.score(x, by_trainer);
+  CHECK(by_trainer == after);
 }
 
 TEST_CASE("a rate that leaves nothing, and a network without levels, are refused") {
@@ -97,8 +98,9 @@ TEST_CASE("a rate that leaves nothing, and a network without levels, are refused
   CHECK_THROWS_AS(trainer(-0.1), ConfigError);
   CHECK_THROWS_AS(trainer(std::numeric_limits<double>::quiet_NaN()), ConfigError);
 
-  Model<AsymmetricSharing<double>> networks(
-      {.input_dim = 5, .num_tasks = 2, .expert = {4}, .sources = {{}, {0}}}, {}, 1);
+  Model<double> networks(
+      AsymmetricSharing{.input_dim = 5, .num_tasks = 2, .expert = {4}, .sources = {{}, {0}}}, {},
+      1);
   CHECK_THROWS_WITH(Trainer(networks, data::binary_heads(2), Adam{}, {.expert_dropout = 0.5}),
                     "plait::Trainer: expert_dropout: got 0.5, expected 0 for a network without "
                     "fusion levels");

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/allocations.hpp"
@@ -16,11 +16,9 @@ using namespace plait;
 
 namespace {
 
-using Ranker = Model<MMoE<double>>;
-
-Ranker model() {
-  return Ranker({.input_dim = 4, .num_tasks = 2, .num_experts = 3, .expert = {5}},
-                {.hidden = {{3}}}, 7);
+Model<double> model() {
+  return Model<double>(MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 3, .expert = {5}},
+                       {.hidden = {{3}}}, 7);
 }
 
 }  // namespace

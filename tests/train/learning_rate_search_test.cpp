@@ -5,8 +5,8 @@
 #include <limits>
 #include <vector>
 
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
@@ -16,11 +16,9 @@ using Catch::Matchers::WithinRel;
 
 namespace {
 
-using Ranker = Model<MMoE<double>>;
-
-Ranker model() {
-  return Ranker({.input_dim = 4, .num_tasks = 2, .num_experts = 3, .expert = {8}},
-                {.hidden = {{3}}}, 7);
+Model<double> model() {
+  return Model<double>(MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 3, .expert = {8}},
+                       {.hidden = {{3}}}, 7);
 }
 
 // Labels that the inputs determine.

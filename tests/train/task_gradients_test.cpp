@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <string>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "methods/all_methods.hpp"
-#include "plait/layers/auxiliary_model.hpp"
-#include "plait/losses/auxiliary_heads.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
@@ -48,8 +49,7 @@ bool equal_bits(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
 }
 
 // The gradient of one task's share of the total by the plain way: its mask alone.
-template <class T>
-ParamBuffer<double> gradient_alone(T& trainer, const Batch& batch, Index task) {
+ParamBuffer<double> gradient_alone(Trainer<double>& trainer, const Batch& batch, Index task) {
   Matrix<double> mask = Matrix<double>::Zero(batch.mask.rows(), tasks);
   mask.col(task) = batch.mask.col(task);
   trainer.compute_gradient(batch.x, {batch.labels, mask});
@@ -64,8 +64,7 @@ std::vector<bool> covered(const std::vector<ParamRange>& ranges, Index size) {
 }
 
 // Names of tensors, and of rows of those that are covered in part.
-template <class ModelType>
-std::vector<std::string> names(const ModelType& model, const std::vector<ParamRange>& ranges) {
+std::vector<std::string> names(const Model<double>& model, const std::vector<ParamRange>& ranges) {
   const auto in = covered(ranges, model.table().buffer_size());
   std::vector<std::string> result;
   for (const ParamEntry& entry : model.table().entries()) {
@@ -82,14 +81,11 @@ std::vector<std::string> names(const ModelType& model, const std::vector<ParamRa
   return result;
 }
 
-template <class Trunk>
-Model<Trunk> two_tasks(typename Trunk::Config config) {
-  return Model<Trunk>(config, {}, 1);
-}
+Model<double> with_trunk(Trunk<double> trunk) { return Model<double>(std::move(trunk), {}, 1); }
 
-// The names of shared parameters without weight and bias, each once.
-template <class ModelType>
-std::vector<std::string> shared_names(const ModelType& model) {
+// The names of a trunk's shared parameters without weight and bias, each once.
+std::vector<std::string> shared_names(const Trunk<double>& trunk) {
+  const Model<double> model = with_trunk(trunk);
   const std::vector<Head> binary(2);
   const TaskReach reach(model.network(), model.table(), binary);
   std::vector<std::string> result;
@@ -109,44 +105,40 @@ using Names = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("shared parameters are those of each architecture's paper") {
-  const std::vector<MLPConfig> levels{{4}, {3}};
-  CHECK(shared_names(two_tasks<SharedBottom<double>>({3, 2, {4}})) == Names{"bottom_projection"});
-  CHECK(shared_names(two_tasks<SingleTask<double>>({3, 2, {4}})).empty());
-  CHECK(shared_names(two_tasks<MMoE<double>>({3, 2, 2, {4}})) ==
-        Names{"experts.0.0", "experts.0.1"});
-  {
-    auto model = two_tasks<MLMMoE<double>>({3, 2, 2, levels});
-    CHECK(shared_names(model) == Names{"experts.0.0", "experts.0.1", "experts.1.0", "experts.1.1",
-                                       "gates.0.0.1.bias", "gates.0.0.1.weight", "gates.0.1.1.bias",
-                                       "gates.0.1.1.weight"});
-  }
-  CHECK(shared_names(two_tasks<CGC<double>>({3, 2, {4}})) == Names{"experts.0.2"});
-  CHECK(shared_names(two_tasks<PLE<double>>({3, 2, levels})) ==
+  const std::vector<Body> levels{{4}, {3}};
+  CHECK(shared_names(SharedBottom{3, 2, {4}}) == Names{"bottom_projection"});
+  CHECK(shared_names(SingleTask{3, 2, {4}}).empty());
+  CHECK(shared_names(MMoE{3, 2, 2, {4}}) == Names{"experts.0.0", "experts.0.1"});
+  CHECK(shared_names(MLMMoE{3, 2, 2, levels}) ==
+        Names{"experts.0.0", "experts.0.1", "experts.1.0", "experts.1.1", "gates.0.0.1.bias",
+              "gates.0.0.1.weight", "gates.0.1.1.bias", "gates.0.1.1.weight"});
+  CHECK(shared_names(CGC{3, 2, {4}}) == Names{"experts.0.2"});
+  CHECK(shared_names(PLE{3, 2, levels}) ==
         Names{"experts.0.0", "experts.0.1", "experts.0.2", "experts.1.2", "gate_weights.0.2"});
-  CHECK(shared_names(two_tasks<PLE<double>>({2, 2, {{4}, {3}, {2}}})) ==
+  CHECK(shared_names(PLE{2, 2, {{4}, {3}, {2}}}) ==
         Names{"experts.0.0", "experts.0.1", "experts.0.2", "experts.1.0", "experts.1.1",
               "experts.1.2", "experts.2.2", "gate_weights.0.0", "gate_weights.0.1",
               "gate_weights.0.2", "gate_weights.1.2"});
-  CHECK(shared_names(two_tasks<PLE<double>>({3, 2, levels, {1}, 0})).empty());
-  CHECK(shared_names(two_tasks<CrossStitch<double>>({3, 2, levels})) ==
+  CHECK(shared_names(PLE{3, 2, levels, {1}, 0}).empty());
+  CHECK(shared_names(CrossStitch{3, 2, levels}) ==
         Names{"experts.0.0", "experts.0.1", "experts.1.0", "experts.1.1", "stitchs.0.weight"});
-  CHECK(shared_names(two_tasks<AdaTTSp<double>>({3, 2, levels, 1})) ==
-        Names{"experts.0.0", "experts.0.1", "experts.1.0", "experts.1.1", "gate_weights.0.0",
-              "gate_weights.0.1"});
+  CHECK(shared_names(AdaTTSp{3, 2, levels, 1}) == Names{"experts.0.0", "experts.0.1", "experts.1.0",
+                                                        "experts.1.1", "gate_weights.0.0",
+                                                        "gate_weights.0.1"});
   // v has a row per level, those of the last level private.
-  CHECK(shared_names(two_tasks<AdaTT<double>>({3, 2, levels, {2}, 1})) ==
+  CHECK(shared_names(AdaTT{3, 2, levels, {2}, 1}) ==
         Names{"experts.0.0", "experts.0.1", "experts.0.2", "experts.0.3", "experts.0.4",
               "experts.1.0", "experts.1.1", "experts.1.2", "experts.1.3", "experts.1.4",
               "gate_weights.0.0", "gate_weights.0.1", "gate_weights.0.2", "self_exp_weights.0[0]",
               "self_exp_weights.1[0]", "self_exp_weights.2"});
-  CHECK(shared_names(two_tasks<CustomizedSharing<double>>({3, 2, {4}})) == Names{"shared_bottom"});
-  CHECK(shared_names(two_tasks<AsymmetricSharing<double>>({3, 2, {4}, {{}, {0}}})).empty());
-  CHECK(shared_names(two_tasks<AsymmetricSharing<double>>(
-            {3, 2, {4}, {{}, {0}}, Fusion::concat, false})) == Names{"bottoms.0"});
+  CHECK(shared_names(CustomizedSharing{3, 2, {4}}) == Names{"shared_bottom"});
+  CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}}).empty());
+  CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}, Fusion::concat, false}) ==
+        Names{"bottoms.0"});
 }
 
 TEST_CASE("a conditional head reaches the towers of what it is conditional on") {
-  auto model = two_tasks<SingleTask<double>>({3, 2, {4}});
+  auto model = with_trunk(SingleTask{3, 2, {4}});
   const std::vector<Head> chain{{}, {.kind = HeadKind::conditional, .given = 0}};
   const TaskReach reach(model.network(), model.table(), chain);
   CHECK(reach.of(1).back().end() == model.table().buffer_size());
@@ -158,10 +150,9 @@ TEST_CASE("a conditional head reaches the towers of what it is conditional on") 
 TEST_CASE("every architecture: task gradients equal separate runs, and add up to the plain one") {
   const Batch batch(50);
   for (const bool conditional : {false, true})
-    models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                       const typename T::Config& config) {
+    for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
       INFO(name << (conditional ? ", conditional" : ""));
-      auto model = models::make<T>(config, sizes);
+      auto model = models::make(trunk, sizes);
       Trainer trainer(model, heads(conditional), SGD{.learning_rate = 0.1}, {.tile_rows = 16});
       CHECK(trainer.task_gradients().empty());
       const double loss = trainer.compute_gradient(batch.x, batch.targets());
@@ -188,16 +179,15 @@ TEST_CASE("every architecture: task gradients equal separate runs, and add up to
           REQUIRE(std::ranges::count_if(gradients, [i](const auto& gradient) {
                     return gradient.flat()[i] != 0;
                   }) <= 1);
-    });
+    }
 }
 
 TEST_CASE("private parameters get their own task's gradient under every method") {
   const Batch batch(40);
-  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& architecture : models::all_trunks<double>(sizes)) {
     methods_test::for_each_balancing_method([&](const char* method_name, const auto& method) {
-      INFO(name << ", " << method_name);
-      auto model = models::make<T>(config, sizes);
+      INFO(architecture.name << ", " << method_name);
+      auto model = models::make(architecture.trunk, sizes);
       Trainer trainer(model, heads(), SGD{.learning_rate = 0.1});
       GradientBalancer<double> balancer(method, tasks, model.values().shared_table(),
                                         trainer.shared(), 3);
@@ -220,14 +210,15 @@ TEST_CASE("private parameters get their own task's gradient under every method")
                     1e-12 * scale);
       }
     });
-  });
+  }
 }
 
 TEST_CASE("balanced steps are bitwise equal for every number of threads") {
   const Batch batch(300);
   const auto train = [&](Executor* executor) {
-    auto model = models::make<AdaTT<double>>(
-        {.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .task_experts = {2}}, sizes);
+    auto model = models::make<double>(
+        AdaTT{.input_dim = 5, .num_tasks = 3, .levels = sizes.levels(), .task_experts = {2}},
+        sizes);
     Trainer trainer(model, heads(), Adam{.learning_rate = 1e-2},
                     {.tile_rows = 16, .lanes = 4, .executor = executor});
     GradientBalancer<double> balancer(PCGrad{}, tasks, model.values().shared_table(),
@@ -244,10 +235,9 @@ TEST_CASE("balanced steps are bitwise equal for every number of threads") {
 
 TEST_CASE("task gradients allocate in their first call only") {
   const Batch batch(60);
-  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
     INFO(name);
-    auto model = models::make<T>(config, sizes);
+    auto model = models::make(trunk, sizes);
     Trainer trainer(model, heads(), Adam{}, {.tile_rows = 16});
     const auto start = allocations::count();
     trainer.compute_task_gradients(batch.x, batch.targets());
@@ -256,14 +246,13 @@ TEST_CASE("task gradients allocate in their first call only") {
     const auto end = allocations::count();
     CHECK(warm > start);
     CHECK(end == warm);
-  });
+  }
 }
 
 TEST_CASE("nothing of an earlier batch stays in a gradient") {
-  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
     INFO(name);
-    auto model = models::make<T>(config, sizes);
+    auto model = models::make(trunk, sizes);
     Trainer used(model, heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 8});
     Trainer fresh(model, heads(), SGD{.learning_rate = 0.1}, {.tile_rows = 8});
     const Batch earlier(40);
@@ -285,7 +274,48 @@ TEST_CASE("nothing of an earlier batch stays in a gradient") {
       CHECK(std::ranges::all_of(used.task_gradients()[1].flat(), is_zero));
       CHECK(std::ranges::all_of(used.gradient().flat(), is_zero) == (rows == 0));
     }
-  });
+  }
+}
+
+namespace {
+
+// Weights that are no numbers.
+struct Poison {
+  static constexpr bool needs_gramian = false;
+  void validate(Index) const {}
+  void weights(const BalancingInput&, MethodState&, std::span<double> out, Scratch&) const {
+    std::ranges::fill(out, std::numeric_limits<double>::quiet_NaN());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("gradients are overwritten, whatever they hold") {
+  const Batch batch(40);
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
+    INFO(name);
+    auto model = models::make(trunk, sizes);
+    const TrainerOptions options{.tile_rows = 4, .lanes = 2};
+    Trainer used(model, heads(), SGD{.learning_rate = 0.1}, options);
+    Trainer fresh(model, heads(), SGD{.learning_rate = 0.1}, options);
+    GradientBalancer<double> balancer(Poison{}, tasks, model.values().shared_table(),
+                                      std::vector<ParamRange>{{0, model.table().buffer_size()}});
+    CHECK_THROWS_AS(used.step(batch.x, batch.targets(), balancer), ValueError);
+    CHECK(std::isnan(used.gradient().flat()[0]));
+    for (auto& gradient : used.task_gradients())
+      std::ranges::fill(gradient.flat(), std::numeric_limits<double>::quiet_NaN());
+    used.compute_gradient(batch.x, batch.targets());
+    fresh.compute_gradient(batch.x, batch.targets());
+    used.compute_task_gradients(batch.x, batch.targets());
+    fresh.compute_task_gradients(batch.x, batch.targets());
+    for (const ParamEntry& entry : model.table().entries()) {
+      CAPTURE(entry.name);
+      CHECK(std::ranges::equal(used.gradient().of(entry.id), fresh.gradient().of(entry.id)));
+      for (std::size_t t = 0; t < tasks; ++t)
+        CHECK(std::ranges::equal(used.task_gradients()[t].of(entry.id),
+                                 fresh.task_gradients()[t].of(entry.id)));
+    }
+  }
 }
 
 TEST_CASE("batches in which one or all tasks have no label: every loss, every method") {
@@ -297,7 +327,7 @@ TEST_CASE("batches in which one or all tasks have no label: every loss, every me
     for (Index b = 0; b < 24; ++b) batch.mask.view()(b, 0, task) = value;
   };
   methods_test::for_each_balancing_method([&](const char* name, const auto& method) {
-    Model<MMoE<double>> model({5, batch.tasks, 2, {6}}, {.hidden = {{}}, .outputs = outputs}, 2);
+    Model<double> model(MMoE{5, batch.tasks, 2, {6}}, {.hidden = {{}}, .outputs = outputs}, 2);
     Trainer trainer(model, batch.loss.heads(), Adam{});
     GradientBalancer<double> balancer(method, batch.tasks, model.values().shared_table(),
                                       trainer.shared());

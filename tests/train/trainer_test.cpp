@@ -11,28 +11,27 @@
 #include "plait/metrics/auc.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
-#include "plait/serve/scoring_context.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/difference.hpp"
 #include "support/every_kind.hpp"
 #include "support/models.hpp"
+#include "support/score.hpp"
 
 using namespace plait;
 
 namespace {
 
-using Trunk = AdaTT<double>;
 constexpr models::Sizes sizes{};
 
-Model<Trunk> small_model(std::uint64_t seed = 1) {
-  return models::make<Trunk>({.input_dim = sizes.input_dim,
-                              .num_tasks = sizes.num_tasks,
-                              .levels = sizes.levels(),
-                              .task_experts = {2},
-                              .shared_experts = 1},
-                             sizes, seed);
+Model<double> small_model(std::uint64_t seed = 1, Index task_experts = 2) {
+  return models::make<double>(AdaTT{.input_dim = sizes.input_dim,
+                                    .num_tasks = sizes.num_tasks,
+                                    .levels = sizes.levels(),
+                                    .task_experts = {task_experts},
+                                    .shared_experts = 1},
+                              sizes, seed);
 }
 
 struct Batch {
@@ -78,7 +77,7 @@ TEST_CASE("the gradient is that of the loss") {
   const auto gradient = trainer.gradient();
   const double step = 1e-5;
   for (const auto& entry : model.table().entries()) {
-    const auto numbers = model.values().of(entry.id);
+    const auto numbers = model.values_of(entry.id);
     for (std::size_t i = 0; i < numbers.size(); ++i) {
       const double value = numbers[i];
       numbers[i] = value + step;
@@ -112,16 +111,15 @@ TEST_CASE("steps are bitwise equal for every number of threads") {
 TEST_CASE("every architecture learns labels that its inputs determine") {
   Batch batch = make_batch(64);
   batch.labels = (batch.x.leftCols(3).array() > 0).cast<double>();
-  models::for_each_trunk<double>(sizes, [&]<class T>(const char* name, std::type_identity<T>,
-                                                     const typename T::Config& config) {
+  for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {
     INFO(name);
-    auto model = models::make<T>(config, sizes);
+    auto model = models::make(trunk, sizes);
     Trainer trainer(model, data::binary_heads(3), Adam{.learning_rate = 2e-2});
     const double first = trainer.step(batch.x, batch.labels);
     double last = first;
     for (int i = 0; i < 300; ++i) last = trainer.step(batch.x, batch.labels);
     CHECK(last < 0.5 * first);
-  });
+  }
 }
 
 TEST_CASE("a model is a value: training a copy leaves the original") {
@@ -218,13 +216,9 @@ TEST_CASE("a model of other parameters under a trainer is refused, equal ones ar
   trainer.step(batch.x, batch.labels);
   const auto kept = model.values();
   trainer.step(batch.x, batch.labels);
-  model.values() = kept;
+  model.load(kept);
   CHECK(equal_bits(model.values(), kept));
-  model = models::make<Trunk>({.input_dim = sizes.input_dim,
-                               .num_tasks = sizes.num_tasks,
-                               .levels = sizes.levels(),
-                               .task_experts = {3}},
-                              sizes);
+  model = small_model(1, 3);
   CHECK_THROWS_AS(trainer.step(batch.x, batch.labels), ShapeError);
 }
 
@@ -251,8 +245,8 @@ TEST_CASE("an executor gets lanes to run") {
   }
 }
 
-static_assert(!std::is_copy_constructible_v<Trainer<Model<Trunk>>>);
-static_assert(std::is_move_constructible_v<Trainer<Model<Trunk>>>);
+static_assert(!std::is_copy_constructible_v<Trainer<double>>);
+static_assert(std::is_move_constructible_v<Trainer<double>>);
 
 TEST_CASE("heads must fit the towers") {
   auto model = small_model();
@@ -266,8 +260,8 @@ TEST_CASE("heads must fit the towers") {
 }
 
 TEST_CASE("multi-class and regression towers train beside binary ones") {
-  Model<Trunk> model({.input_dim = 5, .num_tasks = 3, .levels = {{6}}},
-                     {.hidden = {{}, {4}, {3, 2}}, .outputs = {1, 4, 1}}, 2);
+  Model<double> model(AdaTT{.input_dim = 5, .num_tasks = 3, .levels = {{6}}},
+                      {.hidden = {{}, {4}, {3, 2}}, .outputs = {1, 4, 1}}, 2);
   CHECK(model.out_shape() == Shape{1, 6});
   const std::vector<Head> heads{
       {}, {.kind = HeadKind::multiclass, .classes = 4}, {.kind = HeadKind::regression}};
@@ -286,12 +280,12 @@ namespace {
 struct EveryKind {
   every_kind::Batch<double> batch;
   Matrix<double> x;
-  Model<Trunk> model;
+  Model<double> model;
 
   explicit EveryKind(Index rows)
       : batch(rows),
         x(data::normal<double>(rows, 5, 8)),
-        model({.input_dim = 5, .num_tasks = batch.tasks, .levels = {{6}}},
+        model(AdaTT{.input_dim = 5, .num_tasks = batch.tasks, .levels = {{6}}},
               {.hidden = {{}}, .outputs = outputs()}, 2) {}
 
   std::vector<Index> outputs() const {
@@ -408,8 +402,7 @@ TEST_CASE("hiding half the labels of one task leaves the others where they were"
       for (Index first = 0; first < rows; first += 250)
         trainer.step(all_x.rows(first, 250), all_labels.rows(first, 250),
                      train_mask ? train_mask.rows(first, 250) : train_mask);
-    Matrix<double> logits(rows, 3);
-    ScoringContext(model).score(all_x.rows(rows, rows), logits);
+    const auto logits = models::score<double>(model, x.bottomRows(rows));
     std::vector<double> result;
     for (Index t = 0; t < 3; ++t) {
       AUC auc;

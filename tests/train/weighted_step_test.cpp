@@ -24,9 +24,9 @@ struct Fixture {
   Matrix<double> x = data::normal<double>(70, sizes.input_dim, 5);
   Matrix<double> labels = data::binary<double>(70, 3, 6);
   Matrix<double> mask = data::binary<double>(70, 3, 7);
-  Model<PLE<double>> model = models::make<PLE<double>>(
-      {.input_dim = sizes.input_dim, .num_tasks = 3, .levels = sizes.levels()}, sizes);
-  Trainer<Model<PLE<double>>> trainer;
+  Model<double> model = models::make<double>(
+      PLE{.input_dim = sizes.input_dim, .num_tasks = 3, .levels = sizes.levels()}, sizes);
+  Trainer<double> trainer;
 
   explicit Fixture(double expert_dropout = 0)
       : trainer(model, heads, SGD{.learning_rate = 0.1},

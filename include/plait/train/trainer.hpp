@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -51,8 +52,8 @@ struct TrainerOptions {
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
 // during a step. Its values may be exchanged between steps for others of the same parameters. Not
 // thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each kind, and of each batch size, and each size of a group, that is larger than any before,
-// never otherwise.
+// each kind, the first score, and for a batch, or a group, that is larger than any before; never
+// otherwise.
 template <class Scalar_>
 class Trainer {
  public:
@@ -195,7 +196,7 @@ class Trainer {
   // spoils its own logits only. Throws ShapeError, and then leaves logits as they were. The last
   // gradients and losses stay.
   void score(View3<const Scalar> x, View3<Scalar> logits) {
-    check_shape("x", x, x.batch(), model_->in_shape());
+    check_shape("x", x, {}, model_->in_shape());
     check_shape("logits", logits, x.batch(), model_->out_shape());
     tiles_.cut(x.batch(), tile_rows_);
     packed_.pack(model_->values(), executor_);
@@ -252,7 +253,7 @@ class Trainer {
 
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
     require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
-    check_shape("x", x, x.batch(), model_->in_shape());
+    check_shape("x", x, {}, model_->in_shape());
     loss_.check(targets, x.batch());
     if (!check_finite_) return;
     for (Index s = 0; s < x.slots(); ++s)
@@ -260,12 +261,13 @@ class Trainer {
         throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
   }
 
-  static void check_shape(const char* argument, View3<const Scalar> view, Index batch,
-                          Shape expected) {
-    if (view.batch() == batch && view.shape() == expected) return;
-    throw ShapeError("Trainer", argument,
-                     text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
-                     text("[", batch, ", ", expected.slots, ", ", expected.dim, "]"));
+  // Any batch where none is given.
+  static void check_shape(const char* argument, View3<const Scalar> view,
+                          std::optional<Index> batch, Shape expected) {
+    if (view.batch() == batch.value_or(view.batch()) && view.shape() == expected) return;
+    throw ShapeError(
+        "Trainer", argument, text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
+        text("[", batch ? text(*batch) : "batch", ", ", expected.slots, ", ", expected.dim, "]"));
   }
 
   double total() const { return loss_.total(task_losses()); }
