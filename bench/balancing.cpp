@@ -15,12 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/architectures/adatt.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 #include "plait/methods/mgda.hpp"
 #include "plait/methods/pcgrad.hpp"
 #include "plait/methods/upgrad.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/agree.hpp"
@@ -33,14 +33,14 @@
 namespace {
 
 using namespace bench;
-using Model = plait::Model<plait::AdaTT<float>>;
+using Model = plait::Model<float>;
 
 Model make_model(Index tasks) {
-  return Model({.input_dim = sizes::input,
-                .num_tasks = tasks,
-                .levels = {{sizes::first}, {sizes::second}},
-                .task_experts = {sizes::own_experts},
-                .shared_experts = sizes::shared_experts},
+  return Model(plait::AdaTT{.input_dim = sizes::input,
+                            .num_tasks = tasks,
+                            .levels = {{sizes::first}, {sizes::second}},
+                            .task_experts = {sizes::own_experts},
+                            .shared_experts = sizes::shared_experts},
                {.hidden = {{sizes::tower}}}, /*seed=*/1);
 }
 
@@ -66,7 +66,7 @@ struct Batch {
 struct Training {
   explicit Training(Index tasks) : model(make_model(tasks)) {}
   Model model;
-  plait::Trainer<Model> trainer{
+  plait::Trainer<float> trainer{
       model, std::vector<plait::Head>(static_cast<std::size_t>(model.num_tasks())), plait::Adam{}};
 };
 

@@ -10,28 +10,28 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
-#include <variant>
 
+#include "plait/architectures/adatt.hpp"
 #include "plait/io/model_file.hpp"
 
 namespace {
 
-using Model = plait::Model<plait::AdaTT<float>>;
+using Model = plait::Model<float>;
 
 // Written once, removed at the end.
 class File {
  public:
   File() : path_(std::filesystem::temp_directory_path() / "plait_load_bench.safetensors") {
-    plait::AdaTT<float>::Config config;
+    plait::AdaTT config;
     config.input_dim = 1024;
     config.num_tasks = 3;
-    config.levels = {plait::MLPConfig{2560, 1024}, plait::MLPConfig{768}};
+    config.levels = {{2560, 1024}, {768}};
     config.task_experts = {1};
-    const Model model(config, {.hidden = {plait::MLPConfig{256}}}, 1);
+    const Model model(config, {.hidden = {plait::Body{256}}}, 1);
     plait::save(model, path_.string());
     // What is loaded must be what was saved.
     const auto loaded = plait::load<float>(path_.string());
-    const auto got = std::get<Model>(loaded.model).values().flat();
+    const auto got = loaded.model.values().flat();
     if (!std::equal(got.begin(), got.end(), model.values().flat().begin()))
       throw std::runtime_error("the loaded model is not the saved one");
   }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "plait/core/parallel.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/serve/scorer.hpp"
 #include "plait/train/trainer.hpp"
@@ -27,27 +28,24 @@ using namespace bench;
 
 constexpr Index thread_counts[] = {1, 2};
 
-template <class Model>
 struct Training {
-  Training(Model m, Index threads) : model(std::move(m)), pool(threads) {}
+  Training(plait::Model<float> m, Index threads) : model(std::move(m)), pool(threads) {}
 
-  Model model;
+  plait::Model<float> model;
   plait::ThreadPool pool;
-  plait::Trainer<Model> trainer{model,
+  plait::Trainer<float> trainer{model,
                                 std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)),
                                 plait::Adam{}, plait::TrainerOptions{.executor = &pool}};
 };
 
-template <class Trunk>
-Cell train(const Reference<Trunk>& reference, Index rows) {
-  using Model = plait::Model<Trunk>;
+Cell train(const Reference& reference, Index rows) {
   const auto x = std::make_shared<plait::Matrix<float>>(random_matrix(rows, sizes::input));
   const auto labels = std::make_shared<plait::Matrix<float>>(random_labels(rows));
   Cell cell;
   cell.demand.flops = 2 * reference.work.training() * static_cast<double>(rows);
-  std::shared_ptr<Training<Model>> first;
+  std::shared_ptr<Training> first;
   for (const Index threads : thread_counts) {
-    const auto training = std::make_shared<Training<Model>>(reference.model(), threads);
+    const auto training = std::make_shared<Training>(reference.model(), threads);
     for (int step = 0; step < 3; ++step) training->trainer.step(*x, *labels);
     if (!first) first = training;
     if (!std::ranges::equal(training->model.values().flat(), first->model.values().flat()))
@@ -57,9 +55,8 @@ Cell train(const Reference<Trunk>& reference, Index rows) {
   return cell;
 }
 
-template <class Model>
 struct Service {
-  Service(Model model, Index batch, Index threads)
+  Service(plait::Model<float> model, Index batch, Index threads)
       : scorer(std::move(model)),
         pool(threads),
         x(random_matrix(batch, sizes::input)),
@@ -76,20 +73,18 @@ struct Service {
     });
   }
 
-  const plait::Scorer<Model> scorer;
+  const plait::Scorer<float> scorer;
   plait::ThreadPool pool;
-  std::vector<typename plait::Scorer<Model>::Context> contexts;
+  std::vector<plait::ScoringContext<float>> contexts;
   const plait::Matrix<float> x;
   plait::Matrix<float> logits;
 };
 
-template <class Trunk>
-Cell serve(const Reference<Trunk>& reference, Index batch) {
+Cell serve(const Reference& reference, Index batch) {
   Cell cell;
   cell.demand.flops = 2 * reference.work.inference() * static_cast<double>(batch);
   for (const Index threads : thread_counts) {
-    const auto service =
-        std::make_shared<Service<plait::Model<Trunk>>>(reference.model(), batch, threads);
+    const auto service = std::make_shared<Service>(reference.model(), batch, threads);
     cell.calls.push_back([service] { service->score(); });
   }
   return cell;
@@ -99,7 +94,7 @@ void add_contests() {
   settings().wall_clock = true;
   std::vector<std::string> contestants;
   for (const Index threads : thread_counts) contestants.push_back(std::to_string(threads));
-  for_each_reference([&](const auto& reference) {
+  for (const Reference& reference : all_references()) {
     for (const Index batch : {1024, 4096}) {
       const std::string cell =
           std::string("/") + name_of(reference.architecture) + "/" + std::to_string(batch);
@@ -108,7 +103,7 @@ void add_contests() {
       add_contest("scaling/serving" + cell, contestants,
                   [reference, batch] { return serve(reference, batch); });
     }
-  });
+  }
 }
 
 }  // namespace

@@ -27,15 +27,14 @@ namespace {
 
 using namespace bench;
 
-template <class Model>
 struct Service {
-  Service(Model model, Index batch)
+  Service(plait::Model<float> model, Index batch)
       : scoring(std::move(model)),
         x(random_matrix(batch, sizes::input)),
         logits(batch, sizes::tasks) {}
   void score() { scoring.score(x, logits); }
 
-  Scoring<Model> scoring;
+  Scoring scoring;
   const plait::Matrix<float> x;
   plait::Matrix<float> logits;
 };
@@ -44,9 +43,8 @@ double weight_bytes(const plait::ParamTable& table) {
   return sizeof(float) * static_cast<double>(table.num_parameters());
 }
 
-template <class Trunk>
-Cell serve(const Reference<Trunk>& reference, Index batch) {
-  const auto service = std::make_shared<Service<plait::Model<Trunk>>>(reference.model(), batch);
+Cell serve(const Reference& reference, Index batch) {
+  const auto service = std::make_shared<Service>(reference.model(), batch);
   const double weights = weight_bytes(service->scoring.model().table());
   Cell cell;
   cell.demand = {.flops = 2 * reference.work.inference() * static_cast<double>(batch),
@@ -68,9 +66,8 @@ Cell serve(const Reference<Trunk>& reference, Index batch) {
 
 // A request whose rows share the first half of the input's columns: scored with them once, and
 // as whole rows.
-template <class Model>
 struct Request {
-  Request(const Model& model, Index batch)
+  Request(const plait::Model<float>& model, Index batch)
       : plain(model),
         aware(model, {.shared_inputs = first_columns(half)}),
         x(random_matrix(batch, sizes::input)),
@@ -89,16 +86,14 @@ struct Request {
     return result;
   }
 
-  Scoring<Model> plain, aware;
+  Scoring plain, aware;
   plait::Matrix<float> x, shared, rows;
   plait::Matrix<float> logits;
 };
 
-template <class Trunk>
-Cell request(const Reference<Trunk>& reference, Index batch) {
-  using Requests = Request<plait::Model<Trunk>>;
-  const auto requests = std::make_shared<Requests>(reference.model(), batch);
-  const double saved = reference.work.reading_input() * Requests::half / sizes::input;
+Cell request(const Reference& reference, Index batch) {
+  const auto requests = std::make_shared<Request>(reference.model(), batch);
+  const double saved = reference.work.reading_input() * Request::half / sizes::input;
   const double weights = weight_bytes(requests->plain.model().table());
   requests->score_plain();
   const plait::Matrix<float> expected = requests->logits;
@@ -118,18 +113,18 @@ void add_contests() {
     benchmark::AddCustomContext("torch", prepare_torch(measure_peak<float>()));
     contestants.insert(contestants.end(), {"eager", "frozen"});
   }
-  for_each_reference([&](const auto& reference) {
+  for (const Reference& reference : all_references()) {
     for (const Index batch : {1, 4, 16, 64, 256, 1024, 4096})
       add_contest(
           std::string("serving/") + name_of(reference.architecture) + "/" + std::to_string(batch),
           contestants, [reference, batch] { return serve(reference, batch); });
-  });
-  for_each_reference([&](const auto& reference) {
+  }
+  for (const Reference& reference : all_references()) {
     for (const Index batch : {16, 64, 256, 1024})
       add_contest(
           std::string("request/") + name_of(reference.architecture) + "/" + std::to_string(batch),
           {"plait", "plain"}, [reference, batch] { return request(reference, batch); });
-  });
+  }
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/agree.hpp"
@@ -29,20 +30,18 @@ struct Batch {
   const plait::Matrix<float> labels;
 };
 
-template <class Model>
 struct PlaitTraining {
-  explicit PlaitTraining(Model m) : model(std::move(m)) {}
+  explicit PlaitTraining(plait::Model<float> m) : model(std::move(m)) {}
   double step(const Batch& batch) { return trainer.step(batch.x, batch.labels); }
 
-  Model model;
-  plait::Trainer<Model> trainer{
+  plait::Model<float> model;
+  plait::Trainer<float> trainer{
       model, std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)), plait::Adam{}};
 };
 
-template <class Trunk>
-Cell train(const Reference<Trunk>& reference, Index rows) {
+Cell train(const Reference& reference, Index rows) {
   const auto batch = std::make_shared<Batch>(rows);
-  const auto ours = std::make_shared<PlaitTraining<plait::Model<Trunk>>>(reference.model());
+  const auto ours = std::make_shared<PlaitTraining>(reference.model());
   const auto parameters = static_cast<double>(ours->model.table().num_parameters());
   Cell cell;
   cell.demand = {.flops = 2 * reference.work.training() * static_cast<double>(rows),
@@ -68,12 +67,12 @@ void add_contests() {
     benchmark::AddCustomContext("torch", prepare_torch(measure_peak<float>()));
     contestants.push_back("torch");
   }
-  for_each_reference([&](const auto& reference) {
+  for (const Reference& reference : all_references()) {
     for (const Index rows : {64, 256, 1024, 4096})
       add_contest(
           std::string("training/") + name_of(reference.architecture) + "/" + std::to_string(rows),
           contestants, [reference, rows] { return train(reference, rows); });
-  });
+  }
 }
 
 }  // namespace

@@ -12,9 +12,9 @@
 #include <limits>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 #include <vector>
 
+#include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
@@ -24,8 +24,6 @@
 namespace {
 
 using namespace bench;
-
-using Trunk = plait::AdaTT<float>;
 
 // A field of /proc/self/status, in bytes.
 double memory(const std::string& field) {
@@ -43,7 +41,7 @@ double memory(const std::string& field) {
   throw std::runtime_error("/proc/self/status has no " + field);
 }
 
-void train_plait(const Reference<Trunk>& reference, const plait::Matrix<float>& x,
+void train_plait(const Reference& reference, const plait::Matrix<float>& x,
                  const plait::Matrix<float>& labels) {
   auto model = reference.model();
   plait::Trainer trainer(model, std::vector<plait::Head>(static_cast<std::size_t>(sizes::tasks)),
@@ -51,7 +49,7 @@ void train_plait(const Reference<Trunk>& reference, const plait::Matrix<float>& 
   trainer.step(x, labels);
 }
 
-void train_torch(const Reference<Trunk>& reference, const plait::Matrix<float>& x,
+void train_torch(const Reference& reference, const plait::Matrix<float>& x,
                  const plait::Matrix<float>& labels) {
   if constexpr (has_torch) {
     TorchTrainer trainer(reference.architecture, reference.model().values(), x, labels);
@@ -65,10 +63,9 @@ void run(const std::string& library, Index rows) {
   const plait::Matrix<float> x = random_matrix(rows, sizes::input);
   const plait::Matrix<float> labels = random_labels(rows);
   const double before = memory("VmRSS");
-  for_each_reference([&]<class T>(const Reference<T>& reference) {
-    if constexpr (std::is_same_v<T, Trunk>)
+  for (const Reference& reference : all_references())
+    if (reference.architecture == Architecture::adatt)
       (library == "plait" ? train_plait : train_torch)(reference, x, labels);
-  });
   std::printf("%s: %.1f MB beyond the data at batch %td\n", library.c_str(),
               (memory("VmHWM") - before) / 1e6, rows);
 }

@@ -12,7 +12,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 results=build/bench/results
 
 scripts/install_dependencies.sh --bench --torch >&2
-cmake --preset bench -DPLAIT_BUILD_EXAMPLES=OFF >&2
+cmake --preset bench -DPLAIT_BUILD_EXAMPLES=OFF -DPLAIT_BUILD_APPS=OFF >&2
 cmake --build --preset bench --target benchmarks >&2
 mkdir -p "$results"
 

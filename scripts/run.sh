@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds examples/train_ranker with full optimisation and runs it with the
+# Installs what is missing, builds apps/train_ranker with full optimisation and runs it with the
 # given arguments. What the build says goes to standard error.
 #
 #   scripts/run.sh --help
@@ -12,4 +12,4 @@ build=$root/build/run
   cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPLAIT_BUILD_TESTS=OFF
   cmake --build "$build" --target train_ranker
 } >&2
-exec "$build/examples/train_ranker" "$@"
+exec "$build/apps/train_ranker" "$@"

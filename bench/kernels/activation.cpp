@@ -36,7 +36,7 @@ Cell forward(Activation kind, const std::string& name) {
   cell.demand = {.bytes = 2 * n->bytes(), .working_set = 2 * n->bytes()};
   cell.calls.push_back([n, kind] {
     n->y = n->x;
-    plait::activate<float>(kind, n->y);
+    plait::kernels::activate<float>(kind, n->y);
   });
   if constexpr (has_torch) {
     const TorchCall theirs = torch_activation(name, n->x);
@@ -52,7 +52,8 @@ Cell backward(Activation kind) {
   const auto n = std::make_shared<Numbers>();
   Cell cell;
   cell.demand = {.bytes = 3 * n->bytes(), .working_set = 3 * n->bytes()};
-  cell.calls.push_back([n, kind] { plait::activate_backward<float>(kind, n->x, n->dy, n->y); });
+  cell.calls.push_back(
+      [n, kind] { plait::kernels::activate_backward<float>(kind, n->x, n->dy, n->y); });
   return cell;
 }
 

@@ -45,7 +45,7 @@ struct Layer {
         weight(random_matrix(s.outputs, s.inputs, 2)),
         dy(random_matrix(s.rows, s.outputs, 3)),
         packed(table(s)) {
-    packed.pack(plait::ParamView<const float>(weight.data()));
+    packed.pack(plait::ParamView<float>(weight.data()));
   }
   static plait::ParamTable table(Shape s) {
     plait::ParamTable result;
@@ -73,8 +73,8 @@ void add_peers(Cell& cell, const std::shared_ptr<Layer>& n, const Matrix& a, boo
 Cell forward(const std::shared_ptr<Layer>& n) {
   n->out.resize(n->x.rows(), n->weight.rows());
   Cell cell;
-  cell.calls = {[n] { plait::linear<float>(n->x, n->packed_weight(), nullptr, n->out); },
-                [n] { plait::linear<float>(n->x, map(n->weight), nullptr, n->out); },
+  cell.calls = {[n] { plait::kernels::linear<float>(n->x, n->packed_weight(), nullptr, n->out); },
+                [n] { plait::kernels::linear<float>(n->x, map(n->weight), nullptr, n->out); },
                 [n] { n->out.noalias() = n->x * n->weight.transpose(); }};
   add_peers(cell, n, n->x, false, n->weight, true);
   return cell;
@@ -83,8 +83,9 @@ Cell forward(const std::shared_ptr<Layer>& n) {
 Cell input_gradient(const std::shared_ptr<Layer>& n) {
   n->out.resize(n->x.rows(), n->x.cols());
   Cell cell;
-  cell.calls = {[n] { plait::linear_backward_input<float>(n->dy, map(n->weight), n->out); },
-                [n] { n->out.noalias() = n->dy * n->weight; }};
+  cell.calls = {
+      [n] { plait::kernels::linear_backward_input<float>(n->dy, map(n->weight), n->out); },
+      [n] { n->out.noalias() = n->dy * n->weight; }};
   add_peers(cell, n, n->dy, false, n->weight, false);
   return cell;
 }
@@ -94,7 +95,8 @@ Cell weight_gradient(const std::shared_ptr<Layer>& n) {
   Cell cell;
   cell.calls = {[n] {
                   n->out.setZero();
-                  plait::linear_backward_params<float>(n->x, n->dy, map(n->out), nullptr);
+                  const plait::GradSlot<float> slot{n->out.data(), n->out.rows(), n->out.cols()};
+                  plait::kernels::linear_backward_params<float>(n->x, n->dy, slot, nullptr);
                 },
                 [n] { n->out.noalias() = n->dy.transpose() * n->x; }};
   add_peers(cell, n, n->dy, true, n->x, false);

@@ -47,12 +47,12 @@ plait::View3<float> slots(Matrix& matrix, Index count) {
 // [B, slots, dim] laid out slot by slot, as levels keep the outputs of experts.
 plait::Tensor<float> slot_major(const Matrix& matrix, Index count) {
   plait::Tensor<float> result(matrix.rows(), count, matrix.cols() / count);
-  plait::copy<float>(slots(matrix, count), result.slot_major());
+  plait::kernels::copy<float>(slots(matrix, count), result.slot_major());
   return result;
 }
 Matrix sample_major(plait::View3<const float> view) {
   Matrix result(view.batch(), view.slots() * view.dim());
-  plait::copy<float>(view, slots(result, view.slots()));
+  plait::kernels::copy<float>(view, slots(result, view.slots()));
   return result;
 }
 
@@ -83,25 +83,25 @@ struct Mixing {
   }
   void forward(Index first, Index count) {
     weights.middleRows(first, count) = logits.middleRows(first, count);
-    plait::softmax<float>(1, slots(weights, shape.tasks).rows(first, count));
-    plait::mix<float>(outputs.slot_major().rows(first, count), selections,
-                      plait::View3<const float>(weights).rows(first, count),
-                      slots(y, shape.tasks).rows(first, count));
+    plait::kernels::softmax<float>(1, slots(weights, shape.tasks).rows(first, count));
+    plait::kernels::mix<float>(outputs.slot_major().rows(first, count), selections,
+                               plait::View3<const float>(weights).rows(first, count),
+                               slots(y, shape.tasks).rows(first, count));
   }
   void backward(Index first, Index count) {
     const auto experts_of_tile = std::as_const(outputs).slot_major().rows(first, count);
     const auto dexperts = doutputs.slot_major().rows(first, count);
     const auto tile_weights = slots(std::as_const(weights), shape.tasks).rows(first, count);
     const auto tile_dlogits = slots(dlogits, shape.tasks).rows(first, count);
-    for (Index e = 0; e < shape.experts; e += plait::mixed_together) {
-      const Index some = std::min(plait::mixed_together, shape.experts - e);
-      plait::mix_backward<float>(experts_of_tile.slot_range(e, some), selections, e,
-                                 plait::View3<const float>(weights).rows(first, count),
-                                 slots(dy, shape.tasks).rows(first, count),
-                                 dexperts.slot_range(e, some),
-                                 plait::View3<float>(dlogits).rows(first, count));
+    for (Index e = 0; e < shape.experts; e += plait::kernels::experts_together) {
+      const Index some = std::min(plait::kernels::experts_together, shape.experts - e);
+      plait::kernels::mix_backward<float>(experts_of_tile.slot_range(e, some), selections, e,
+                                          plait::View3<const float>(weights).rows(first, count),
+                                          slots(dy, shape.tasks).rows(first, count),
+                                          dexperts.slot_range(e, some),
+                                          plait::View3<float>(dlogits).rows(first, count));
     }
-    plait::softmax_backward<float>(1, tile_weights, tile_dlogits, tile_dlogits);
+    plait::kernels::softmax_backward<float>(1, tile_weights, tile_dlogits, tile_dlogits);
   }
 
   Shape shape;
@@ -171,7 +171,7 @@ struct Stitch {
   void forward() {
     // The same weights for every row.
     const plait::View3<const float> of_rows(weights.data(), y.rows(), 1, weights.size(), 0, 0);
-    plait::mix<float>(outputs.slot_major(), selections, of_rows, slots(y, weights.rows()));
+    plait::kernels::mix<float>(outputs.slot_major(), selections, of_rows, slots(y, weights.rows()));
   }
 
   plait::Selections selections;

@@ -2,30 +2,29 @@
 #pragma once
 #include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/customized_sharing.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/model.hpp"
-#include "plait/layers/ple.hpp"
-#include "plait/layers/shared_bottom.hpp"
-#include "plait/layers/single_task.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/single_task.hpp"
+#include "plait/model/model.hpp"
 #include "support/reference.hpp"
 #include "support/work.hpp"
 
 namespace bench {
 
-template <class Trunk>
 struct Reference {
-  using Model = plait::Model<Trunk>;
-
   Architecture architecture;
-  typename Trunk::Config config;
+  plait::Trunk<float> trunk;
   Work work;
 
-  Model model() const {
-    Model result(config, {.hidden = {plait::MLPConfig{sizes::tower}}}, /*seed=*/1);
+  plait::Model<float> model() const {
+    plait::Model<float> result(trunk, {.hidden = {plait::Body{sizes::tower}}}, /*seed=*/1);
     work.check(result.table());
     return result;
   }
@@ -54,82 +53,69 @@ inline Work two_levels(Index first_gated, Index second_gated, Reads second_gates
              sizes::second, second_gates);
 }
 
-// Calls visit(Reference<Trunk>) for all architectures, from the least work to the most intricate.
-template <class Visit>
-void for_each_reference(const Visit& visit) {
+// All architectures, from the least work to the most intricate.
+inline std::vector<Reference> all_references() {
   using namespace plait;
   using namespace sizes;
   using enum Architecture;
-  const std::vector<MLPConfig> levels = {MLPConfig{first}, MLPConfig{second}};
-  const MLPConfig flat = {first, second};
+  const std::vector<Body> levels = {Body{first}, Body{second}};
+  const Body flat = {first, second};
   constexpr Index units = tasks + 1;                            // with the shared one
   constexpr Index seen_experts = own_experts + shared_experts;  // by a task of CGC and PLE
-
-  visit(Reference<SharedBottom<float>>{shared_bottom,
-                                       {.input_dim = input, .num_tasks = tasks, .expert = flat},
-                                       one_level(1, 0).towers(second)});
-  visit(Reference<SingleTask<float>>{single_task,
-                                     {.input_dim = input, .num_tasks = tasks, .expert = flat},
-                                     one_level(tasks, 0).towers(second)});
-  // A projection passes no gradient back to the other task: its input gradient has half the width.
-  visit(Reference<AsymmetricSharing<float>>{
-      asymmetric,
-      {.input_dim = input, .num_tasks = tasks, .expert = flat, .sources = chain_of_tasks()},
-      one_level(tasks, 0)
-          .linear(tasks - 1, second, second, Reads::state)
-          .linear(tasks - 1, second, second, Reads::detached)
-          .towers(second)});
-  visit(
-      Reference<CustomizedSharing<float>>{customized,
-                                          {.input_dim = input, .num_tasks = tasks, .expert = flat},
-                                          one_level(units, 0).towers(2 * second)});
-  visit(Reference<CrossStitch<float>>{cross_stitch,
-                                      {.input_dim = input, .num_tasks = tasks, .levels = levels},
-                                      one_level(tasks, 0)
-                                          .mixing(tasks * tasks, first)
-                                          .mixing(tasks * tasks, second)
-                                          .towers(second)});
-  visit(Reference<MMoE<float>>{
-      mmoe,
-      {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .expert = flat},
-      one_level(experts, tasks * experts).towers(second)});
-  visit(Reference<MLMMoE<float>>{
-      ml_mmoe,
-      {.input_dim = input, .num_tasks = tasks, .num_experts = experts, .levels = levels},
-      two_levels(experts * experts, tasks * experts, Reads::input).towers(second)});
-
-  CGC<float>::Config cgc_config;
-  cgc_config.input_dim = input;
-  cgc_config.num_tasks = tasks;
-  cgc_config.expert = flat;
-  cgc_config.task_experts = {own_experts};
-  cgc_config.shared_experts = shared_experts;
-  visit(Reference<CGC<float>>{cgc, cgc_config,
-                              one_level(experts, tasks * seen_experts).towers(second)});
-
-  PLE<float>::Config ple_config;
-  ple_config.input_dim = input;
-  ple_config.num_tasks = tasks;
-  ple_config.levels = levels;
-  ple_config.task_experts = {own_experts};
-  ple_config.shared_experts = shared_experts;
-  visit(Reference<PLE<float>>{
-      ple, ple_config,
-      two_levels(tasks * seen_experts + experts, tasks * seen_experts).towers(second)});
-
-  visit(Reference<AdaTTSp<float>>{
-      adatt_sp,
-      {.input_dim = input, .num_tasks = tasks, .levels = levels, .task_experts = experts_per_task},
-      two_levels(tasks * experts, tasks * experts).towers(second)});
-
-  AdaTT<float>::Config adatt_config;
-  adatt_config.input_dim = input;
-  adatt_config.num_tasks = tasks;
-  adatt_config.levels = levels;
-  adatt_config.task_experts = {own_experts};
-  adatt_config.shared_experts = shared_experts;
-  visit(Reference<AdaTT<float>>{adatt, adatt_config,
-                                two_levels(units * experts, tasks * experts).towers(second)});
+  return {
+      {shared_bottom, SharedBottom{.input_dim = input, .num_tasks = tasks, .expert = flat},
+       one_level(1, 0).towers(second)},
+      {single_task, SingleTask{.input_dim = input, .num_tasks = tasks, .expert = flat},
+       one_level(tasks, 0).towers(second)},
+      // A projection passes no gradient back to the other task: its input gradient has half the
+      // width.
+      {asymmetric,
+       AsymmetricSharing{
+           .input_dim = input, .num_tasks = tasks, .expert = flat, .sources = chain_of_tasks()},
+       one_level(tasks, 0)
+           .linear(tasks - 1, second, second, Reads::state)
+           .linear(tasks - 1, second, second, Reads::detached)
+           .towers(second)},
+      {customized, CustomizedSharing{.input_dim = input, .num_tasks = tasks, .expert = flat},
+       one_level(units, 0).towers(2 * second)},
+      {cross_stitch, CrossStitch{.input_dim = input, .num_tasks = tasks, .levels = levels},
+       one_level(tasks, 0)
+           .mixing(tasks * tasks, first)
+           .mixing(tasks * tasks, second)
+           .towers(second)},
+      {mmoe, MMoE{.input_dim = input, .num_tasks = tasks, .num_experts = experts, .expert = flat},
+       one_level(experts, tasks * experts).towers(second)},
+      {ml_mmoe,
+       MLMMoE{.input_dim = input, .num_tasks = tasks, .num_experts = experts, .levels = levels},
+       two_levels(experts * experts, tasks * experts, Reads::input).towers(second)},
+      {cgc,
+       CGC{.input_dim = input,
+           .num_tasks = tasks,
+           .expert = flat,
+           .task_experts = {own_experts},
+           .shared_experts = shared_experts},
+       one_level(experts, tasks * seen_experts).towers(second)},
+      {ple,
+       PLE{.input_dim = input,
+           .num_tasks = tasks,
+           .levels = levels,
+           .task_experts = {own_experts},
+           .shared_experts = shared_experts},
+       two_levels(tasks * seen_experts + experts, tasks * seen_experts).towers(second)},
+      {adatt_sp,
+       AdaTTSp{.input_dim = input,
+               .num_tasks = tasks,
+               .levels = levels,
+               .task_experts = experts_per_task},
+       two_levels(tasks * experts, tasks * experts).towers(second)},
+      {adatt,
+       AdaTT{.input_dim = input,
+             .num_tasks = tasks,
+             .levels = levels,
+             .task_experts = {own_experts},
+             .shared_experts = shared_experts},
+       two_levels(units * experts, tasks * experts).towers(second)},
+  };
 }
 
 }  // namespace bench

@@ -7,13 +7,12 @@
 namespace bench {
 
 // A model ready to be scored by one thread.
-template <class Model>
 class Scoring {
  public:
-  explicit Scoring(Model model, plait::ScorerOptions options = {})
+  explicit Scoring(plait::Model<float> model, plait::ScorerOptions options = {})
       : scorer_(std::move(model), std::move(options)) {}
 
-  const Model& model() const { return scorer_.model(); }
+  const plait::Model<float>& model() const { return scorer_.model(); }
 
   void score(plait::View3<const float> x, plait::View3<float> logits) { context_.score(x, logits); }
   // With the shared columns of the options once, and the others row by row.
@@ -23,8 +22,8 @@ class Scoring {
   }
 
  private:
-  const plait::Scorer<Model> scorer_;
-  typename plait::Scorer<Model>::Context context_ = scorer_.context();
+  const plait::Scorer<float> scorer_;
+  plait::ScoringContext<float> context_ = scorer_.context();
 };
 
 }  // namespace bench

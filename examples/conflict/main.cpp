@@ -13,9 +13,8 @@
 #include <cstdio>
 #include <numbers>
 
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/core/random.hpp"
-#include "plait/layers/model.hpp"
-#include "plait/layers/shared_bottom.hpp"
 #include "plait/methods/cagrad.hpp"
 #include "plait/methods/equal_weights.hpp"
 #include "plait/methods/gradient_balancer.hpp"
@@ -25,6 +24,7 @@
 #include "plait/methods/nash_mtl.hpp"
 #include "plait/methods/pcgrad.hpp"
 #include "plait/methods/upgrad.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
 
@@ -45,12 +45,12 @@ struct Data {
   }
 };
 
-plait::Model<plait::SharedBottom<double>> start() {
-  auto model = plait::Model<plait::SharedBottom<double>>::zeros(
-      {.input_dim = 2, .num_tasks = 2, .expert = {{1}, plait::Activation::identity, false}},
-      {.hidden = {{}}});
-  model.values().of("task_modules.0.1.weight")[0] = 10;
-  model.values().of("task_modules.1.1.weight")[0] = 1;
+plait::Model<double> start() {
+  const plait::SharedBottom trunk{
+      .input_dim = 2, .num_tasks = 2, .expert = {{1}, plait::Activation::identity, false}};
+  auto model = plait::Model<double>::zeros(trunk, {});
+  model.values_of("task_modules.0.1.weight")[0] = 10;
+  model.values_of("task_modules.1.1.weight")[0] = 1;
   return model;
 }
 

@@ -2,9 +2,9 @@
 #include <plait/plait.hpp>
 
 int main() {
-  using Ranker = plait::Model<plait::AdaTT<float>>;  // 16 features, 2 tasks, 2 levels of experts
-  Ranker model({.input_dim = 16, .num_tasks = 2, .levels = {{32}, {16}}, .task_experts = {2}},
-               {.hidden = {{8}}}, /*seed=*/7);
+  plait::Model<float> model(  // 16 features, 2 tasks, 2 levels of experts, towers of 8
+      plait::AdaTT{.input_dim = 16, .num_tasks = 2, .levels = {{32}, {16}}, .task_experts = {2}},
+      {.hidden = {{8}}}, /*seed=*/7);
 
   // 2048 rows: is it clicked (binary), how long is it watched (regression)
   plait::Random random(1);

@@ -93,6 +93,7 @@
 #include "plait/metrics/seesaw.hpp"
 #include "plait/metrics/task_metrics.hpp"
 #include "plait/metrics/weighted_mean.hpp"
+#include "plait/model/check_towers.hpp"
 #include "plait/model/model.hpp"
 #include "plait/model/registry.hpp"
 #include "plait/model/trunk.hpp"

@@ -89,31 +89,53 @@ TEST_CASE("buffers start at zero and their copies are independent", "[params]") 
 TEST_CASE("a view shows a tensor as a row-major matrix or a row vector", "[params]") {
   const Fixture f;
   ParamBuffer<double> buffer(f.shared());
-  buffer.view().matrix(f.weight)(1, 2) = 12.0;
-  buffer.view().vector(f.bias)(2) = 2.0;
+  buffer.grad().claim(f.weight).matrix()(1, 2) = 12.0;
+  buffer.grad().add_to(f.bias).data[2] = 2.0;
   CHECK(buffer.of(f.weight)[7] == 12.0);
   CHECK(buffer.of(f.bias)[2] == 2.0);
-  const plait::ParamView<const double> read = buffer;
+  const plait::ParamView<double> read = buffer;
   CHECK(read.matrix(f.weight).rows() == 3);
   CHECK(read.matrix(f.weight)(1, 2) == 12.0);
   CHECK(read.vector(f.bias).sum() == 2.0);
 }
 
-TEST_CASE("tensors that nothing was added to become zero when they are asked for", "[params]") {
+TEST_CASE("a gradient that holds anything is overwritten by whoever claims it first", "[params]") {
   const Fixture f;
   ParamBuffer<double> buffer(f.shared());
   std::ranges::fill(buffer.flat(), 7.0);
-  std::vector<std::uint8_t> untouched(3, 1);
-  const plait::ParamView<double> view = buffer.view().with_untouched(untouched.data());
-  CHECK(view.vector(f.bias).isZero());
-  view.vector(f.bias)(1) = 2.0;
-  CHECK(view.vector(f.bias).sum() == 2.0);
-  CHECK(view.take_untouched(f.weight));
-  CHECK(!view.take_untouched(f.weight));
-  CHECK(view.matrix(f.weight)(0, 0) == 7.0);  // whoever took it overwrites it
+  std::vector<std::uint8_t> unclaimed(3, 1);
+  const auto grad = plait::GradView<double>::from_anything(buffer.flat().data(), unclaimed.data());
+  const auto bias = grad.add_to(f.bias);
+  CHECK(!bias.overwrite);
+  CHECK(bias.data == buffer.of(f.bias).data());
+  CHECK((buffer.of(f.bias)[0] == 0 && buffer.of(f.bias)[2] == 0));
+  bias.data[1] = 2.0;
+  CHECK(grad.add_to(f.bias).data[1] == 2.0);
+  CHECK(!grad.claim(f.bias).overwrite);
+
+  const auto weight = grad.claim(f.weight);
+  CHECK(weight.overwrite);
+  CHECK((weight.rows == 3 && weight.cols == 5));
+  CHECK(weight.matrix()(0, 0) == 7.0);  // whoever claimed it overwrites it
+  CHECK(!grad.claim(f.weight).overwrite);
+
   CHECK(buffer.of(f.stitch)[0] == 7.0);
-  CHECK(!buffer.view().take_untouched(f.stitch));  // a view without flags
-  CHECK(buffer.view().matrix(f.stitch)(0, 0) == 7.0);
+  grad.zero_unclaimed(buffer.table());
+  for (const double number : buffer.of(f.stitch)) CHECK(number == 0.0);
+  CHECK(buffer.of(f.weight)[0] == 7.0);
+  CHECK(buffer.of(f.bias)[1] == 2.0);
+  CHECK(unclaimed == std::vector<std::uint8_t>(3, 0));
+}
+
+TEST_CASE("a buffer's own gradient is added to", "[params]") {
+  const Fixture f;
+  ParamBuffer<double> buffer(f.shared());
+  std::ranges::fill(buffer.flat(), 7.0);
+  const plait::GradView<double> grad = buffer;
+  CHECK(!grad.claim(f.stitch).overwrite);
+  CHECK(grad.add_to(f.stitch).data[0] == 7.0);
+  grad.zero_unclaimed(buffer.table());
+  CHECK(std::ranges::all_of(buffer.flat(), [](double number) { return number == 7.0; }));
 }
 
 TEST_CASE("initialise fills each tensor as its entry says and leaves padding zero", "[params]") {

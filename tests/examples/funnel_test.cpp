@@ -12,13 +12,13 @@ namespace {
 using plait::Index;
 
 struct Built {
-  Funnel<double> layer;
+  plait::Network<double> layer;
   plait::ParamBuffer<double> theta;
 };
 
-Built build(const Funnel<double>::Config& config) {
+Built build(const Funnel& funnel) {
   plait::ParamTable table;
-  Funnel<double> layer(table, "", config);
+  auto layer = plait::build<double>(table, "", funnel);
   plait::ParamBuffer<double> theta(std::make_shared<const plait::ParamTable>(std::move(table)));
   plait::Random random(3);
   plait::initialise(theta, random);
@@ -32,16 +32,16 @@ bool depends(const Built& built, Index task, Index moved) {
   const plait::Shape out = built.layer.out_shape();
   plait::Tensor<double> before(4, out.slots, out.dim), after(4, out.slots, out.dim);
   plait::Scratch scratch;
-  built.layer.infer(built.theta, x.view(), before.view(), scratch);
+  built.layer.forward(built.theta, x.view(), before.view(), nullptr, scratch);
   x.view().of_slot(moved).array() += 0.5;
-  built.layer.infer(built.theta, x.view(), after.view(), scratch);
+  built.layer.forward(built.theta, x.view(), after.view(), nullptr, scratch);
   return before.view().of_slot(task) != after.view().of_slot(task);
 }
 
 }  // namespace
 
 TEST_CASE("funnel: the suite and the gradient check pass in every shape") {
-  const std::vector<Funnel<double>::Config> configs{
+  const std::vector<Funnel> configs{
       {.input_dim = 5, .num_tasks = 3, .levels = {{4}}},
       {.input_dim = 5, .num_tasks = 3, .levels = {{6}, {4}}, .task_experts = 2},
       {.input_dim = 5, .num_tasks = 2, .levels = {{6}, {5}, {4}}, .separate_inputs = true},

@@ -1,15 +1,18 @@
 #include "golden/module_case.hpp"
 
 #include <algorithm>
-#include <type_traits>
+#include <memory>
+#include <utility>
 
 #include "golden/reference_config.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/kernels/packed_weights.hpp"
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/ple.hpp"
-#include "plait/layers/shared_bottom.hpp"
+#include "plait/layers/mlp.hpp"
+#include "plait/model/trunk.hpp"
 
 namespace golden {
 namespace {
@@ -17,9 +20,8 @@ namespace {
 using plait::MLPConfig;
 using plait::ParamTable;
 
-template <plait::Layer L>
-void check_layer(const L& layer, ParamTable table, const Case<typename L::Scalar>& file) {
-  using Scalar = typename L::Scalar;
+template <class Scalar>
+void check_layer(const plait::Network<Scalar>& layer, ParamTable table, const Case<Scalar>& file) {
   const plait::ParamBuffer<Scalar> empty(std::make_shared<const ParamTable>(std::move(table)));
   const auto theta = file.parameters(empty, "param.");
   const auto expected_grad = file.parameters(empty, "grad.");
@@ -33,10 +35,10 @@ void check_layer(const L& layer, ParamTable table, const Case<typename L::Scalar
   REQUIRE(layer.in_shape() == x.view().shape());
   REQUIRE(layer.out_shape() == y.view().shape());
 
-  typename L::Workspace workspace;
+  typename plait::Network<Scalar>::Workspace workspace;
   plait::Scratch scratch;
-  layer.forward(theta, x, got_y, workspace, scratch);
-  layer.backward(theta, x, got_y, dy, got_dx, workspace, grad, scratch);
+  layer.forward(theta, x, got_y, &workspace, scratch);
+  layer.backward(theta, x, got_y.view(), dy.view(), got_dx, workspace, grad, scratch);
   check_output("y", got_y, y);
   check_gradient<Scalar>("dx", Case<Scalar>::numbers(got_dx), Case<Scalar>::numbers(dx));
   check_gradients(grad, expected_grad);
@@ -47,17 +49,18 @@ void check_layer(const L& layer, ParamTable table, const Case<typename L::Scalar
   plait::Tensor<Scalar> packed_y(y.batch(), y.slots(), y.dim());
   plait::Tensor<Scalar> packed_dx(x.batch(), x.slots(), x.dim());
   auto packed_grad = empty;
-  layer.forward(mirror.view(theta), x, packed_y, workspace, scratch);
-  layer.backward(mirror.view(theta), x, packed_y, dy, packed_dx, workspace, packed_grad, scratch);
+  layer.forward(mirror.view(theta), x, packed_y, &workspace, scratch);
+  layer.backward(mirror.view(theta), x, packed_y.view(), dy.view(), packed_dx, workspace,
+                 packed_grad, scratch);
   CHECK(std::ranges::equal(Case<Scalar>::numbers(packed_y), Case<Scalar>::numbers(got_y)));
   CHECK(std::ranges::equal(Case<Scalar>::numbers(packed_dx), Case<Scalar>::numbers(got_dx)));
   CHECK(std::ranges::equal(packed_grad.flat(), grad.flat()));
 }
 
-template <plait::Layer Trunk>
-void check_trunk(const typename Trunk::Config& config, const Case<typename Trunk::Scalar>& file) {
+template <class Scalar>
+void check_trunk(const plait::Trunk<Scalar>& description, const Case<Scalar>& file) {
   ParamTable table;
-  const Trunk trunk(table, "", config);
+  const plait::Network<Scalar> trunk = description.build(table, "");
   check_layer(trunk, std::move(table), file);
 }
 
@@ -71,62 +74,63 @@ void check_module(const Case<Scalar>& file) {
   if (arch == "mlp") {
     ParamTable table;
     const MLPConfig config(c.at("mlp_arch").get<Widths>(), plait::Activation::relu, c.at("bias"));
-    const plait::MLP<Scalar> layer(table, "", input, config);
+    const plait::Network<Scalar> layer = plait::MLP<Scalar>(table, "", input, config);
     return check_layer(layer, std::move(table), file);
   }
 
   const Index tasks = c.at("num_tasks");
-  const auto levels = [&](const char* key) { return mlps(c.at(key).get<std::vector<Widths>>()); };
+  const auto levels = [&](const char* key) { return bodies(c.at(key).get<std::vector<Widths>>()); };
   if (arch == "share_bottom") {
     REQUIRE(c.at("activation") == "RELU");
-    return check_trunk<plait::SharedBottom<Scalar>>(
-        {.input_dim = input,
-         .num_tasks = tasks,
-         .expert = MLPConfig(c.at("hidden_dims").get<Widths>())},
+    return check_trunk<Scalar>(
+        plait::SharedBottom{.input_dim = input,
+                            .num_tasks = tasks,
+                            .expert = plait::Body(c.at("hidden_dims").get<Widths>())},
         file);
   }
   if (arch == "cross_stitch")
-    return check_trunk<plait::CrossStitch<Scalar>>({.input_dim = input,
-                                                    .num_tasks = tasks,
-                                                    .levels = levels("expert_archs"),
-                                                    .separate_inputs = true},
-                                                   file);
+    return check_trunk<Scalar>(plait::CrossStitch{.input_dim = input,
+                                                  .num_tasks = tasks,
+                                                  .levels = levels("expert_archs"),
+                                                  .separate_inputs = true},
+                               file);
   if (arch == "ml_mmoe") {
-    plait::GateConfigs<plait::MLP<Scalar>> gates;
-    for (const MLPConfig& body : levels("gate_archs")) gates.push_back({.body = body});
-    return check_trunk<plait::MLMMoE<Scalar>>({.input_dim = input,
-                                               .num_tasks = tasks,
-                                               .num_experts = c.at("num_experts"),
-                                               .levels = levels("expert_archs"),
-                                               .gates = gates},
-                                              file);
+    std::vector<plait::GateConfig> gates;
+    for (const plait::Body& body : levels("gate_archs")) gates.push_back({.body = body});
+    return check_trunk<Scalar>(plait::MLMMoE{.input_dim = input,
+                                             .num_tasks = tasks,
+                                             .num_experts = c.at("num_experts"),
+                                             .levels = levels("expert_archs"),
+                                             .gates = gates},
+                               file);
   }
   if (arch == "ple")
-    return check_trunk<plait::PLE<Scalar>>({.input_dim = input,
-                                            .num_tasks = tasks,
-                                            .levels = levels("expert_out_dims"),
-                                            .task_experts = one_or_list(c.at("num_task_experts")),
-                                            .shared_experts = c.at("num_shared_experts"),
-                                            .separate_inputs = true},
-                                           file);
+    return check_trunk<Scalar>(plait::PLE{.input_dim = input,
+                                          .num_tasks = tasks,
+                                          .levels = levels("expert_out_dims"),
+                                          .task_experts = one_or_list(c.at("num_task_experts")),
+                                          .shared_experts = c.at("num_shared_experts"),
+                                          .separate_inputs = true},
+                               file);
   if (arch == "adatt_sp")
-    return check_trunk<plait::AdaTTSp<Scalar>>({.input_dim = input,
-                                                .num_tasks = tasks,
-                                                .levels = levels("expert_out_dims"),
-                                                .task_experts = c.at("num_task_experts"),
-                                                .residual = c.at("self_exp_res_connect"),
-                                                .separate_inputs = true},
-                                               file);
+    return check_trunk<Scalar>(plait::AdaTTSp{.input_dim = input,
+                                              .num_tasks = tasks,
+                                              .levels = levels("expert_out_dims"),
+                                              .task_experts = c.at("num_task_experts"),
+                                              .residual = c.at("self_exp_res_connect"),
+                                              .separate_inputs = true},
+                               file);
   if (arch == "adatt")
-    return check_trunk<plait::AdaTT<Scalar>>(
-        {.input_dim = input,
-         .num_tasks = tasks,
-         .levels = levels("expert_out_dims"),
-         .task_experts = one_or_list(
-             c.at(c.contains("num_task_experts") ? "num_task_experts" : "num_task_expert_list")),
-         .shared_experts = c.at("num_shared_experts"),
-         .residual = c.at("self_exp_res_connect"),
-         .separate_inputs = true},
+    return check_trunk<Scalar>(
+        plait::AdaTT{
+            .input_dim = input,
+            .num_tasks = tasks,
+            .levels = levels("expert_out_dims"),
+            .task_experts = one_or_list(
+                c.at(c.contains("num_task_experts") ? "num_task_experts" : "num_task_expert_list")),
+            .shared_experts = c.at("num_shared_experts"),
+            .residual = c.at("self_exp_res_connect"),
+            .separate_inputs = true},
         file);
   FAIL("no module " << arch);
 }

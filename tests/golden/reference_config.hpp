@@ -1,17 +1,17 @@
-// The reference constructors' arguments as plait's configurations.
+// The reference constructors' arguments as plait's descriptions.
 #pragma once
 #include <string>
 #include <vector>
 
 #include "golden/golden_case.hpp"
-#include "plait/layers/mlp.hpp"
+#include "plait/layers/body.hpp"
 
 namespace golden {
 
 using Widths = std::vector<Index>;
 
-inline std::vector<plait::MLPConfig> mlps(const std::vector<Widths>& levels) {
-  std::vector<plait::MLPConfig> result;
+inline std::vector<plait::Body> bodies(const std::vector<Widths>& levels) {
+  std::vector<plait::Body> result;
   for (const Widths& widths : levels) result.emplace_back(widths);
   return result;
 }

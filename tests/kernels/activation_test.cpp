@@ -19,7 +19,7 @@ const std::vector<Activation> all_kinds{
 
 template <class Scalar>
 Scalar value(Activation kind, Scalar a) {
-  plait::activate(kind, View3<Scalar>(&a, 1, 1, 1));
+  plait::kernels::activate(kind, View3<Scalar>(&a, 1, 1, 1));
   return a;
 }
 
@@ -29,8 +29,9 @@ Scalar derivative(Activation kind, Scalar a) {
   const Scalar saved = plait::needs_input(kind) ? a : value(kind, a);
   const Scalar dy = 1;
   Scalar da = -1;
-  plait::activate_backward<Scalar>(kind, View3<const Scalar>(&saved, 1, 1, 1),
-                                   View3<const Scalar>(&dy, 1, 1, 1), View3<Scalar>(&da, 1, 1, 1));
+  plait::kernels::activate_backward<Scalar>(kind, View3<const Scalar>(&saved, 1, 1, 1),
+                                            View3<const Scalar>(&dy, 1, 1, 1),
+                                            View3<Scalar>(&da, 1, 1, 1));
   return da;
 }
 
@@ -46,7 +47,7 @@ TEMPLATE_TEST_CASE("activations equal their reference", "", float, double) {
         plait::testing::Gapped<Scalar> got(batch, {3, dim}, Scalar(-77));
         plait::testing::fill_normal(got.view(), random);
         auto expected = got;
-        plait::activate(kind, got.view());
+        plait::kernels::activate(kind, got.view());
         plait::reference::activate(kind, expected.view());
         check_same(got, expected, rounding<Scalar>(4));
       }
@@ -74,10 +75,10 @@ TEMPLATE_TEST_CASE("activation backward works on strided views and in place", ""
       auto saved = input<Scalar>(3, {2, dim}, random);
       auto dy = input<Scalar>(3, {2, dim}, random);
       auto da = output<Scalar>(3, {2, dim});
-      plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), da.view());
+      plait::kernels::activate_backward<Scalar>(kind, saved.view(), dy.view(), da.view());
       CHECK(da.gaps_intact());
       const auto separate = da.contents();
-      plait::activate_backward<Scalar>(kind, saved.view(), dy.view(), dy.view());
+      plait::kernels::activate_backward<Scalar>(kind, saved.view(), dy.view(), dy.view());
       CHECK(dy.contents() == separate);
       CHECK(dy.gaps_intact());
     }
@@ -93,16 +94,16 @@ TEMPLATE_TEST_CASE("activations of a number do not depend on its place", "", flo
     INFO("activation " << static_cast<int>(kind));
     auto values = numbers;
     auto gradients = upstream;
-    plait::activate(kind, View3<Scalar>(values.data(), 1, 1, n));
-    plait::activate_backward<Scalar>(kind, View3<const Scalar>(numbers.data(), 1, 1, n),
-                                     View3<const Scalar>(upstream.data(), 1, 1, n),
-                                     View3<Scalar>(gradients.data(), 1, 1, n));
+    plait::kernels::activate(kind, View3<Scalar>(values.data(), 1, 1, n));
+    plait::kernels::activate_backward<Scalar>(kind, View3<const Scalar>(numbers.data(), 1, 1, n),
+                                              View3<const Scalar>(upstream.data(), 1, 1, n),
+                                              View3<Scalar>(gradients.data(), 1, 1, n));
     for (std::size_t i = 0; i < n; ++i) {
       CHECK(values[i] == value(kind, numbers[i]));
       Scalar da = 0;
-      plait::activate_backward<Scalar>(kind, View3<const Scalar>(&numbers[i], 1, 1, 1),
-                                       View3<const Scalar>(&upstream[i], 1, 1, 1),
-                                       View3<Scalar>(&da, 1, 1, 1));
+      plait::kernels::activate_backward<Scalar>(kind, View3<const Scalar>(&numbers[i], 1, 1, 1),
+                                                View3<const Scalar>(&upstream[i], 1, 1, 1),
+                                                View3<Scalar>(&da, 1, 1, 1));
       CHECK(gradients[i] == da);
     }
   }

@@ -25,10 +25,16 @@ const std::vector<Sizes> all_sizes{
     {17, 31, 13}, {64, 256, 64}, {63, 255, 65}, {65, 257, 63}, {300, 260, 130}, {130, 300, 260},
 };
 
-// A weight or its gradient [O, I] with gaps between the rows.
+// A weight [O, I] with gaps between the rows.
 template <class T>
 MatrixMap<T> matrix(View3<T> view) {
   return view.of_slot(0);
+}
+
+// A gradient [O, I] whose numbers are those of one row [O I].
+template <class Scalar>
+plait::GradSlot<Scalar> slot(View3<Scalar> row, Index out, Index in, bool overwrite = false) {
+  return {row.data(), out, in, overwrite};
 }
 
 }  // namespace
@@ -44,7 +50,7 @@ TEMPLATE_TEST_CASE("linear equals its reference", "", float, double) {
     for (const Scalar* b : {bias.data(), static_cast<const Scalar*>(nullptr)}) {
       auto got = output<Scalar>(batch, {1, out});
       auto expected = output<Scalar>(batch, {1, out});
-      plait::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), b, got.view());
+      plait::kernels::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), b, got.view());
       plait::reference::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), b,
                                        expected.view());
       check_same(got, expected, rounding<Scalar>(in));
@@ -61,15 +67,15 @@ TEMPLATE_TEST_CASE("linear_backward_input equals its reference", "", float, doub
     auto weight = input<Scalar>(out, {1, in}, random);
     auto got = output<Scalar>(batch, {1, in});
     auto expected = output<Scalar>(batch, {1, in});
-    plait::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()),
-                                         got.view());
+    plait::kernels::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()),
+                                                  got.view());
     plait::reference::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()),
                                                     expected.view());
     check_same(got, expected, rounding<Scalar>(out));
 
-    plait::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()), got.view(),
-                                         true);
-    plait::add_scaled<Scalar>(1, expected.view(), expected.view());
+    plait::kernels::linear_backward_input<Scalar>(dy.view(), matrix<const Scalar>(weight.view()),
+                                                  got.view(), true);
+    plait::kernels::add_scaled<Scalar>(1, expected.view(), expected.view());
     check_same(got, expected, 2 * rounding<Scalar>(out));
   }
 }
@@ -82,22 +88,24 @@ TEMPLATE_TEST_CASE("linear_backward_params accumulates what its reference does",
     INFO("batch " << batch << ", " << in << " to " << out);
     auto x = input<Scalar>(batch, {1, in}, random);
     auto dy = input<Scalar>(batch, {1, out}, random);
-    auto got = output<Scalar>(out, {1, in});
+    auto got = output<Scalar>(1, {1, out * in});
     plait::testing::fill_normal(got.view(), random);
     auto expected = got;
     auto bias = normal_numbers<Scalar>(out, random);
     auto expected_bias = bias;
-    plait::linear_backward_params<Scalar>(x.view(), dy.view(), matrix<Scalar>(got.view()),
-                                          bias.data());
-    plait::reference::linear_backward_params<Scalar>(
-        x.view(), dy.view(), matrix<Scalar>(expected.view()), expected_bias.data());
-    check_same(got, expected, rounding<Scalar>(batch));
+    const auto both = [&, batch = batch, in = in, out = out](Scalar* db, Scalar* expected_db,
+                                                             bool overwrite) {
+      plait::kernels::linear_backward_params<Scalar>(x.view(), dy.view(),
+                                                     slot(got.view(), out, in, overwrite), db);
+      plait::reference::linear_backward_params<Scalar>(
+          x.view(), dy.view(), slot(expected.view(), out, in, overwrite), expected_db);
+      check_same(got, expected, rounding<Scalar>(batch));
+    };
+    both(bias.data(), expected_bias.data(), false);
     CHECK(plait::testing::distance<Scalar>(bias, expected_bias) <= rounding<Scalar>(batch));
-
-    plait::linear_backward_params<Scalar>(x.view(), dy.view(), matrix<Scalar>(got.view()), nullptr);
-    plait::reference::linear_backward_params<Scalar>(x.view(), dy.view(),
-                                                     matrix<Scalar>(expected.view()), nullptr);
-    check_same(got, expected, rounding<Scalar>(batch));
+    both(nullptr, nullptr, false);
+    got.fill(std::numeric_limits<Scalar>::quiet_NaN());
+    both(nullptr, nullptr, true);
   }
 }
 
@@ -141,15 +149,16 @@ TEMPLATE_TEST_CASE("a product over nothing is what it starts from", "", float, d
   auto weight = input<Scalar>(4, {1, 0}, random);
   const auto bias = normal_numbers<Scalar>(4, random);
   auto y = output<Scalar>(3, {1, 4});
-  plait::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), bias.data(), y.view());
+  plait::kernels::linear<Scalar>(x.view(), matrix<const Scalar>(weight.view()), bias.data(),
+                                 y.view());
   for (Index b = 0; b < 3; ++b)
     for (Index o = 0; o < 4; ++o) CHECK(y.view()(b, 0, o) == bias[static_cast<std::size_t>(o)]);
 
   auto no_rows = input<Scalar>(0, {1, 3}, random);
   auto no_upstream = input<Scalar>(0, {1, 4}, random);
-  auto dweight = output<Scalar>(4, {1, 3});
-  plait::linear_backward_params<Scalar>(no_rows.view(), no_upstream.view(),
-                                        matrix<Scalar>(dweight.view()), nullptr, true);
+  auto dweight = output<Scalar>(1, {1, 4 * 3});
+  plait::kernels::linear_backward_params<Scalar>(no_rows.view(), no_upstream.view(),
+                                                 slot(dweight.view(), 4, 3, true), nullptr);
   for (const Scalar number : dweight.contents()) CHECK(number == 0);
 }
 
@@ -165,8 +174,8 @@ TEMPLATE_TEST_CASE("packed weights give the same bits as plain ones", "", float,
     auto packed = output<Scalar>(batch, {1, out});
     for (const auto f :
          {plait::Activation::identity, plait::Activation::relu, plait::Activation::silu}) {
-      plait::linear<Scalar>(x.view(), weight.plain(), bias.data(), plain.view(), f);
-      plait::linear<Scalar>(x.view(), weight.packed(), bias.data(), packed.view(), f);
+      plait::kernels::linear<Scalar>(x.view(), weight.plain(), bias.data(), plain.view(), f);
+      plait::kernels::linear<Scalar>(x.view(), weight.packed(), bias.data(), packed.view(), f);
       CHECK(packed.contents() == plain.contents());
       CHECK(packed.gaps_intact());
     }
@@ -180,14 +189,14 @@ TEMPLATE_TEST_CASE("a row's result depends on that row alone, to the last bit", 
     const Packed<Scalar> weight(out, 300, random);
     auto x = input<Scalar>(23, {1, 300}, random);
     auto whole = output<Scalar>(23, {1, out});
-    plait::linear<Scalar>(x.view(), weight.packed(), nullptr, whole.view());
+    plait::kernels::linear<Scalar>(x.view(), weight.packed(), nullptr, whole.view());
     for (const Index rows : {1, 2, 3, 5, 7, 8, 11}) {
       INFO(rows << " rows at a time to " << out);
       auto parts = output<Scalar>(23, {1, out});
       for (Index first = 0; first < 23; first += rows) {
         const Index count = std::min(rows, 23 - first);
-        plait::linear<Scalar>(x.view().rows(first, count), weight.packed(), nullptr,
-                              parts.view().rows(first, count));
+        plait::kernels::linear<Scalar>(x.view().rows(first, count), weight.packed(), nullptr,
+                                       parts.view().rows(first, count));
       }
       CHECK(parts.contents() == whole.contents());
     }
@@ -200,19 +209,18 @@ TEMPLATE_TEST_CASE("products equal Eigen's at the sizes of real levels", "", flo
   const Packed<Scalar> weight(256, 256, random);
   auto x = input<Scalar>(128, {1, 256}, random);
   auto y = output<Scalar>(128, {1, 256});
-  plait::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view());
+  plait::kernels::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view());
   const plait::Matrix<Scalar> expected = x.view().of_slot(0) * weight.plain().transpose();
   CHECK((y.view().of_slot(0) - expected).norm() <= rounding<Scalar>(256) * expected.norm());
 
   auto dx = output<Scalar>(128, {1, 256});
-  plait::linear_backward_input<Scalar>(x.view(), weight.plain(), dx.view());
+  plait::kernels::linear_backward_input<Scalar>(x.view(), weight.plain(), dx.view());
   const plait::Matrix<Scalar> expected_dx = x.view().of_slot(0) * weight.plain();
   CHECK((dx.view().of_slot(0) - expected_dx).norm() <= rounding<Scalar>(256) * expected_dx.norm());
 
   plait::Matrix<Scalar> dweight = plait::Matrix<Scalar>::Zero(256, 256);
-  plait::linear_backward_params<Scalar>(
-      x.view(), y.view(), MatrixMap<Scalar>(dweight.data(), 256, 256, Eigen::OuterStride<>(256)),
-      nullptr);
+  plait::kernels::linear_backward_params<Scalar>(
+      x.view(), y.view(), plait::GradSlot<Scalar>{dweight.data(), 256, 256}, nullptr);
   const plait::Matrix<Scalar> expected_dw = y.view().of_slot(0).transpose() * x.view().of_slot(0);
   CHECK((dweight - expected_dw).norm() <= rounding<Scalar>(256) * expected_dw.norm());
 }
@@ -228,8 +236,8 @@ TEMPLATE_TEST_CASE("a packed weight's start takes the bias's place", "", float, 
   auto expected = output<Scalar>(9, {1, 70});
   auto started = weight.packed();
   started.start = start.data();
-  plait::linear<Scalar>(x.view(), started, bias.data(), got.view());
-  plait::linear<Scalar>(x.view(), weight.packed(), start.data(), expected.view());
+  plait::kernels::linear<Scalar>(x.view(), started, bias.data(), got.view());
+  plait::kernels::linear<Scalar>(x.view(), weight.packed(), start.data(), expected.view());
   CHECK(got.contents() == expected.contents());
 }
 
@@ -240,7 +248,8 @@ TEMPLATE_TEST_CASE("linear with ReLU keeps NaN", "", float, double) {
   auto x = input<Scalar>(9, {1, 8}, random);
   x.view()(4, 0, 3) = std::numeric_limits<Scalar>::quiet_NaN();
   auto y = output<Scalar>(9, {1, 33});
-  plait::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view(), plait::Activation::relu);
+  plait::kernels::linear<Scalar>(x.view(), weight.packed(), nullptr, y.view(),
+                                 plait::Activation::relu);
   for (Index b = 0; b < 9; ++b)
     for (Index o = 0; o < 33; ++o) {
       CHECK(std::isnan(y.view()(b, 0, o)) == (b == 4));
@@ -256,7 +265,8 @@ TEST_CASE("linear of an infinite or NaN input is not finite") {
     auto x = input<double>(4, {1, 2}, random);
     x.view()(1, 0, 1) = bad;
     auto y = output<double>(4, {1, 3});
-    plait::linear<double>(x.view(), matrix<const double>(weight.view()), nullptr, y.view());
+    plait::kernels::linear<double>(x.view(), matrix<const double>(weight.view()), nullptr,
+                                   y.view());
     for (Index b = 0; b < 4; ++b)
       for (Index o = 0; o < 3; ++o) CHECK(std::isfinite(y.view()(b, 0, o)) == (b != 1));
   }

@@ -44,7 +44,7 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         auto weights = input<Scalar>(batch, {1, selections.columns()}, random);
         auto y = output<Scalar>(batch, {selections.units(), dim});
         auto expected_y = output<Scalar>(batch, {selections.units(), dim});
-        plait::mix<Scalar>(bank.view(), selections, weights.view(), y.view());
+        plait::kernels::mix<Scalar>(bank.view(), selections, weights.view(), y.view());
         plait::reference::mix<Scalar>(bank.view(), selections, weights.view(), expected_y.view());
         check_same(y, expected_y, rounding<Scalar>(experts));
 
@@ -54,8 +54,8 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
         auto dweights = output<Scalar>(batch, {1, selections.columns()});
         auto expected_dweights = output<Scalar>(batch, {1, selections.columns()});
         for (Index e = 0; e < experts; ++e) {
-          plait::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(), dy.view(),
-                                      dbank.view().slot(e), dweights.view());
+          plait::kernels::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(),
+                                               dy.view(), dbank.view().slot(e), dweights.view());
           plait::reference::mix_backward<Scalar>(bank.view().slot(e), selections, e, weights.view(),
                                                  dy.view(), expected_dbank.view().slot(e),
                                                  expected_dweights.view());
@@ -68,11 +68,44 @@ TEMPLATE_TEST_CASE("mix and its backward equal their reference", "", float, doub
           for (Index e = 0; e < experts; ++e)
             for (Index d = 0; d < dim; ++d)
               if (!(bank.view()(b, e, d) > 0)) expected_dbank.view()(b, e, d) = 0;
-        plait::mix_backward<Scalar>(bank.view(), selections, 0, weights.view(), dy.view(),
-                                    dbank.view(), dweights.view(), true);
+        plait::kernels::mix_backward<Scalar>(bank.view(), selections, 0, weights.view(), dy.view(),
+                                             dbank.view(), dweights.view(), true);
         check_same(dbank, expected_dbank, rounding<Scalar>(selections.units()));
         check_same(dweights, expected_dweights, rounding<Scalar>(dim));
       }
+}
+
+TEST_CASE("mix_backward_each gives every expert its gradient once, in order") {
+  plait::Random random(2);
+  constexpr Index batch = 3;
+  constexpr Index dim = 5;
+  for (const Index count : {1, 2, 3, 4, 7}) {  // on both sides of experts_together
+    std::vector<Index> all;
+    for (Index e = 0; e < count; ++e) all.push_back(e);
+    const Selections selections({all, {count - 1}}, count);
+    auto bank = input<double>(batch, {count, dim}, random);
+    auto weights = input<double>(batch, {1, selections.columns()}, random);
+    auto dy = input<double>(batch, {2, dim}, random);
+    auto dbank = output<double>(batch, {count, dim});
+    auto dweights = output<double>(batch, {1, selections.columns()});
+    auto room = output<double>(batch, {plait::kernels::experts_together, dim});
+    auto got = output<double>(batch, {count, dim});
+    auto got_dweights = output<double>(batch, {1, selections.columns()});
+    plait::kernels::mix_backward<double>(bank.view(), selections, 0, weights.view(), dy.view(),
+                                         dbank.view(), dweights.view());
+    std::vector<Index> taken;
+    plait::kernels::mix_backward_each<double>(bank.view(), selections, weights.view(), dy.view(),
+                                              room.view(), got_dweights.view(), false,
+                                              [&](Index e, View3<const double> gradient) {
+                                                taken.push_back(e);
+                                                for (Index b = 0; b < batch; ++b)
+                                                  for (Index d = 0; d < dim; ++d)
+                                                    got.view()(b, e, d) = gradient(b, 0, d);
+                                              });
+    CHECK(taken == all);
+    CHECK(got.contents() == dbank.contents());
+    CHECK(got_dweights.contents() == dweights.contents());
+  }
 }
 
 TEST_CASE("selections are a table both ways") {

@@ -18,13 +18,13 @@ TEMPLATE_TEST_CASE("set_zero, copy, add and add_scaled", "", float, double) {
     auto source = input<Scalar>(batch, {3, 4}, random);
     const auto numbers = source.contents();
     auto target = output<Scalar>(batch, {3, 4});
-    plait::set_zero(target.view());
+    plait::kernels::set_zero(target.view());
     CHECK(target.contents() == std::vector<Scalar>(numbers.size(), Scalar(0)));
     target.fill(std::numeric_limits<Scalar>::quiet_NaN());
-    plait::copy(source.view(), target.view());
+    plait::kernels::copy(source.view(), target.view());
     CHECK(target.contents() == numbers);
-    plait::add(source.view(), target.view());
-    plait::add_scaled(Scalar(-0.5), source.view(), target.view());
+    plait::kernels::add(source.view(), target.view());
+    plait::kernels::add_scaled(Scalar(-0.5), source.view(), target.view());
     const auto got = target.contents();
     for (std::size_t i = 0; i < numbers.size(); ++i)
       CHECK(got[i] == numbers[i] + numbers[i] - Scalar(0.5) * numbers[i]);
@@ -38,7 +38,7 @@ TEMPLATE_TEST_CASE("copy reads a broadcast view", "", float, double) {
   plait::Random random(2);
   auto source = input<Scalar>(3, {1, 4}, random);
   auto target = output<Scalar>(3, {5, 4});
-  plait::copy<Scalar>(source.view().broadcast(5), target.view());
+  plait::kernels::copy<Scalar>(source.view().broadcast(5), target.view());
   for (Index b = 0; b < 3; ++b)
     for (Index s = 0; s < 5; ++s)
       for (Index d = 0; d < 4; ++d) CHECK(target.view()(b, s, d) == source.view()(b, 0, d));
@@ -54,13 +54,13 @@ TEMPLATE_TEST_CASE("sum_slots and add_batch_sums equal their reference", "", flo
       auto source = input<Scalar>(batch, {3, dim}, random);
       auto got = output<Scalar>(batch, {1, dim});
       auto expected = output<Scalar>(batch, {1, dim});
-      plait::sum_slots<Scalar>(source.view(), got.view());
+      plait::kernels::sum_slots<Scalar>(source.view(), got.view());
       plait::reference::sum_slots<Scalar>(source.view(), expected.view());
       check_same(got, expected, rounding<Scalar>(3));
 
       auto sums = normal_numbers<Scalar>(dim, random);
       auto expected_sums = sums;
-      plait::add_batch_sums<Scalar>(source.view().slot(0), sums.data());
+      plait::kernels::add_batch_sums<Scalar>(source.view().slot(0), sums.data());
       plait::reference::add_batch_sums<Scalar>(source.view().slot(0), expected_sums.data());
       CHECK(plait::testing::distance<Scalar>(sums, expected_sums) <= rounding<Scalar>(batch));
     }
@@ -73,12 +73,12 @@ TEMPLATE_TEST_CASE("all_finite finds one bad number anywhere", "", float, double
   auto x = input<Scalar>(3, {2, 37}, random);
   x.view()(1, 1, 5) = Limits::max();
   x.view()(1, 1, 6) = Limits::denorm_min();
-  CHECK(plait::all_finite<Scalar>(x.view()));
+  CHECK(plait::kernels::all_finite<Scalar>(x.view()));
   for (const Scalar bad : {Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN()})
     for (const Index d : {0, 15, 36}) {
       auto spoiled = x;
       spoiled.view()(2, 1, d) = bad;
-      CHECK_FALSE(plait::all_finite<Scalar>(spoiled.view()));
+      CHECK_FALSE(plait::kernels::all_finite<Scalar>(spoiled.view()));
     }
-  CHECK(plait::all_finite<Scalar>(output<Scalar>(0, {2, 5}).view()));
+  CHECK(plait::kernels::all_finite<Scalar>(output<Scalar>(0, {2, 5}).view()));
 }

@@ -14,8 +14,8 @@ using plait::View3;
 
 template <class Scalar>
 std::vector<Scalar> softmax_of(std::vector<Scalar> logits, double temperature = 1) {
-  plait::softmax(static_cast<Scalar>(temperature),
-                 View3<Scalar>(logits.data(), 1, 1, static_cast<Index>(logits.size())));
+  plait::kernels::softmax(static_cast<Scalar>(temperature),
+                          View3<Scalar>(logits.data(), 1, 1, static_cast<Index>(logits.size())));
   return logits;
 }
 
@@ -32,14 +32,14 @@ TEMPLATE_TEST_CASE("softmax equals its reference", "", float, double) {
         plait::testing::Gapped<Scalar> got(batch, {2, n}, Scalar(-77));
         plait::testing::fill_normal(got.view(), random);
         auto expected = got;
-        plait::softmax(tau, got.view());
+        plait::kernels::softmax(tau, got.view());
         plait::reference::softmax(tau, expected.view());
         check_same(got, expected, rounding<Scalar>(n));
 
         auto dp = input<Scalar>(batch, {2, n}, random);
         auto da = output<Scalar>(batch, {2, n});
         auto expected_da = output<Scalar>(batch, {2, n});
-        plait::softmax_backward<Scalar>(tau, got.view(), dp.view(), da.view());
+        plait::kernels::softmax_backward<Scalar>(tau, got.view(), dp.view(), da.view());
         plait::reference::softmax_backward<Scalar>(tau, got.view(), dp.view(), expected_da.view());
         check_same(da, expected_da, rounding<Scalar>(n) / temperature);
       }
@@ -68,10 +68,10 @@ TEMPLATE_TEST_CASE("softmax of a row does not depend on the rows beside it", "",
   for (const Index n : {2, 9, 16, 33}) {
     const auto logits = input<Scalar>(7, {1, n}, random);
     auto together = logits;
-    plait::softmax(Scalar(0.5), together.view());
+    plait::kernels::softmax(Scalar(0.5), together.view());
     for (Index b = 0; b < 7; ++b) {
       auto alone = logits;
-      plait::softmax(Scalar(0.5), alone.view().rows(b, 1));
+      plait::kernels::softmax(Scalar(0.5), alone.view().rows(b, 1));
       INFO("row " << b << " of " << n << " weights");
       CHECK(alone.view().rows(b, 1).of_slot(0) == together.view().rows(b, 1).of_slot(0));
     }
@@ -108,7 +108,7 @@ TEMPLATE_TEST_CASE("softmax of a row with NaN is NaN, of others not", "", float,
         plait::Tensor<Scalar> rows(batch, 1, n);
         rows.view().of_slot(0).setOnes();
         rows.view()(with_nan, 0, place) = nan;
-        plait::softmax(Scalar(1), rows.view());
+        plait::kernels::softmax(Scalar(1), rows.view());
         bool right = true;
         for (Index b = 0; b < batch; ++b)
           for (Index d = 0; d < n; ++d)

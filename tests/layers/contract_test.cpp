@@ -74,12 +74,14 @@ TEST_CASE("contract: AsymmetricSharing with stop-gradient") {
   check_contract(zoo::stopped_sharings());
 }
 TEST_CASE("contract: CustomizedSharing") { check_contract(zoo::customized_sharings()); }
+TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
+TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
-TEST_CASE("contract: AuxiliaryTowers") { check_contract(zoo::auxiliary_towers()); }
+TEST_CASE("contract: Towers with small ones") { check_contract(zoo::small_towers()); }
 TEST_CASE("contract: Sequential") { check_contract(zoo::sequentials()); }
 
-// The stop-gradient is checked in stop_gradient_test.cpp: the layer's own finite differences would
-// see what it stops.
+// Stop-gradients are checked in architectures/stop_gradient_test.cpp and fusion/stopped_test.cpp:
+// the layer's own finite differences would see what it stops.
 TEST_CASE("gradients: Linear") { check_gradients(zoo::linears()); }
 TEST_CASE("gradients: MLP") { check_gradients(zoo::mlps()); }
 TEST_CASE("gradients: Gate") { check_gradients(zoo::gates()); }
@@ -95,6 +97,7 @@ TEST_CASE("gradients: AdaTTSp") { check_gradients(zoo::adatt_sps()); }
 TEST_CASE("gradients: AdaTT") { check_gradients(zoo::adatts()); }
 TEST_CASE("gradients: AsymmetricSharing") { check_gradients(zoo::asymmetric_sharings()); }
 TEST_CASE("gradients: CustomizedSharing") { check_gradients(zoo::customized_sharings()); }
+TEST_CASE("gradients: trunks of one's own") { check_gradients(zoo::own_trunks()); }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
-TEST_CASE("gradients: AuxiliaryTowers") { check_gradients(zoo::auxiliary_towers()); }
+TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }
 TEST_CASE("gradients: Sequential") { check_gradients(zoo::sequentials()); }

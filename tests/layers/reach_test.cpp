@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "layers/zoo.hpp"
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/auxiliary_towers.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/fusion/stack.hpp"
 #include "plait/layers/rotations.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
@@ -51,11 +51,10 @@ void check_live(const L& layer, const ParamBuffer<double>& theta, const OwnFlags
   typename L::Workspace workspace;
   const Shape in = layer.in_shape();
   Tensor<double> y(batch, layer.out_shape().slots, layer.out_shape().dim);
-  layer.forward(theta.view(), x.view(), y.view(), workspace, scratch);
+  layer.forward(theta.view(), x.view(), y.view(), &workspace, scratch);
   ParamBuffer<double> plain(theta.shared_table()), routed(theta.shared_table());
   Tensor<double> dx(batch, in.slots, in.dim), routed_dx(batch, in.slots, in.dim);
-  layer.backward(theta.view(), x.view(), y.view(), dy.view(), dx.view(), workspace, plain.view(),
-                 scratch);
+  layer.backward(theta.view(), x.view(), y.view(), dy.view(), dx.view(), workspace, plain, scratch);
 
   OwnFlags live_in(in.slots);
   std::vector<bool> marked(plain.flat().size());
@@ -87,8 +86,8 @@ void check_live(const L& layer, const ParamBuffer<double>& theta, const OwnFlags
   // What is not live is not read, and what is not reached may stay as it was.
   for (Index o = 0; o < live.values.size(); ++o)
     if (!live.values[o]) columns(dy.view(), o).of_slot(0).setConstant(nan);
-  layer.backward(theta.view(), x.view(), y.view(), dy.view(), routed_dx.view(), workspace,
-                 routed.view(), scratch, live);
+  layer.backward(theta.view(), x.view(), y.view(), dy.view(), routed_dx.view(), workspace, routed,
+                 scratch, live);
   double worst = 0;
   for (std::size_t i = 0; i < plain.flat().size(); ++i)
     worst = std::max(worst, std::abs(plain.flat()[i] - routed.flat()[i]));
@@ -99,8 +98,8 @@ void check_live(const L& layer, const ParamBuffer<double>& theta, const OwnFlags
     if (live_in.values[s]) CHECK_FALSE(differ(dx.view(), routed_dx.view(), s));
   }
   ParamBuffer<double> without_dx(theta.shared_table());
-  layer.backward(theta.view(), x.view(), y.view(), dy.view(), {}, workspace, without_dx.view(),
-                 scratch, live);
+  layer.backward(theta.view(), x.view(), y.view(), dy.view(), {}, workspace, without_dx, scratch,
+                 live);
   CHECK(std::ranges::equal(without_dx.flat(), routed.flat()));
 }
 
@@ -141,9 +140,9 @@ void check_slots(const std::vector<zoo::Specimen>& specimens) {
   }
 }
 
-// Towers of any kind, on their own or on something.
-template <class L, class T>
-void check_tasks(const L& layer, const T& towers, const ParamTable& table) {
+// Towers, on their own or on something.
+template <class L>
+void check_tasks(const L& layer, const Towers<double>& towers, const ParamTable& table) {
   check_layer(
       layer, random_parameters(std::make_shared<const ParamTable>(table)),
       [&](View3<double> dy, Index t) { return dy.columns(towers.offset(t), towers.outputs(t)); });
@@ -166,6 +165,8 @@ TEST_CASE("reach: AsymmetricSharing") { check_slots(zoo::asymmetric_sharings());
 TEST_CASE("reach: AsymmetricSharing with stop-gradient") { check_slots(zoo::stopped_sharings()); }
 TEST_CASE("reach: CustomizedSharing") { check_slots(zoo::customized_sharings()); }
 
+TEST_CASE("reach: routes with stop-gradients") { check_slots(zoo::stopped_routes()); }
+
 TEST_CASE("reach: Rotations") {
   auto table = std::make_shared<ParamTable>();
   const Rotations<double> layer(*table, "", 3, 4);
@@ -174,7 +175,7 @@ TEST_CASE("reach: Rotations") {
 }
 
 TEST_CASE("reach: Towers") {
-  const std::vector<Towers<double>::Config> configs{
+  const std::vector<TowersConfig> configs{
       {}, {{smooth({4})}, {1}}, {{smooth({4}), {}, smooth({3, 2})}, {1, 3, 2}}};
   for (const auto& config : configs) {
     ParamTable table;
@@ -183,42 +184,50 @@ TEST_CASE("reach: Towers") {
   }
 }
 
-TEST_CASE("reach: AuxiliaryTowers") {
+TEST_CASE("reach: Towers with small ones") {
   ParamTable table;
-  const AuxiliaryTowers<double> towers(table, "a", "b", {3, 5},
-                                       {.towers = {{smooth({4})}, {1, 3, 2}}, .small = {{2}}});
+  const Towers<double> towers(table, "a", {3, 5}, {{smooth({4})}, {1, 3, 2}, {{2}}}, "b");
   check_tasks(towers, towers, table);
-}
-
-TEST_CASE("reach: Sequential") {
-  ParamTable table;
-  const std::vector<MLPConfig> levels{smooth({4}), smooth({3})};
-  AdaTT<double> trunk(table, "trunk", {3, 3, levels, {2, 1, 1}, 1});
-  const Towers<double> towers(table, "towers", trunk.out_shape(), {{smooth({2})}, {1, 2, 1}});
-  check_tasks(Sequential(trunk, towers), towers, table);
 }
 
 namespace {
 
-using Mute = Bare<AdaTT<double>>;  // does not tell
+const AdaTT trunk_config{3, 3, {smooth({4}), smooth({3})}, {2, 1, 1}, 1};
+
+FusionStack<double> make_trunk(ParamTable& table) {
+  return {table, trunk_config.plan(table, "trunk")};
+}
+
+}  // namespace
+
+TEST_CASE("reach: Sequential") {
+  ParamTable table;
+  const FusionStack<double> trunk = make_trunk(table);
+  const Towers<double> towers(table, "towers", trunk.out_shape(), {{smooth({2})}, {1, 2, 1}});
+  check_tasks(Sequential<double>({trunk, towers}), towers, table);
+}
+
+namespace {
+
+using Mute = Bare<FusionStack<double>>;  // does not tell
 static_assert(Layer<Mute> && !TellsReach<Mute>);
 
 }  // namespace
 
 TEST_CASE("reach: a layer that does not tell runs whole, on zeros where nothing is live") {
   ParamTable table;
-  const Mute trunk(AdaTT<double>(table, "trunk", {3, 3, {smooth({4}), smooth({3})}, {2, 1, 1}, 1}));
+  const Mute trunk(make_trunk(table));
   const Towers<double> towers(table, "towers", trunk.out_shape(), {{smooth({2})}, {1, 2, 1}});
-  const Sequential network(trunk, towers);
-  const Sequential telling(trunk.layer, towers);
+  const Sequential<double> network({trunk, towers});
+  const Sequential<double> telling({trunk.layer, towers});
   const auto theta = random_parameters(std::make_shared<const ParamTable>(table));
   Random random(4);
   Scratch scratch;
   const auto x = testing::normal_tensor<double>(batch, network.in_shape(), random);
   const auto dy = testing::normal_tensor<double>(batch, network.out_shape(), random);
   Tensor<double> y(batch, 1, 4);
-  decltype(network)::Workspace workspace;
-  network.forward(theta.view(), x.view(), y.view(), workspace, scratch);
+  Sequential<double>::Workspace workspace;
+  network.forward(theta, x.view(), y.view(), &workspace, scratch);
   for (Index t = 0; t < 3; ++t) {
     OwnFlags live(3), live_in(1);
     live.values[t] = true;
@@ -228,12 +237,10 @@ TEST_CASE("reach: a layer that does not tell runs whole, on zeros where nothing 
     CHECK(marked.size() == 1);  // its tower
     CHECK(live_in.values[0]);
     ParamBuffer<double> got(theta.shared_table()), expected(theta.shared_table());
-    network.backward(theta.view(), x.view(), y.view(), dy.view(), {}, workspace, got.view(),
-                     scratch, live);
-    decltype(telling)::Workspace other;
-    telling.forward(theta.view(), x.view(), y.view(), other, scratch);
-    telling.backward(theta.view(), x.view(), y.view(), dy.view(), {}, other, expected.view(),
-                     scratch, live);
+    network.backward(theta, x.view(), y.view(), dy.view(), {}, workspace, got, scratch, live);
+    Sequential<double>::Workspace other;
+    telling.forward(theta, x.view(), y.view(), &other, scratch);
+    telling.backward(theta, x.view(), y.view(), dy.view(), {}, other, expected, scratch, live);
     for (std::size_t i = 0; i < got.flat().size(); ++i)
       REQUIRE(std::abs(got.flat()[i] - expected.flat()[i]) < 1e-12);
   }

@@ -45,11 +45,11 @@ TEST_CASE("gradients: Rotations, of the input alone") {
   const auto r = plait::testing::random_projection(batch, layer.out_shape(), random);
   plait::Tensor<double> y(batch, 2, 4), y0(batch, 2, 4), dx(batch, 1, 4);
   plait::Scratch scratch;
-  layer.infer(theta, x, y0, scratch);
+  layer.forward(theta, x, y0, nullptr, scratch);
   layer.backward(theta, x, y0, r, dx, {}, grad, scratch);
   plait::testing::GradientCheck check;
   check.compare("x", plait::testing::flat(x), plait::testing::flat(dx), [&] {
-    layer.infer(theta, x, y, scratch);
+    layer.forward(theta, x, y, nullptr, scratch);
     return plait::testing::project(r, y, y0);
   });
   INFO(check.report().text());

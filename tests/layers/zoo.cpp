@@ -2,32 +2,36 @@
 
 #include <utility>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/asymmetric.hpp"
-#include "plait/layers/auxiliary_towers.hpp"
-#include "plait/layers/cross_stitch.hpp"
-#include "plait/layers/customized_sharing.hpp"
-#include "plait/layers/expert_bank.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/cross_stitch.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/single_task.hpp"
+#include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
-#include "plait/layers/mmoe.hpp"
-#include "plait/layers/ple.hpp"
 #include "plait/layers/sequential.hpp"
-#include "plait/layers/shared_bottom.hpp"
-#include "plait/layers/single_task.hpp"
 #include "plait/layers/towers.hpp"
+#include "support/bare.hpp"
+#include "support/own_trunk.hpp"
 
 namespace zoo {
 
 using plait::Activation;
+using plait::Body;
 using plait::Fusion;
+using plait::GateConfig;
 using plait::Index;
+using plait::MLPConfig;
+using plait::Network;
 using plait::ParamTable;
 using plait::Stitch;
-using Body = plait::MLP<double>;
-using plait::MLPConfig;
-using GateConfig = plait::GateConfig<Body>;
 
 namespace {
 
@@ -57,8 +61,8 @@ std::vector<Specimen> linears() {
 std::vector<Specimen> mlps() {
   std::vector<Specimen> result;
   const auto add = [&](const std::string& shape, Index in, const MLPConfig& config) {
-    result.push_back(
-        specimen(shape, [&](ParamTable& table) { return Body(table, "", in, config); }));
+    result.push_back(specimen(
+        shape, [&](ParamTable& table) { return plait::MLP<double>(table, "", in, config); }));
   };
   add("no layers", 4, {});
   add("one unit", 1, {1});
@@ -81,7 +85,7 @@ std::vector<Specimen> gates() {
   const auto add = [&](const std::string& shape, Index in, Index weights,
                        const GateConfig& config) {
     result.push_back(specimen(shape, [&](ParamTable& table) {
-      return plait::Gate<Body>(table, "body", "gate", in, weights, config);
+      return plait::Gate<double>(table, "body", "gate", in, weights, config);
     }));
   };
   add("plain", 4, 3, {});
@@ -99,11 +103,11 @@ std::vector<Specimen> gates() {
 std::vector<Specimen> expert_banks() {
   std::vector<Specimen> result;
   const auto add = [&](const std::string& shape, plait::Shape in, const std::vector<Index>& slots,
-                       const MLPConfig& config) {
+                       const Body& config) {
     std::vector<plait::ExpertRoute> routes;
     for (const Index slot : slots) routes.push_back({plait::text("experts.", routes.size()), slot});
     result.push_back(specimen(shape, [&](ParamTable& table) {
-      return plait::ExpertBank<Body>(table, routes, in, config);
+      return plait::ExpertBank<double>(table, routes, in, config);
     }));
   };
   add("one expert", {1, 3}, {0}, {2});
@@ -119,7 +123,7 @@ std::vector<Specimen> expert_banks() {
 }
 
 std::vector<Specimen> shared_bottoms() {
-  using L = plait::SharedBottom<double>;
+  using L = plait::SharedBottom;
   return {
       built<L>("one task", {3, 1, {4}}),
       built<L>("two tasks", {3, 2, {4}}),
@@ -133,7 +137,7 @@ std::vector<Specimen> shared_bottoms() {
 }
 
 std::vector<Specimen> single_tasks() {
-  using L = plait::SingleTask<double>;
+  using L = plait::SingleTask;
   return {
       built<L>("one task", {3, 1, {4}}),
       built<L>("two tasks", {3, 2, {4}}),
@@ -147,7 +151,7 @@ std::vector<Specimen> single_tasks() {
 }
 
 std::vector<Specimen> cross_stitches() {
-  using L = plait::CrossStitch<double>;
+  using L = plait::CrossStitch;
   return {
       built<L>("one task", {3, 1, {{4}}}),
       built<L>("two tasks", {3, 2, {{4}}}),
@@ -161,7 +165,7 @@ std::vector<Specimen> cross_stitches() {
 }
 
 std::vector<Specimen> mmoes() {
-  using L = plait::MMoE<double>;
+  using L = plait::MMoE;
   return {
       built<L>("two tasks, three experts", {3, 2, 3, {4}}),
       built<L>("one task", {3, 1, 3, {4}}),
@@ -176,7 +180,7 @@ std::vector<Specimen> mmoes() {
 }
 
 std::vector<Specimen> ml_mmoes() {
-  using L = plait::MLMMoE<double>;
+  using L = plait::MLMMoE;
   return {
       built<L>("one level", {3, 2, 3, {{4}}}),
       built<L>("two levels", {3, 2, 3, {{4}, {2}}}),
@@ -192,7 +196,7 @@ std::vector<Specimen> ml_mmoes() {
 }
 
 std::vector<Specimen> cgcs() {
-  using L = plait::CGC<double>;
+  using L = plait::CGC;
   return {
       built<L>("one of each", {3, 2, {4}}),
       built<L>("one task", {3, 1, {4}}),
@@ -206,7 +210,7 @@ std::vector<Specimen> cgcs() {
 }
 
 std::vector<Specimen> ples() {
-  using L = plait::PLE<double>;
+  using L = plait::PLE;
   return {
       built<L>("one level", {3, 2, {{4}}}),
       built<L>("two levels", {3, 2, {{4}, {2}}}),
@@ -223,7 +227,7 @@ std::vector<Specimen> ples() {
 }
 
 std::vector<Specimen> adatt_sps() {
-  using L = plait::AdaTTSp<double>;
+  using L = plait::AdaTTSp;
   const std::vector<GateConfig> plain(1);
   return {
       built<L>("one level, unit weights", {3, 2, {{4}}}),
@@ -241,7 +245,7 @@ std::vector<Specimen> adatt_sps() {
 }
 
 std::vector<Specimen> adatts() {
-  using L = plait::AdaTT<double>;
+  using L = plait::AdaTT;
   const std::vector<GateConfig> plain(1);
   return {
       built<L>("unit weights", {3, 2, {{4}, {2}}}),
@@ -260,12 +264,12 @@ std::vector<Specimen> adatts() {
 namespace {
 
 std::vector<Specimen> sharings(bool stop_gradient) {
-  using L = plait::AsymmetricSharing<double>;
+  using L = plait::AsymmetricSharing;
   std::vector<Specimen> result;
   for (const auto& [fusion, name] :
        {std::pair{Fusion::concat, "concat"}, {Fusion::sum, "sum"}, {Fusion::mean, "mean"}}) {
     const auto add = [&, fusion = fusion, name = name](
-                         const std::string& shape, Index tasks, const MLPConfig& expert,
+                         const std::string& shape, Index tasks, const Body& expert,
                          const std::vector<std::vector<Index>>& sources) {
       result.push_back(built<L>(plait::text(name, ", ", shape),
                                 {3, tasks, expert, sources, fusion, stop_gradient}));
@@ -288,7 +292,7 @@ std::vector<Specimen> asymmetric_sharings() { return sharings(false); }
 std::vector<Specimen> stopped_sharings() { return sharings(true); }
 
 std::vector<Specimen> customized_sharings() {
-  using L = plait::CustomizedSharing<double>;
+  using L = plait::CustomizedSharing;
   return {
       built<L>("one task", {3, 1, {4}}),
       built<L>("two tasks", {3, 2, {4}}),
@@ -301,11 +305,47 @@ std::vector<Specimen> customized_sharings() {
   };
 }
 
+// Both kinds of trunk of one's own, and stop-gradients in routes.
+std::vector<Specimen> own_trunks() {
+  using own::Spread;
+  using own::Stem;
+  const std::vector<Body> two{smooth({4}), smooth({2})};
+  return {
+      built<Spread>("a layer, one task", {3, 1, 4}),
+      built<Spread>("a layer", {3, 2, 4}),
+      built<Spread>("a layer, many tasks", {2, 6, 1}),
+      built<Stem>("routes, one level", {3, 2, {smooth({4})}, {1}, 1, {}, false, false}),
+      built<Stem>("routes, two levels", {3, 2, two, {2, 1}, 1, {}, false, false}),
+      built<Stem>("routes, relu", {3, 3, {{4}, {2}}, {1}, 2, {}, false, false}),
+      built<Stem>("routes, statics and gates", {3, 2, two, {1, 2}, 1, deep, true, false}),
+      built<Stem>("routes, no shared experts", {3, 2, two, {1}, 0, {}, false, false}),
+      built<Stem>("routes, bare experts",
+                  {3, 2, {BareMLP{smooth({4})}, BareMLP{smooth({2})}}, {2}, 1, {}, false, false}),
+  };
+}
+
+std::vector<Specimen> stopped_routes() {
+  using own::Stem;
+  const std::vector<Body> two{smooth({4}), smooth({2})};
+  return {
+      built<Stem>("one level", {3, 2, {smooth({4})}}),
+      built<Stem>("one task", {3, 1, two}),
+      built<Stem>("two levels", {3, 2, two, {2, 1}, 1}),
+      built<Stem>("three levels", {2, 2, {smooth({3}), smooth({4}), smooth({2})}, {1}, 2}),
+      built<Stem>("three tasks, relu", {3, 3, {{4}, {2}}, {1}, 2}),
+      built<Stem>("statics and gates", {3, 2, two, {1, 2}, 1, {}, true}),
+      built<Stem>("no shared experts", {3, 2, two, {1}, 0}),
+      built<Stem>("hidden gates", {3, 2, two, {1}, 1, hidden}),
+      built<Stem>("bare experts", {3, 2, {BareMLP{{4}}, BareMLP{{2}}}, {2}, 1}),
+  };
+}
+
 std::vector<Specimen> towers() {
-  using L = plait::Towers<double>;
   std::vector<Specimen> result;
-  const auto add = [&](const std::string& shape, plait::Shape in, const L::Config& config) {
-    result.push_back(specimen(shape, [&](ParamTable& table) { return L(table, "", in, config); }));
+  const auto add = [&](const std::string& shape, plait::Shape in,
+                       const plait::TowersConfig& config) {
+    result.push_back(specimen(
+        shape, [&](ParamTable& table) { return plait::Towers<double>(table, "", in, config); }));
   };
   add("linear heads", {2, 3}, {});
   add("one task", {1, 3}, {{smooth({4})}, {1}});
@@ -318,56 +358,55 @@ std::vector<Specimen> towers() {
   return result;
 }
 
-std::vector<Specimen> auxiliary_towers() {
-  using L = plait::AuxiliaryTowers<double>;
+std::vector<Specimen> small_towers() {
   std::vector<Specimen> result;
-  const auto add = [&](const std::string& shape, plait::Shape in, const L::Config& config) {
-    result.push_back(
-        specimen(shape, [&](ParamTable& table) { return L(table, "large", "small", in, config); }));
+  const auto add = [&](const std::string& shape, plait::Shape in,
+                       const plait::TowersConfig& config) {
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      return plait::Towers<double>(table, "large", in, config, "small");
+    }));
   };
-  add("linear and linear", {2, 3}, {});
-  add("one task", {1, 3}, {.towers = {{smooth({4})}, {1}}});
-  add("one hidden layer", {2, 3}, {.towers = {{{4}}, {1}}});
-  add("small ones with a hidden layer", {2, 3}, {.towers = {{smooth({4, 3})}}, .small = {{2}}});
-  add("small ones per task", {2, 3}, {.towers = {{smooth({4})}}, .small = {smooth({2}), {}}});
-  add("outputs per task", {3, 3}, {.towers = {{smooth({4})}, {1, 3, 2}}});
-  add("linear, several outputs", {2, 3}, {.towers = {{{}}, {4}}});
-  add("one input", {2, 1}, {.towers = {{smooth({2})}, {2, 1}}});
+  add("linear and linear", {2, 3}, {.small = {{}}});
+  add("one task", {1, 3}, {{smooth({4})}, {1}, {{}}});
+  add("one hidden layer", {2, 3}, {{{4}}, {1}, {{}}});
+  add("small ones with a hidden layer", {2, 3}, {{smooth({4, 3})}, {1}, {{2}}});
+  add("small ones per task", {2, 3}, {{smooth({4})}, {1}, {smooth({2}), {}}});
+  add("outputs per task", {3, 3}, {{smooth({4})}, {1, 3, 2}, {{}}});
+  add("linear, several outputs", {2, 3}, {{{}}, {4}, {{}}});
+  add("one input", {2, 1}, {{smooth({2})}, {2, 1}, {{}}});
   return result;
 }
 
 std::vector<Specimen> sequentials() {
   using plait::Sequential;
-  using plait::Towers;
   std::vector<Specimen> result;
   // A trunk with towers on it, named as a model names them.
-  const auto add = [&]<class Trunk>(const std::string& shape, const typename Trunk::Config& trunk,
-                                    const Towers<double>::Config& heads,
-                                    std::type_identity<Trunk>) {
+  const auto add = [&](const std::string& shape, const auto& trunk,
+                       const plait::TowersConfig& heads) {
     result.push_back(specimen(shape, [&](ParamTable& table) {
-      Trunk bottom(table, "mtl_arch", trunk);
-      Towers<double> top(table, "task_modules", bottom.out_shape(), heads);
-      return Sequential(std::move(bottom), std::move(top));
+      Network<double> bottom = plait::build<double>(table, "mtl_arch", trunk);
+      plait::Towers<double> top(table, "task_modules", bottom.out_shape(), heads);
+      return Sequential<double>({std::move(bottom), std::move(top)});
     }));
   };
-  const Towers<double>::Config one_hidden{{smooth({3})}, {1}};
-  const std::vector<MLPConfig> two_levels{smooth({4}), smooth({2})};
-  add("shared bottom", {3, 2, {4}}, {{{3}}, {1}},
-      std::type_identity<plait::SharedBottom<double>>());
-  add("MMoE", {3, 2, 3, smooth({4})}, one_hidden, std::type_identity<plait::MMoE<double>>());
-  add("PLE", {3, 2, two_levels}, one_hidden, std::type_identity<plait::PLE<double>>());
-  add("AdaTT-sp", {3, 2, two_levels, 2}, one_hidden, std::type_identity<plait::AdaTTSp<double>>());
-  add("AdaTT, linear heads", {3, 3, two_levels, {2, 1, 1}, 2}, {{{}}, {1, 2, 1}},
-      std::type_identity<plait::AdaTT<double>>());
-  add("customized sharing", {3, 2, smooth({4})}, one_hidden,
-      std::type_identity<plait::CustomizedSharing<double>>());
-  result.push_back(specimen(
-      "one layer", [](ParamTable& table) { return Sequential(Body(table, "a", 3, smooth({2}))); }));
+  const plait::TowersConfig one_hidden{{smooth({3})}, {1}};
+  const std::vector<Body> two_levels{smooth({4}), smooth({2})};
+  add("shared bottom", plait::SharedBottom{3, 2, {4}}, {{{3}}, {1}});
+  add("MMoE", plait::MMoE{3, 2, 3, smooth({4})}, one_hidden);
+  add("PLE", plait::PLE{3, 2, two_levels}, one_hidden);
+  add("AdaTT-sp", plait::AdaTTSp{3, 2, two_levels, 2}, one_hidden);
+  add("AdaTT, linear heads", plait::AdaTT{3, 3, two_levels, {2, 1, 1}, 2}, {{{}}, {1, 2, 1}});
+  add("customized sharing", plait::CustomizedSharing{3, 2, smooth({4})}, one_hidden);
+  add("a trunk of one's own", own::Spread{3, 2, 4}, one_hidden);
+  add("small towers", plait::PLE{3, 2, two_levels}, {{smooth({3})}, {1}, {{}}});
+  result.push_back(specimen("one layer", [](ParamTable& table) {
+    return Sequential<double>({plait::MLP<double>(table, "a", 3, smooth({2}))});
+  }));
   result.push_back(specimen("three layers", [](ParamTable& table) {
-    Body first(table, "a", 3, smooth({4}));
+    plait::MLP<double> first(table, "a", 3, smooth({4}));
     plait::Linear<double> second(table, "b", 4, 5);
-    Body third(table, "c", 5, {2});
-    return Sequential(std::move(first), second, std::move(third));
+    plait::MLP<double> third(table, "c", 5, {2});
+    return Sequential<double>({std::move(first), second, std::move(third)});
   }));
   return result;
 }

@@ -1,33 +1,37 @@
-// Every layer in many shapes, wrapped as AnyLayer<double>: what the suite, the gradient check and
+// Every layer in many shapes, as a Network<double>: what the suite, the gradient check and
 // the mutation test run on.
 #pragma once
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "plait/core/network.hpp"
 #include "plait/core/param_buffer.hpp"
-#include "support/any_layer.hpp"
+#include "plait/model/trunk.hpp"
 
 namespace zoo {
 
 struct Specimen {
   std::string shape;  // what is special about it
   std::shared_ptr<const plait::ParamTable> table;
-  support::AnyLayer<double> layer;
+  plait::Network<double> layer;
 };
 
 // build(table) makes the layer on a fresh table.
 template <class Build>
 Specimen specimen(const std::string& shape, const Build& build) {
   auto table = std::make_shared<plait::ParamTable>();
-  auto layer = build(*table);
-  return {shape, std::move(table), support::AnyLayer<double>(std::move(layer))};
+  plait::Network<double> layer = build(*table);
+  return {shape, std::move(table), std::move(layer)};
 }
 
-// A layer from its Config under no prefix, as all architectures are built.
-template <class L>
-Specimen built(const std::string& shape, const typename L::Config& config) {
-  return specimen(shape, [&](plait::ParamTable& table) { return L(table, "", config); });
+// A trunk from its description, under no prefix.
+template <class D>
+Specimen built(const std::string& shape, const D& description) {
+  return specimen(shape, [&](plait::ParamTable& table) {
+    return plait::build<double>(table, "", description);
+  });
 }
 
 std::vector<Specimen> linears();
@@ -46,8 +50,10 @@ std::vector<Specimen> adatts();
 std::vector<Specimen> asymmetric_sharings();  // the gradient flows to the sources
 std::vector<Specimen> stopped_sharings();     // it does not: finite differences do not apply
 std::vector<Specimen> customized_sharings();
+std::vector<Specimen> own_trunks();
+std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();
-std::vector<Specimen> auxiliary_towers();
+std::vector<Specimen> small_towers();
 std::vector<Specimen> sequentials();
 
 }  // namespace zoo

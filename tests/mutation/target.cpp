@@ -7,7 +7,8 @@
 #include <iostream>
 #include <vector>
 
-#include "layers/frozen_sources.hpp"
+#include "architectures/frozen_sources.hpp"
+#include "fusion/frozen_experts.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
 #include "mutation/training.hpp"
@@ -68,8 +69,9 @@ int main() {
       zoo::adatts,
       zoo::asymmetric_sharings,
       zoo::customized_sharings,
+      zoo::own_trunks,
       zoo::towers,
-      zoo::auxiliary_towers,
+      zoo::small_towers,
       zoo::sequentials};
   if (check_losses() != 0) return 1;
   if (const std::string wrong = training::check(); !wrong.empty())
@@ -77,11 +79,16 @@ int main() {
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (check(specimen, true) != 0) return 1;
-  for (const auto& specimen : zoo::stopped_sharings())
-    if (check(specimen, false) != 0) return 1;
+  for (const auto& family : {zoo::stopped_sharings, zoo::stopped_routes})
+    for (const auto& specimen : family())
+      if (check(specimen, false) != 0) return 1;
   for (const auto& config : zoo::stopped_configs()) {
     const auto gradients = zoo::check_frozen(config);
     if (!gradients.passed()) return failure("stop-gradient", gradients.text());
+  }
+  for (const auto& stem : zoo::frozen_stems()) {
+    const auto gradients = zoo::check_frozen(stem);
+    if (!gradients.passed()) return failure("stopped route", gradients.text());
   }
   return 0;
 }

@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "plait/layers/adatt.hpp"
-#include "plait/layers/model.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/fusion/dropout.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
@@ -37,9 +38,9 @@ struct Run {
 
   Matrix<double> x = data::normal<double>(30, 5, 1);
   Matrix<double> labels = data::binary<double>(30, 3, 2);
-  Model<AdaTT<double>> model{
-      {.input_dim = 5, .num_tasks = 3, .levels = {{4}, {3}}, .task_experts = {2}}, {}, 1};
-  Trainer<Model<AdaTT<double>>> trainer;
+  Model<double> model{
+      AdaTT{.input_dim = 5, .num_tasks = 3, .levels = {{4}, {3}}, .task_experts = {2}}, {}, 1};
+  Trainer<double> trainer;
 };
 
 inline bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
@@ -69,7 +70,7 @@ inline std::string check() {
 
   Tensor<double> weights(6, 1, 4);
   std::fill_n(weights.view().data(), 24, 0.25);
-  ExpertDropout{.rate = 0.4, .seed = 1}.apply(weights.view(), 0);
+  drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0);
   for (Index b = 0; b < 6; ++b) {
     double sum = 0;
     for (Index j = 0; j < 4; ++j) sum += weights.view()(b, 0, j);

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Fails unless every block of code in the documents is covered by a test, listing those that are not:
 
-    cpp     is part of a program in examples/ or tests/readme/, which the build compiles; indentation
-            aside
+    cpp     is part of a program in examples/, apps/ or tests/readme/, which the build compiles;
+            indentation aside
     cmake   stands in the README, whose blocks tests/consumer builds
     python  compiles; one that defines save_file() writes a file that is read again
     other   has no place
@@ -50,7 +50,7 @@ def run_python(code, where):
 
 def check(root):
     programs = [flush_left(path.read_text(encoding="utf-8"))
-                for folder in ("examples", "tests/readme")
+                for folder in ("examples", "apps", "tests/readme")
                 for path in sorted((root / folder).rglob("*.[ch]pp"))]
     documents = sorted([*root.glob("*.md"), *root.glob("docs/*.md"), *root.glob("packaging/*.md")])
     problems, blocks = [], 0
@@ -63,7 +63,7 @@ def check(root):
             where = f"{document.relative_to(root)}:{line}"
             if language == "cpp":
                 if not any(flush_left(code) in program for program in programs):
-                    problems.append(f"{where}: in no program of examples/ or tests/readme/")
+                    problems.append(f"{where}: in no program of examples/, apps/ or tests/readme/")
             elif language == "python":
                 problem = run_python(code, where)
                 if problem:

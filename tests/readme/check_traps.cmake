@@ -1,14 +1,15 @@
 # cmake -DROOT=<repository> -DDOCUMENT=<file> -P check_traps.cmake
 #
-# Fails unless every `folder/test case` that the document names is the name of a test in tests/folder.
+# Fails unless every `folder/test case` that the document names is the name of a test in tests/folder
+# or tests/apps/folder.
 file(READ ${DOCUMENT} text)
 string(REPLACE ";" "," text "${text}")  # semicolons would split the list
-string(REGEX MATCHALL "`[a-z]+/[^`]+`" names "${text}")
+string(REGEX MATCHALL "`[a-z_]+/[^`]+`" names "${text}")
 if(NOT names)
   message(FATAL_ERROR "${DOCUMENT} names no tests")
 endif()
 foreach(name IN LISTS names)
-  string(REGEX MATCH "`([a-z]+)/([^`]+)`" whole "${name}")
+  string(REGEX MATCH "`([a-z_]+)/([^`]+)`" whole "${name}")
   set(folder ${CMAKE_MATCH_1})
   set(case "${CMAKE_MATCH_2}")
   if(folder STREQUAL "scripts")
@@ -17,7 +18,8 @@ foreach(name IN LISTS names)
     endif()
     continue()
   endif()
-  file(GLOB sources ${ROOT}/tests/${folder}/*.cpp ${ROOT}/tests/${folder}/CMakeLists.txt)
+  file(GLOB sources ${ROOT}/tests/${folder}/*.cpp ${ROOT}/tests/${folder}/CMakeLists.txt
+       ${ROOT}/tests/apps/${folder}/*.cpp)
   set(found FALSE)
   foreach(source IN LISTS sources)
     file(READ ${source} code)
@@ -28,6 +30,6 @@ foreach(name IN LISTS names)
     endif()
   endforeach()
   if(NOT found)
-    message(FATAL_ERROR "no test '${case}' in tests/${folder}")
+    message(FATAL_ERROR "no test '${case}' in tests/${folder} or tests/apps/${folder}")
   endif()
 endforeach()

@@ -22,12 +22,14 @@ struct Spoiled : plait::MLP<double> {
   using MLP = plait::MLP<double>;
   Spoiled(ParamTable& table, plait::MLPConfig config) : MLP(table, "", 3, config) {}
 
-  void backward(plait::ParamView<const double> theta, View3<const double> x, View3<const double> y,
+  void backward(plait::ParamView<double> theta, View3<const double> x, View3<const double> y,
                 View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                plait::ParamView<double> grad, plait::Scratch& scratch) const {
+                plait::GradView<double> grad, plait::Scratch& scratch) const {
     MLP::backward(theta, x, y, dy, dx, workspace, grad, scratch);
     if (in_dx) dx(1, 0, 2) = dx(1, 0, 2) * factor + shift;
-    if (parameter.size() > 0) grad.data(parameter)[1] = grad.data(parameter)[1] * factor + shift;
+    if (parameter.size() == 0) return;
+    double& entry = grad.add_to(parameter).data[1];
+    entry = entry * factor + shift;
   }
 
   plait::ParamId parameter;

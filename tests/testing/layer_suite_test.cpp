@@ -1,15 +1,21 @@
 // The layer suite passes a right layer and names the clause that a wrong one breaks.
 #include "plait/testing/layer_suite.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "plait/layers/linear.hpp"
+#include "plait/testing/build.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 
 namespace {
 
+using plait::GradView;
 using plait::Index;
 using plait::ParamBuffer;
 using plait::ParamTable;
@@ -22,7 +28,7 @@ enum class Defect {
   none,
   no_slots,
   adds_to_y,
-  forward_differs,
+  workspace_changes_y,
   adds_to_dx,
   overwrites_grad,
   skips_grad_without_dx,
@@ -45,6 +51,9 @@ enum class Defect {
   goes_around_grad,
   never_adds_to_dx,
   claims_a_relu,
+  drops_by_default,
+  keeps_what_is_null,
+  allocates_without_workspace,
 };
 
 // y = x Wᵀ + b from 3 to 2 numbers with one defect.
@@ -57,10 +66,10 @@ class Defective {
   };
 
   Defective(ParamTable& table, Defect defect)
-      : linear_(table, "linear", 3, 2), weight_(table.at("linear.bias").id), defect_(defect) {}
+      : linear_(table, "linear", 3, 2), bias_(table.at("linear.bias").id), defect_(defect) {}
   Defective(const Defective& other)
       : linear_(other.linear_),
-        weight_(other.weight_),
+        bias_(other.bias_),
         defect_(other.defect_),
         // The original's own member is gone when the copy is used: 0 there would be as wrong.
         factor_(other.defect_ == Defect::refers_to_itself ? 0 : other.factor_) {}
@@ -70,12 +79,23 @@ class Defective {
   Shape out_shape() const { return {1, 2}; }
   bool ends_in_relu() const { return is(Defect::claims_a_relu); }
 
-  void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
-             Scratch& scratch) const {
+  void forward(ParamView<double> theta, View3<const double> x, View3<double> y,
+               Workspace* workspace, Scratch& scratch, const plait::ForwardOptions&) const {
+    forward(theta, x, y, workspace, scratch);
+    if (is(Defect::drops_by_default) && y.batch() > 0) y(0, 0, 0) = 0;
+  }
+  void forward(ParamView<double> theta, View3<const double> x, View3<double> y,
+               Workspace* workspace, Scratch& scratch) const {
     const double before = y.batch() > 0 ? y(0, 0, 0) : 0;
-    linear_.infer(theta, x, y, scratch);
+    linear_.forward(theta, x, y, nullptr, scratch);
     for (Index b = 0; b < y.batch(); ++b) y.of_slot(0).row(b) *= factor_;
+    if (workspace != nullptr) {
+      if (is(Defect::destroys_workspace)) workspace->scale = 1;
+      if (workspace->batch < 0 || !is(Defect::keeps_first_batch)) workspace->batch = x.batch();
+    }
+    if (is(Defect::keeps_what_is_null)) last_ = workspace;
     if (y.batch() == 0) return;
+    if (is(Defect::workspace_changes_y) && workspace != nullptr) y(0, 0, 0) *= 1 + 1e-15;
     if (is(Defect::adds_to_y)) y(0, 0, 0) += before;
     if (is(Defect::writes_after_rows)) y.row(0)[2] = 1;
     if (is(Defect::reduces_over_batch)) y(0, 0, 0) -= y.of_slot(0).sum();
@@ -83,63 +103,56 @@ class Defective {
     if (is(Defect::fails_at_batch_one) && y.batch() == 1) y(0, 0, 0) = std::nan("");
     if (is(Defect::wants_a_slot_stride) && x.slot_stride() == 0) y(0, 0, 0) += 1;
     if (is(Defect::allocates)) ::operator delete(::operator new(8));
+    if (is(Defect::allocates_without_workspace) && workspace == nullptr)
+      ::operator delete(::operator new(8));
     if (is(Defect::allocates_in_eigen)) {
       const plait::Matrix<double> copy = 2 * x.of_slot(0);
       y(0, 0, 0) += copy(0, 0) - 2 * x(0, 0, 0);
     }
   }
 
-  void forward(ParamView<const double> theta, View3<const double> x, View3<double> y,
-               Workspace& workspace, Scratch& scratch) const {
-    infer(theta, x, y, scratch);
-    if (is(Defect::forward_differs) && y.batch() > 0) y(0, 0, 0) *= 1 + 1e-15;
-    if (is(Defect::destroys_workspace)) workspace.scale = 1;
-    if (workspace.batch < 0 || !is(Defect::keeps_first_batch)) workspace.batch = x.batch();
-  }
-
-  void backward(ParamView<const double> theta, View3<const double> x, View3<const double> y,
+  void backward(ParamView<double> theta, View3<const double> x, View3<const double> y,
                 View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                ParamView<double> grad, Scratch& scratch,
+                GradView<double> grad, Scratch& scratch,
                 plait::BackwardOptions options = {}) const {
     const double before = dx && dx.batch() > 0 ? dx(0, 0, 0) : 0;
-    if (is(Defect::overwrites_grad)) grad.vector(weight_).setZero();
+    double* const dbias = grad.add_to(bias_).data;
+    if (is(Defect::overwrites_grad)) std::fill_n(dbias, 2, 0.0);
     if (is(Defect::skips_grad_without_dx) && !dx) return;
-    if (is(Defect::goes_around_grad)) {
-      const plait::ParamId weight = linear_.weight();
-      double* const number = grad.data(weight_) - weight_.offset + weight.offset;
-      if (x.batch() > 0) *number += 1;
-    }
+    if (is(Defect::goes_around_grad) && x.batch() > 0)
+      dbias[linear_.weight().offset - bias_.offset] += 1;
     options.adds_to_dx = options.adds_to_dx && !is(Defect::never_adds_to_dx);
     linear_.backward(theta, x, y, dy, dx, {}, grad, scratch, {.adds_to_dx = options.adds_to_dx});
-    if (is(Defect::writes_padding)) grad.data(weight_)[weight_.size()] += 1;
-    if (is(Defect::gradient_at_batch_zero)) grad.vector(weight_)[0] += 1;
+    if (is(Defect::writes_padding)) dbias[bias_.size()] += 1;
+    if (is(Defect::gradient_at_batch_zero)) dbias[0] += 1;
+    if (is(Defect::keeps_what_is_null) && last_ == nullptr) dbias[0] += 1;
     if (x.batch() == 0) return;
     if (is(Defect::adds_to_dx) && dx) dx(0, 0, 0) += before;
     if (is(Defect::changes_dy)) const_cast<double&>(dy(0, 0, 0)) += 1;
     if (is(Defect::changes_y)) const_cast<double&>(y(0, 0, 0)) += 1;
     if (is(Defect::writes_before_dx) && dx) dx.row(0)[-1] = 1;
     if (is(Defect::destroys_workspace)) {
-      grad.vector(weight_)[0] += workspace.scale;
+      dbias[0] += workspace.scale;
       workspace.scale = 0;
     }
-    if (is(Defect::keeps_first_batch))
-      grad.vector(weight_)[0] += static_cast<double>(workspace.batch - x.batch());
-    if (is(Defect::scales_by_batch)) grad.vector(weight_)[0] += 1 / static_cast<double>(x.batch());
+    if (is(Defect::keeps_first_batch)) dbias[0] += static_cast<double>(workspace.batch - x.batch());
+    if (is(Defect::scales_by_batch)) dbias[0] += 1 / static_cast<double>(x.batch());
   }
 
  private:
   bool is(Defect defect) const { return defect_ == defect; }
 
   plait::Linear<double> linear_;
-  plait::ParamId weight_;
+  plait::ParamId bias_;
   Defect defect_;
   double factor_ = 1;
+  mutable const Workspace* last_ = nullptr;
 };
 static_assert(plait::Layer<Defective>);
 
 plait::testing::SuiteReport check(Defect defect) {
   auto table = std::make_shared<ParamTable>();
-  const Defective layer(*table, defect);
+  const Defective layer(*table, defect);  // in its place: one defect is in the copies
   ParamBuffer<double> theta(table);
   plait::Random random(11);
   initialise(theta, random);
@@ -160,7 +173,7 @@ TEST_CASE("suite: each defect breaks its clause") {
   const std::pair<Defect, std::string> expected[]{
       {Defect::no_slots, "shapes"},
       {Defect::adds_to_y, "y is overwritten"},
-      {Defect::forward_differs, "forward equals infer"},
+      {Defect::workspace_changes_y, "a workspace does not change y"},
       {Defect::adds_to_dx, "dx is overwritten"},
       {Defect::overwrites_grad, "grad is accumulated"},
       {Defect::skips_grad_without_dx, "dx may be empty"},
@@ -179,12 +192,15 @@ TEST_CASE("suite: each defect breaks its clause") {
       {Defect::refers_to_itself, "copies are equal"},
       {Defect::wants_a_slot_stride, "an input may be a broadcast"},
       {Defect::allocates, "no allocation once warm"},
+      {Defect::allocates_without_workspace, "no allocation once warm"},
 #ifndef PLAIT_TEST_SANITIZED  // sanitizers bring their own malloc, which is not counted
       {Defect::allocates_in_eigen, "no allocation once warm"},
-      {Defect::goes_around_grad, "grad may start untouched"},
+#endif
+      {Defect::goes_around_grad, "grad may start unclaimed"},
+      {Defect::keeps_what_is_null, "null keeps nothing"},
       {Defect::never_adds_to_dx, "adds to dx on request"},
       {Defect::claims_a_relu, "ends in a ReLU"},
-#endif
+      {Defect::drops_by_default, "default options change nothing"},
   };
   for (const auto& [defect, clause] : expected) {
     const auto report = check(defect);
@@ -194,19 +210,82 @@ TEST_CASE("suite: each defect breaks its clause") {
   }
 }
 
+namespace {
+
+enum class Untold { nothing, parameters, inputs, liveness };
+
+// y_t = x A_tᵀ for two tasks, which tells what a live one reaches, but for `untold`.
+class Telling {
+ public:
+  using Scalar = double;
+  struct Workspace {};
+
+  Telling(ParamTable& table, Untold untold)
+      : first_(table, "0", 3, 2, false), second_(table, "1", 3, 2, false), untold_(untold) {}
+
+  Shape in_shape() const { return {2, 3}; }
+  Shape out_shape() const { return {2, 2}; }
+  bool reach(plait::Flags live, std::span<bool> live_in, plait::MarkRange mark, Scratch&) const {
+    for (const Index t : {0, 1}) {
+      if (!live[static_cast<std::size_t>(t)]) continue;
+      const plait::ParamId id = of(t).weight();
+      if (untold_ != Untold::parameters) mark({id.offset, id.size()});
+      if (untold_ != Untold::inputs) live_in[static_cast<std::size_t>(t)] = true;
+    }
+    return true;
+  }
+  void forward(ParamView<double> theta, View3<const double> x, View3<double> y, Workspace*,
+               Scratch& scratch) const {
+    for (const Index t : {0, 1}) of(t).forward(theta, x.slot(t), y.slot(t), nullptr, scratch);
+  }
+  void backward(ParamView<double> theta, View3<const double> x, View3<const double> y,
+                View3<const double> dy, View3<double> dx, const Workspace&, GradView<double> grad,
+                Scratch& scratch, plait::Flags live = {}) const {
+    for (const Index t : {0, 1}) {
+      const bool skips = !live.empty() && !live[static_cast<std::size_t>(t)];
+      if (skips && untold_ != Untold::liveness) continue;
+      of(t).backward(theta, x.slot(t), y.slot(t), dy.slot(t), dx ? dx.slot(t) : dx, {}, grad,
+                     scratch);
+    }
+  }
+
+ private:
+  const plait::Linear<double>& of(Index t) const { return t == 0 ? first_ : second_; }
+
+  plait::Linear<double> first_;
+  plait::Linear<double> second_;
+  Untold untold_;
+};
+static_assert(plait::TellsReach<Telling>);
+
+}  // namespace
+
+TEST_CASE("suite: what a layer says of its reach must be true") {
+  const std::pair<Untold, std::string> expected[]{
+      {Untold::nothing, ""},
+      {Untold::parameters, "reach is all that there is"},
+      {Untold::inputs, "reach is all that there is"},
+      {Untold::liveness, "backward of live outputs alone"},
+  };
+  for (const auto& [untold, clause] : expected) {
+    const auto built = plait::testing::build<double>(
+        11, [untold = untold](ParamTable& table) { return Telling(table, untold); });
+    const auto report = plait::testing::check_layer(built.layer, built.theta);
+    INFO("untold " << static_cast<int>(untold) << ", " << report.text());
+    CHECK(report.passed() == (untold == Untold::nothing));
+    if (untold != Untold::nothing) CHECK(report.breaks(clause));
+  }
+}
+
 TEST_CASE("suite: two threads in one member are found") {
   // Calls add up in a shared member; an executor that overlaps them by turns makes that certain.
   struct Counting : plait::Linear<double> {
     using Linear = plait::Linear<double>;
     explicit Counting(ParamTable& table) : Linear(table, "linear", 3, 2) {}
-    void infer(ParamView<const double> theta, View3<const double> x, View3<double> y,
-               Scratch& scratch) const {
-      Linear::infer(theta, x, y, scratch);
-      if (overlapped && y.batch() > 0) y(0, 0, 0) += 1;
-    }
-    void forward(ParamView<const double> theta, View3<const double> x, View3<double> y, Workspace&,
+    void forward(ParamView<double> theta, View3<const double> x, View3<double> y, Workspace*,
                  Scratch& scratch) const {
-      infer(theta, x, y, scratch);
+      Linear::forward(theta, x, y, nullptr, scratch);
+      if (overlapped && y.batch() > 0) y(0, 0, 0) += 1;
     }
     mutable bool overlapped = false;
   };

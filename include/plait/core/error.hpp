@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "plait/core/config.hpp"
@@ -14,10 +15,16 @@ namespace plait {
 // what() reads "plait::AdaTT: levels: got 0 levels, expected at least one".
 class Error : public std::runtime_error {
  public:
-  Error(const std::string& where, const std::string& argument, const std::string& got,
-        const std::string& expected)
-      : std::runtime_error("plait::" + where + ": " + argument + ": got " + got + ", expected " +
-                           expected) {}
+  PLAIT_COLD Error(std::string_view where, std::string_view argument, std::string_view got,
+                   std::string_view expected)
+      : std::runtime_error(std::string("plait::")
+                               .append(where)
+                               .append(": ")
+                               .append(argument)
+                               .append(": got ")
+                               .append(got)
+                               .append(", expected ")
+                               .append(expected)) {}
 };
 
 // A description that cannot be built: zero tasks, a negative width, a name used twice.
@@ -41,7 +48,7 @@ namespace texts {
 
 // Joins its arguments as they would be streamed; for the texts of errors.
 template <class... Parts>
-std::string text(const Parts&... parts) {
+PLAIT_COLD std::string text(const Parts&... parts) {
   std::ostringstream out;
   (out << ... << parts);
   return std::move(out).str();
@@ -51,8 +58,8 @@ std::string text(const Parts&... parts) {
 using namespace texts;
 
 // Throws ConfigError unless the condition holds.
-inline void require_config(bool condition, const std::string& where, const std::string& argument,
-                           const std::string& got, const std::string& expected) {
+inline void require_config(bool condition, std::string_view where, std::string_view argument,
+                           std::string_view got, std::string_view expected) {
   if (!condition) throw ConfigError(where, argument, got, expected);
 }
 

@@ -196,7 +196,8 @@ void backward(const L& layer, ParamView<typename L::Scalar> theta,
     const Scratch::Frame frame(scratch);
     const auto share = scratch.take<typename L::Scalar>(dx.batch(), 1, dx.dim());
     layer.backward(theta, x, y, dy, share, workspace, grad, scratch);
-    dx.of_slot(0) += share.of_slot(0);
+    for (Index b = 0; b < dx.batch(); ++b)
+      for (Index d = 0; d < dx.dim(); ++d) dx.row(b)[d] += share.row(b)[d];
   }
 }
 

@@ -97,13 +97,14 @@ void backward(const L& layer, ParamView<typename L::Scalar> theta,
   } else {
     const Scratch::Frame frame(scratch);
     const auto masked = scratch.take_slot_major<Scalar>(dy.batch(), dy.slots(), dy.dim());
-    for (Index s = 0; s < dy.slots(); ++s) {
-      if (live[static_cast<std::size_t>(s)]) {
-        masked.of_slot(s) = dy.of_slot(s);
-      } else {
-        masked.of_slot(s).setZero();
+    for (Index s = 0; s < dy.slots(); ++s)
+      for (Index b = 0; b < dy.batch(); ++b) {
+        if (live[static_cast<std::size_t>(s)]) {
+          std::copy_n(dy.row(b, s), dy.dim(), masked.row(b, s));
+        } else {
+          std::fill_n(masked.row(b, s), dy.dim(), Scalar(0));
+        }
       }
-    }
     layer.backward(theta, x, y, masked, dx, workspace, grad, scratch);
   }
 }

@@ -261,12 +261,12 @@ class FusionLevel {
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const auto& route = units_[u].statics;
       if (!route) continue;
-      VectorMap<Scalar> row(statics_of(*route, columns_of(u, statics)).data(), route->count);
+      Scalar* const row = statics_of(*route, columns_of(u, statics)).data();
       if (route->weights) {
-        row = VectorMap<const Scalar>(
-            theta.data(*route->weights) + route->row * route->weights->cols, route->count);
+        std::copy_n(theta.data(*route->weights) + route->row * route->weights->cols, route->count,
+                    row);
       } else {
-        row.setOnes();
+        std::fill_n(row, route->count, Scalar(1));
       }
     }
   }
@@ -334,8 +334,9 @@ class FusionLevel {
     static_weights(theta, statics);
     if (gates_.empty()) return {statics.data(), gate_weights.batch(), 1, statics.dim(), 0, 0};
     const auto weights = scratch.take<Scalar>(gate_weights.batch(), 1, statics.dim());
-    weights.of_slot(0) =
-        gate_weights.of_slot(0).rowwise() + VectorMap<const Scalar>(statics.data(), statics.dim());
+    kernels::copy(gate_weights, weights);
+    for (Index b = 0; b < weights.batch(); ++b)
+      kernels::add(weights.dim(), statics.data(), weights.row(b));
     return weights;
   }
 

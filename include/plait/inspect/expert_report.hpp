@@ -48,9 +48,9 @@ struct LevelReport {
     std::vector<Index> dead;
     for (Index e = 0; e < num_experts(); ++e) {
       if (std::isnan(output_rms[e])) continue;
-      const bool used =
-          num_units() == 0 ||
-          (gate_weights.col(e) + static_weights.col(e).cwiseAbs()).maxCoeff() > threshold;
+      bool used = num_units() == 0;
+      for (Index u = 0; u < num_units(); ++u)
+        used = used || gate_weights(u, e) + std::abs(static_weights(u, e)) > threshold;
       if (!used || output_rms[e] == 0) dead.push_back(e);
     }
     return dead;

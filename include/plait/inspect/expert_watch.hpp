@@ -76,7 +76,7 @@ class ExpertWatch {
   static constexpr Index tile_rows = 128;
 
   const Model<Scalar>* model_;
-  std::vector<detail::LevelSums> sums_;
+  std::vector<detail::LevelSums<Scalar>> sums_;
   Index rows_ = 0;
   typename Network<Scalar>::Workspace workspace_;
   Scratch scratch_;

@@ -12,6 +12,8 @@
 
 namespace plait::detail {
 
+// The outputs of the experts are Scalar, the sums double.
+template <class Scalar>
 class LevelSums {
  public:
   // `gated` tells of each unit whether it has a gate.
@@ -30,7 +32,6 @@ class LevelSums {
 
   // experts [B, E, H]; gate_weights [B, 1, columns], read for units with a gate alone; statics
   // [1, 1, columns].
-  template <class Scalar>
   void add(View3<const Scalar> experts, View3<const Scalar> gate_weights,
            View3<const Scalar> statics) {
     rows_ += experts.batch();
@@ -75,7 +76,6 @@ class LevelSums {
 
  private:
   // weights: one row, the columns of all units.
-  template <class Scalar>
   void add_gate(Index u, const Scalar* weights) {
     Index top = selections_.first(u);
     for (Index c = top; c < selections_.first(u) + selections_.count(u); ++c) {

@@ -41,6 +41,8 @@ Scalar sigmoid(Scalar a) {
   return e / (1 + e);
 }
 
+namespace kernels {
+
 namespace detail {
 
 template <class Scalar>
@@ -93,8 +95,6 @@ void map_backward(ConstView3<Scalar> saved, ConstView3<Scalar> dy, View3<Scalar>
 }
 
 }  // namespace detail
-
-namespace kernels {
 
 // a = f(a). NaN stays NaN under every activation.
 template <class Scalar>

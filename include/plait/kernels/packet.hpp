@@ -108,6 +108,10 @@ PLAIT_FLATTEN PLAIT_INLINE inline P pexp(const P& a) {
   return Eigen::internal::pexp(a);
 }
 template <class P>
+PLAIT_FLATTEN PLAIT_INLINE inline P psqrt(const P& a) {
+  return Eigen::internal::psqrt(a);
+}
+template <class P>
 PLAIT_FLATTEN PLAIT_INLINE inline P plog(const P& a) {
   return Eigen::internal::plog(a);
 }
@@ -118,6 +122,7 @@ using Eigen::internal::plog;
 using Eigen::internal::pmax;
 using Eigen::internal::pmin;
 using Eigen::internal::predux_max;
+using Eigen::internal::psqrt;
 #endif
 
 // The first `count` numbers, 0 <= count <= width, and `other` behind them. Reads and writes nothing

@@ -6,9 +6,10 @@
 #include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/param_view.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/activation.hpp"
-#include "plait/kernels/mix.hpp"
+#include "plait/kernels/selections.hpp"
 
 namespace plait::reference {
 
@@ -33,11 +34,13 @@ void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight
 }
 
 template <class Scalar>
-void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy, MatrixMap<Scalar> dweight,
-                            std::type_identity_t<Scalar>* dbias) {
+void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy,
+                            const GradSlot<Scalar>& dweight, std::type_identity_t<Scalar>* dbias) {
+  MatrixMap<Scalar> sums = dweight.matrix();
+  if (dweight.overwrite) sums.setZero();
   for (Index b = 0; b < x.batch(); ++b)
     for (Index o = 0; o < dy.dim(); ++o) {
-      for (Index i = 0; i < x.dim(); ++i) dweight(o, i) += dy(b, 0, o) * x(b, 0, i);
+      for (Index i = 0; i < x.dim(); ++i) sums(o, i) += dy(b, 0, o) * x(b, 0, i);
       if (dbias != nullptr) dbias[o] += dy(b, 0, o);
     }
 }

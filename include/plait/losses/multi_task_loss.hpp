@@ -35,6 +35,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/losses/check_heads.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/joint_logit.hpp"
@@ -100,7 +101,7 @@ class MultiTaskLoss {
                      std::span<const double> normaliser, View3<Scalar> dlogits,
                      std::span<double> task_losses) const {
     check_tile(logits, targets, normaliser, dlogits, task_losses);
-    if (dlogits) dlogits.of_slot(0).setZero();
+    if (dlogits) kernels::set_zero(dlogits);
     evaluate_columns(t, logits, targets, normaliser, dlogits, task_losses);
   }
 
@@ -198,7 +199,7 @@ class MultiTaskLoss {
   void add_groups(Index t, const Loss& loss, const Tile& tile, double& task_loss) const {
     const auto columns = [&](auto view) { return view.columns(offset(t), loss.width()); };
     if (tile.reciprocal == 0) {
-      if (tile.dlogits) columns(tile.dlogits).of_slot(0).setZero();
+      if (tile.dlogits) kernels::set_zero(columns(tile.dlogits));
       return;
     }
     GroupRows<Scalar> all = group_rows(t, tile.targets);

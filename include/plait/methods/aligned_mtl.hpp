@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/per_task.hpp"
 #include "plait/methods/symmetric_eigen.hpp"

@@ -16,8 +16,8 @@
 #include "plait/core/ranges.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/method_state.hpp"
-#include "plait/methods/numbers.hpp"
 #include "plait/methods/shared_gradients.hpp"
 
 namespace plait {

@@ -9,6 +9,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/methods/learned.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/weighting_method.hpp"
 #include "plait/optim/sgd.hpp"

@@ -10,7 +10,7 @@
 #include "plait/core/view.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/methods/balancing_method.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 
 namespace plait {
 

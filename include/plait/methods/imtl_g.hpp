@@ -5,6 +5,7 @@
 #include <span>
 
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/symmetric_eigen.hpp"
 #include "plait/methods/unit_gramian.hpp"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plait/methods/learned.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/weighting_method.hpp"
 #include "plait/optim/adam.hpp"

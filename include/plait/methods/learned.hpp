@@ -8,7 +8,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/scratch.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/optim/rule.hpp"
 
 namespace plait::detail {

@@ -11,8 +11,8 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/scratch.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/method_state.hpp"
-#include "plait/methods/numbers.hpp"
 #include "plait/methods/weighting_method.hpp"
 
 namespace plait {

@@ -8,6 +8,7 @@
 #include "plait/core/error.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/fair_weights.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 
 namespace plait {

@@ -9,7 +9,9 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/scratch.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
+#include "plait/methods/solve_positive.hpp"
 #include "plait/methods/unit_gramian.hpp"
 
 namespace plait::detail {

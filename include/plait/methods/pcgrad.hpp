@@ -5,7 +5,7 @@
 #include <span>
 
 #include "plait/methods/balancing_method.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 
 namespace plait {
 

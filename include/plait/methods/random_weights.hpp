@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <span>
 
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/weighting_method.hpp"
 

@@ -25,6 +25,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 
 namespace plait {

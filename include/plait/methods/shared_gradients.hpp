@@ -10,7 +10,7 @@
 #include "plait/core/scratch.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/methods/gramian.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 
 namespace plait {
 

@@ -4,7 +4,7 @@
 #include <Eigen/Eigenvalues>
 
 #include "plait/core/config.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 
 namespace plait::detail {
 

@@ -7,7 +7,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/scratch.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 
 namespace plait::detail {
 

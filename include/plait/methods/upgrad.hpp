@@ -9,7 +9,7 @@
 #include "plait/core/error.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/nonnegative_qp.hpp"
-#include "plait/methods/numbers.hpp"
+#include "plait/methods/memory.hpp"
 #include "plait/methods/per_task.hpp"
 
 namespace plait {

@@ -37,12 +37,14 @@ struct Adagrad {
     const double decay = 1 + static_cast<double>(step.number - 1) * learning_rate_decay;
     const auto rate = static_cast<Scalar>(step.learning_rate / decay);
     const auto eps = static_cast<Scalar>(epsilon);
-    detail::for_pieces(values, grad, step.gradient_scale, step.weight_decay,
-                       [&](auto& p, const auto& g, const auto& at) {
-                         detail::ArrayMap<Scalar> s = at(moments[0]);
-                         s += g.square();
-                         p -= rate * g / (s.sqrt() + eps);
-                       });
+    using std::sqrt;
+    detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
+                            [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
+                                PLAIT_INLINE {
+                                  const auto sum = moment(0) + g * g;
+                                  set_moment(0, sum);
+                                  p = p - rate * g / (sqrt(sum) + eps);
+                                });
   }
 };
 

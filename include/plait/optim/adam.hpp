@@ -31,15 +31,20 @@ void adam_update(const R& rule, const UpdateStep& step, double decay, double shr
   const auto root = static_cast<Scalar>(std::sqrt(1 - std::pow(rule.beta2, n)));
   const auto epsilon = static_cast<Scalar>(rule.epsilon);
   const auto keep = static_cast<Scalar>(1 - shrink);
-  for_pieces(values, grad, step.gradient_scale, decay, [&](auto& p, auto& g, const auto& at) {
-    ArrayMap<Scalar> m = at(moments[0]);
-    ArrayMap<Scalar> v = at(moments[1]);
-    m = beta1 * m + rest1 * g;
-    v = beta2 * v + rest2 * g.square();
-    if (rule.amsgrad) at(moments[2]) = at(moments[2]).max(v);
-    if (shrink != 0) p *= keep;
-    p -= rate * m / (at(moments[rule.amsgrad ? 2 : 1]).sqrt() / root + epsilon);
-  });
+  for_each_number(values, grad, moments, step.gradient_scale, decay,
+                  [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
+                      PLAIT_INLINE {
+                        const auto m = beta1 * moment(0) + rest1 * g;
+                        auto v = beta2 * moment(1) + rest2 * (g * g);
+                        set_moment(0, m);
+                        set_moment(1, v);
+                        if (rule.amsgrad) {
+                          v = larger(moment(2), v);
+                          set_moment(2, v);
+                        }
+                        if (shrink != 0) p = p * keep;
+                        p = p - rate * m / (sqrt(v) / root + epsilon);
+                      });
 }
 
 template <class R>

@@ -47,25 +47,27 @@ struct RMSprop {
     const auto add = static_cast<Scalar>(1 - alpha);
     const auto eps = static_cast<Scalar>(epsilon);
     const auto mu = static_cast<Scalar>(momentum);
-    detail::for_pieces(values, grad, step.gradient_scale, step.weight_decay,
-                       [&](auto& p, auto& g, const auto& at) {
-                         detail::ArrayMap<Scalar> s = at(moments[0]);
-                         s = keep * s + add * g.square();
-                         if (centered) {
-                           detail::ArrayMap<Scalar> a = at(moments[momentum != 0 ? 2 : 1]);
-                           a = keep * a + add * g;
-                           g /= (s - a.square()).max(Scalar(0)).sqrt() +
-                                eps;  // rounding may go below 0
-                         } else {
-                           g /= s.sqrt() + eps;
-                         }
-                         if (momentum != 0) {
-                           detail::ArrayMap<Scalar> u = at(moments[1]);
-                           u = mu * u + g;
-                           g = u;
-                         }
-                         p -= rate * g;
-                       });
+    using simd::larger;
+    using std::sqrt;
+    detail::for_each_number(
+        values, grad, moments, step.gradient_scale, step.weight_decay,
+        [&](auto& p, auto& g, const auto& moment, const auto& set_moment) PLAIT_INLINE {
+          const auto s = keep * moment(0) + add * (g * g);
+          set_moment(0, s);
+          if (centered) {
+            const Index k = momentum != 0 ? 2 : 1;
+            const auto a = keep * moment(k) + add * g;
+            set_moment(k, a);
+            g = g / (sqrt(larger(s - a * a, Scalar(0))) + eps);  // rounding may go below 0
+          } else {
+            g = g / (sqrt(s) + eps);
+          }
+          if (momentum != 0) {
+            g = mu * moment(1) + g;
+            set_moment(1, g);
+          }
+          p = p - rate * g;
+        });
   }
 };
 

@@ -42,18 +42,16 @@ struct SGD {
     const auto keep = static_cast<Scalar>(step.number == 1 ? 0 : momentum);
     const auto add = static_cast<Scalar>(step.number == 1 ? 1 : 1 - dampening);
     const auto ahead = static_cast<Scalar>(momentum);
-    detail::for_pieces(values, grad, step.gradient_scale, step.weight_decay,
-                       [&](auto& p, auto& g, const auto& at) {
-                         if (momentum != 0) {
-                           detail::ArrayMap<Scalar> u = at(moments[0]);
-                           u = keep * u + add * g;
-                           if (nesterov)
-                             g += ahead * u;
-                           else
-                             g = u;
-                         }
-                         p -= rate * g;
-                       });
+    detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
+                            [&](auto& p, auto& g, const auto& moment, const auto& set_moment)
+                                PLAIT_INLINE {
+                                  if (momentum != 0) {
+                                    const auto u = keep * moment(0) + add * g;
+                                    set_moment(0, u);
+                                    g = nesterov ? g + ahead * u : u;
+                                  }
+                                  p = p - rate * g;
+                                });
   }
 };
 

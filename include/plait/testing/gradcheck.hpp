@@ -189,11 +189,11 @@ check_gradients(const L& layer, const ParamBuffer<double>& theta, View3<const do
   Scratch scratch;
 
   for (Index s = 0; s < in.slots; ++s) input.view().of_slot(s) = x.of_slot(s);
-  layer.forward(values, input, y0, workspace, scratch);
+  layer.forward(values, input, y0, &workspace, scratch);
   layer.backward(values, input, y0, r, dx, workspace, grad, scratch);
 
   const auto loss = [&] {
-    layer.infer(values, input, y, scratch);
+    layer.forward(values, input, y, nullptr, scratch);
     return project(r, y, y0);
   };
   GradientCheck check(options);

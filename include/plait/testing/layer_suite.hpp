@@ -3,7 +3,9 @@
 //   const auto report = plait::testing::check_layer(layer, theta);
 //   if (!report.passed()) ... report.text() ...
 //
-// The gradients' values are the business of gradcheck.hpp.
+// What is optional for a layer is checked where it has it: ForwardOptions, BackwardOptions (of
+// layers of one slot, which alone are asked for them), reach and the backward of live outputs
+// (where outputs are slots). The gradients' values are the business of gradcheck.hpp.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -19,10 +21,11 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
+#include "plait/core/reach.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
-#include "plait/layers/backward_options.hpp"
 #include "plait/testing/data.hpp"
 #include "plait/testing/gapped.hpp"
 
@@ -84,7 +87,9 @@ class LayerSuite {
     copies();
     packed();
     broadcast();
+    if constexpr (TakesForwardOptions<L>) forward_options();
     if constexpr (TakesBackwardOptions<L>) backward_options();
+    if constexpr (TellsReach<L>) live_outputs();
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
     return report_;
@@ -138,9 +143,8 @@ class LayerSuite {
   }
   void run_into(const L& layer, View3<const Scalar> x, View3<const Scalar> dy, Result& result,
                 Workspace& workspace, Scratch& scratch) const {
-    layer.forward(theta_.view(), x, result.y, workspace, scratch);
-    layer.backward(theta_.view(), x, result.y.view(), dy, result.dx, workspace, result.grad.view(),
-                   scratch);
+    layer.forward(theta_, x, result.y, &workspace, scratch);
+    layer.backward(theta_, x, result.y.view(), dy, result.dx, workspace, result.grad, scratch);
   }
   Result run_once(const L& layer, View3<const Scalar> x, View3<const Scalar> dy) const {
     Result result = empty_result(x.batch());
@@ -177,21 +181,21 @@ class LayerSuite {
     const auto x_before = x.contents();
     const auto dy_before = dy.contents();
     const ParamBuffer<Scalar> theta = theta_;
-    const ParamView<const Scalar> values = theta.view();
+    const ParamView<Scalar> values = theta.view();
     Workspace workspace;
     Scratch scratch;
 
     y.fill(nan);
-    layer_.infer(values, x.view(), y.view(), scratch);
-    const auto inferred = y.contents();
-    require(!has_nan(inferred), "y is overwritten", "NaN in y after infer" + at);
+    layer_.forward(values, x.view(), y.view(), nullptr, scratch);
+    const auto alone = y.contents();
+    require(!has_nan(alone), "y is overwritten", "NaN in y" + at);
     y.fill(nan);
-    layer_.forward(values, x.view(), y.view(), workspace, scratch);
+    layer_.forward(values, x.view(), y.view(), &workspace, scratch);
     const auto recorded = y.contents();
-    require(same_bits(inferred, recorded), "forward equals infer", "y differs" + at);
+    require(same_bits(alone, recorded), "a workspace does not change y", "y differs" + at);
 
     const auto backward = [&](ParamBuffer<Scalar>& grad, View3<Scalar> input_gradient) {
-      layer_.backward(values, x.view(), y.view(), dy.view(), input_gradient, workspace, grad.view(),
+      layer_.backward(values, x.view(), y.view(), dy.view(), input_gradient, workspace, grad,
                       scratch);
     };
     ParamBuffer<Scalar> first(theta.shared_table());
@@ -227,11 +231,20 @@ class LayerSuite {
 
     ParamBuffer<Scalar> stale(theta.shared_table());
     for (const auto& entry : theta.table().entries()) std::ranges::fill(stale.of(entry.id), nan);
-    std::vector<std::uint8_t> untouched(theta.table().entries().size(), 1);
-    const ParamView<Scalar> view = stale.view().with_untouched(untouched.data());
-    layer_.backward(values, x.view(), y.view(), dy.view(), dx.view(), workspace, view, scratch);
-    for (const auto& entry : theta.table().entries()) view.data(entry.id);  // zeroes the others
-    require(same_bits(stale.flat(), first.flat()), "grad may start untouched", "grad changes" + at);
+    std::vector<std::uint8_t> unclaimed(theta.table().entries().size(), 1);
+    const auto claimed = GradView<Scalar>::from_anything(stale.flat().data(), unclaimed.data());
+    layer_.backward(values, x.view(), y.view(), dy.view(), dx.view(), workspace, claimed, scratch);
+    claimed.zero_unclaimed(theta.table());
+    require(same_bits(stale.flat(), first.flat()), "grad may start unclaimed", "grad changes" + at);
+
+    // Another pass in between that keeps nothing.
+    const Tensor<Scalar> other = normal_tensor<Scalar>(batch, layer_.in_shape(), random_);
+    Tensor<Scalar> other_y(batch, layer_.out_shape().slots, layer_.out_shape().dim);
+    layer_.forward(values, other, other_y, nullptr, scratch);
+    ParamBuffer<Scalar> later(theta.shared_table());
+    backward(later, dx.view());
+    require(same_bits(later.flat(), first.flat()), "null keeps nothing",
+            "grad changes by a pass without a workspace" + at);
 
     require(same_bits(x.contents(), x_before) && x.gaps_intact(), "arguments are not changed",
             "x is" + at);
@@ -265,9 +278,9 @@ class LayerSuite {
       const View3<const Scalar> x = data.x.view().rows(first, count);
       const View3<const Scalar> dy = data.dy.view().rows(first, count);
       const View3<Scalar> y = tiled.y.view().rows(first, count);
-      layer_.forward(theta_.view(), x, y, workspace, scratch);
-      layer_.backward(theta_.view(), x, y, dy, tiled.dx.view().rows(first, count), workspace,
-                      tiled.grad.view(), scratch);
+      layer_.forward(theta_, x, y, &workspace, scratch);
+      layer_.backward(theta_, x, y, dy, tiled.dx.view().rows(first, count), workspace, tiled.grad,
+                      scratch);
     }
     const std::string clause = "tiles of a batch give the whole";
     require_close(flat(tiled.y), flat(whole.y), clause, "y");
@@ -304,7 +317,7 @@ class LayerSuite {
   void packed() {
     PackedWeights<Scalar> mirror(theta_.table());
     mirror.pack(theta_);
-    const ParamView<const Scalar> theta = mirror.view(theta_);
+    const ParamView<Scalar> theta = mirror.view(theta_);
     const std::string clause = "packed weights give the same bits";
     for (const Index batch : {Index{1}, options_.batch}) {
       Batch data = draw(batch);
@@ -312,18 +325,33 @@ class LayerSuite {
       Result got = empty_result(batch);
       Workspace workspace;
       Scratch scratch;
-      layer_.infer(theta, data.x, got.y, scratch);
+      layer_.forward(theta, data.x, got.y, nullptr, scratch);
       require(same_bits(flat(got.y), flat(expected.y)), clause,
-              text("y of infer at batch ", batch));
-      layer_.forward(theta, data.x, got.y, workspace, scratch);
-      layer_.backward(theta, data.x, got.y.view(), data.dy, got.dx, workspace, got.grad.view(),
-                      scratch);
+              text("y without a workspace at batch ", batch));
+      layer_.forward(theta, data.x, got.y, &workspace, scratch);
+      layer_.backward(theta, data.x, got.y.view(), data.dy, got.dx, workspace, got.grad, scratch);
       require_same(got, expected, clause, text("at batch ", batch));
     }
   }
 
-  // What backward_options.hpp asks of a layer that takes them.
+  // Options that ask for nothing.
+  void forward_options() {
+    const Batch data = draw(options_.batch);
+    Result expected = run_once(layer_, data.x, data.dy);
+    Result got = empty_result(options_.batch);
+    Workspace workspace;
+    Scratch scratch;
+    const std::string clause = "default options change nothing";
+    layer_.forward(theta_, data.x, got.y, nullptr, scratch, ForwardOptions());
+    require(same_bits(flat(got.y), flat(expected.y)), clause, "y changes without a workspace");
+    layer_.forward(theta_, data.x, got.y, &workspace, scratch, ForwardOptions());
+    layer_.backward(theta_, data.x, got.y.view(), data.dy, got.dx, workspace, got.grad, scratch);
+    require_same(got, expected, clause, "with them");
+  }
+
+  // What core/options.hpp asks of a layer that takes them.
   void backward_options() {
+    if (layer_.in_shape().slots != 1) return;
     const Batch data = draw(options_.batch);
     Result expected = run_once(layer_, data.x, data.dy);
     Result got = empty_result(options_.batch);
@@ -331,13 +359,13 @@ class LayerSuite {
     Scratch scratch;
     const auto backward = [&](View3<const Scalar> dy, BackwardOptions options) {
       got.grad.set_zero();
-      layer_.forward(theta_.view(), data.x, got.y, workspace, scratch);
-      layer_.backward(theta_.view(), data.x, got.y.view(), dy, got.dx, workspace, got.grad.view(),
-                      scratch, options);
+      layer_.forward(theta_, data.x, got.y, &workspace, scratch);
+      layer_.backward(theta_, data.x, got.y.view(), dy, got.dx, workspace, got.grad, scratch,
+                      options);
     };
     Tensor<Scalar> sum = normal_tensor<Scalar>(options_.batch, layer_.in_shape(), random_);
-    copy(sum.view(), got.dx.view());
-    add(expected.dx.view(), sum.view());
+    kernels::copy(sum.view(), got.dx.view());
+    kernels::add(expected.dx.view(), sum.view());
     backward(data.dy, {.adds_to_dx = true});
     require_close(flat(got.dx), flat(sum), "adds to dx on request", "dx");
     require_close(got.grad.flat(), expected.grad.flat(), "adds to dx on request", "grad");
@@ -353,7 +381,67 @@ class LayerSuite {
     require_close(got.grad.flat(), expected.grad.flat(), "ends in a ReLU", "grad");
   }
 
+  // What core/reach.hpp asks of a layer that tells: every output alone, and all of them.
+  void live_outputs() {
+    const Index outputs = num_outputs(layer_);
+    const bool slots = outputs == layer_.out_shape().slots;
+    Scratch scratch;
+    const Scratch::Frame frame(scratch);
+    const std::span<bool> live = take_flags(scratch, outputs);
+    for (Index o = 0; slots && o < outputs; ++o) {
+      std::ranges::fill(live, false);
+      live[static_cast<std::size_t>(o)] = true;
+      backward_of_live(live, text("of output ", o));
+    }
+    std::ranges::fill(live, true);
+    backward_of_live(live, "of all outputs");
+  }
+  void backward_of_live(Flags live, const std::string& what) {
+    Batch data = draw(options_.batch);
+    const auto fill_others = [&](Scalar value) {
+      for (Index s = 0; std::ssize(live) == data.dy.slots() && s < data.dy.slots(); ++s)
+        if (!live[static_cast<std::size_t>(s)]) data.dy.view().of_slot(s).setConstant(value);
+    };
+    fill_others(0);
+    Result expected = empty_result(options_.batch);
+    Result got = empty_result(options_.batch);
+    Workspace workspace;
+    Scratch scratch;
+    run_into(layer_, data.x, data.dy, expected, workspace, scratch);
+
+    const Scratch::Frame frame(scratch);
+    const std::span<bool> live_in = take_flags(scratch, layer_.in_shape().slots);
+    ParamBuffer<Scalar> beyond = expected.grad;
+    const auto mark = [&](const ParamRange& range) {
+      std::fill_n(beyond.flat().begin() + range.offset, range.size, Scalar(0));
+    };
+    const bool tells = layer_.reach(live, live_in, mark, scratch);
+    const std::string clause = "reach is all that there is";
+    if (tells)
+      require(std::ranges::all_of(beyond.flat(), [](Scalar v) { return v == 0; }), clause,
+              "parameters beyond it have a gradient " + what);
+    for (Index s = 0; s < expected.dx.slots(); ++s)
+      require(live_in[static_cast<std::size_t>(s)] || expected.dx.view().of_slot(s).isZero(0),
+              clause, text("slot ", s, " beyond it has a gradient ", what));
+
+    fill_others(nan);
+    const auto backward = [&](View3<Scalar> dx) {
+      got.grad.set_zero();
+      layer_.backward(theta_, data.x, expected.y.view(), data.dy, dx, workspace, got.grad, scratch,
+                      live);
+      require_close(got.grad.flat(), expected.grad.flat(), "backward of live outputs alone",
+                    text("grad ", what, dx ? "" : " without dx"));
+    };
+    backward({});
+    backward(got.dx);
+    for (Index s = 0; s < got.dx.slots(); ++s)
+      if (!live_in[static_cast<std::size_t>(s)])
+        kernels::copy<Scalar>(expected.dx.view().slot(s), got.dx.view().slot(s));
+    require_close(flat(got.dx), flat(expected.dx), "backward of live outputs alone", "dx " + what);
+  }
+
   void allocations() {
+    allocations_alone();
     Workspace workspace;
     Scratch scratch;
     bool warm = false;
@@ -361,11 +449,26 @@ class LayerSuite {
       Batch data = draw(batch);
       Result result = empty_result(batch);
       const std::size_t before = options_.count_allocations();
-      layer_.infer(theta_.view(), data.x, result.y, scratch);
+      layer_.forward(theta_, data.x, result.y, nullptr, scratch);
       run_into(layer_, data.x, data.dy, result, workspace, scratch);
       const std::size_t count = options_.count_allocations() - before;
       require(!warm || count == 0, "no allocation once warm",
               text(count, " at batch ", batch, " after a call at batch ", options_.batch));
+      warm = true;
+    }
+  }
+  // A pass without a workspace works on scratch, which is all that is warm here.
+  void allocations_alone() {
+    Scratch scratch;
+    bool warm = false;
+    for (const Index batch : {options_.batch, options_.batch, Index{1}}) {
+      Batch data = draw(batch);
+      Result result = empty_result(batch);
+      const std::size_t before = options_.count_allocations();
+      layer_.forward(theta_, data.x, result.y, nullptr, scratch);
+      const std::size_t count = options_.count_allocations() - before;
+      require(!warm || count == 0, "no allocation once warm",
+              text(count, " without a workspace at batch ", batch));
       warm = true;
     }
   }
@@ -376,7 +479,7 @@ class LayerSuite {
     const Tensor<Scalar> one = normal_tensor<Scalar>(options_.batch, {1, in.dim}, random_);
     const View3<const Scalar> shown = one.view().broadcast(in.slots);
     Tensor<Scalar> copied(options_.batch, in.slots, in.dim);
-    copy(shown, copied.view());
+    kernels::copy(shown, copied.view());
     const Batch data = draw(options_.batch);
     Result expected = run_once(layer_, copied, data.dy);
     Result got = run_once(layer_, shown, data.dy);
@@ -396,7 +499,7 @@ class LayerSuite {
       Result& result = results[static_cast<std::size_t>(lane)];
       for (int round = 0; round < 8; ++round) {
         result.grad.set_zero();
-        layer_.infer(theta_.view(), data.x, result.y, scratch);
+        layer_.forward(theta_, data.x, result.y, nullptr, scratch);
         run_into(layer_, data.x, data.dy, result, workspace, scratch);
       }
     };

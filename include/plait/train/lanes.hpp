@@ -21,6 +21,7 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/train/task_reach.hpp"
@@ -220,9 +221,9 @@ class Lanes {
     run_tasks(executor_, count, [&](Index piece) {
       const Index first = size * piece / count;
       const Index length = size * (piece + 1) / count - first;
-      VectorMap<Scalar> total(of(lanes.front()).flat().data() + first, length);
+      Scalar* const total = of(lanes.front()).flat().data() + first;
       for (Lane& lane : lanes.subspan(1))
-        total += VectorMap<const Scalar>(of(lane).flat().data() + first, length);
+        kernels::add<Scalar>(length, of(lane).flat().data() + first, total);
     });
   }
 

@@ -219,7 +219,7 @@ class Trainer {
   void check_gradient(const ParamBuffer<Scalar>& gradient) const {
     const auto grad = gradient.flat();
     if (check_finite_ &&
-        !std::isfinite(VectorMap<const Scalar>(grad.data(), std::ssize(grad)).squaredNorm()))
+        !kernels::has_finite_norm(std::ssize(grad), grad.data()))
       throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
   }
 

@@ -1,0 +1,128 @@
+#include "service.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <nlohmann/json.hpp>
+#include <span>
+
+#include "errors.hpp"
+#include "plait/core/error.hpp"
+#include "rank_score.hpp"
+
+namespace service {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+std::vector<double> weights_by_column(const Interface& interface,
+                                      const std::vector<std::pair<std::string, double>>& named) {
+  std::vector<double> weights(interface.columns.size(), named.empty() ? 1.0 : 0.0);
+  for (const auto& [name, weight] : named) {
+    const auto at = std::ranges::find(interface.columns, name);
+    if (at == interface.columns.end())
+      throw UsageError("--weight: the model has no score '" + name + "'");
+    weights[static_cast<std::size_t>(at - interface.columns.begin())] = weight;
+  }
+  if (!valid_weights(weights)) throw UsageError("--weight: expected " + valid_weights_text());
+  return weights;
+}
+
+}  // namespace
+
+Service::Service(ServiceOptions options)
+    : options_(std::move(options)),
+      slot_(options_.model, {.user_columns = options_.user_columns, .contexts = options_.threads}),
+      weights_(weights_by_column(slot_.interface(), options_.weights)),
+      seats_(options_.threads, options_.queue) {
+  for (std::size_t i = 0; i < options_.threads; ++i) desks_.emplace_back(slot_.reader());
+}
+
+Reply Service::score(std::string_view body) {
+  const auto start = std::chrono::steady_clock::now();
+  Reply reply;
+  Answered answered;
+  try {
+    if (const auto seat = seats_.take()) {
+      reply = score_at(seat->index(), body, answered);
+    } else {
+      reply =
+          error_reply(503, plait::text("overloaded: ", options_.queue, " requests wait already"));
+    }
+  } catch (const RequestError& error) {
+    reply = error_reply(error.status, error.what());
+  }
+  answered.status = reply.status;
+  answered.seconds = seconds_since(start);
+  metrics_.count_request(answered);
+  return reply;
+}
+
+Reply Service::score_at(std::size_t at, std::string_view body, Answered& answered) {
+  const Interface& interface = slot_.interface();
+  Desk& desk = desks_[at];
+  Request& request = desk.request;
+  parse_request(body, interface, options_.max_rows, request);
+  desk.scores.resize(request.rows, 1, std::ssize(interface.columns));
+  desk.rank.resize(static_cast<std::size_t>(request.rows));
+
+  const auto start = std::chrono::steady_clock::now();
+  std::uint64_t number = 0;
+  {
+    const auto version = desk.reader.read();
+    number = version->number;
+    version->ranker->score(
+        at, {request.user.data(), 1, 1, interface.user_features},
+        {request.candidates.data(), request.rows, 1, interface.candidate_features}, desk.scores);
+  }
+  answered.scoring_seconds = seconds_since(start);
+  answered.rows = static_cast<std::uint64_t>(request.rows);
+  for (Index b = 0; b < request.rows; ++b) {
+    const std::span row(desk.scores.view().row(b), interface.columns.size());
+    if (!std::ranges::all_of(row, [](float score) { return std::isfinite(score); }))
+      throw RequestError(422, plait::text("candidates[", b,
+                                          "]: got features with a score of NaN or "
+                                          "infinity, expected smaller ones"));
+  }
+  rank_scores(desk.scores, request.weights.empty() ? weights_ : request.weights, desk.rank);
+  return scores_reply(number, interface, desk.scores, desk.rank);
+}
+
+Reply Service::reload() {
+  Reply reply;
+  try {
+    reply.body = nlohmann::json{{"version", slot_.reload()}}.dump() + '\n';
+  } catch (const std::exception& error) {
+    reply = error_reply(422, error.what());
+  }
+  metrics_.count_reload(reply.status == 200);
+  return reply;
+}
+
+Reply Service::describe() {
+  auto reader = slot_.reader();
+  const auto version = reader.read();
+  const plait::Model<float>& model = version->ranker->model();
+  const Interface& interface = slot_.interface();
+  nlohmann::ordered_json weights;
+  for (std::size_t c = 0; c < weights_.size(); ++c) weights[interface.columns[c]] = weights_[c];
+  const nlohmann::ordered_json description = {{"file", slot_.path()},
+                                              {"version", version->number},
+                                              {"architecture", model.trunk_config().name()},
+                                              {"parameters", model.table().num_parameters()},
+                                              {"user_features", interface.user_features},
+                                              {"candidate_features", interface.candidate_features},
+                                              {"scores", interface.columns},
+                                              {"weights", weights},
+                                              {"max_rows", options_.max_rows}};
+  return {200, description.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'};
+}
+
+std::string Service::metrics() const {
+  return metrics_.text({.model_version = slot_.version(), .waiting = seats_.waiting()});
+}
+
+}  // namespace service

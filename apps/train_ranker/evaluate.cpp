@@ -1,0 +1,68 @@
+#include "evaluate.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "plait/core/tensor.hpp"
+#include "plait/metrics/task_metrics.hpp"
+
+namespace ranker {
+namespace {
+
+constexpr Index tile = 1024;
+
+double variance(const plait::Matrix<float>& labels, Index task, std::span<const Index> rows) {
+  const auto count = static_cast<double>(rows.size());
+  double mean = 0;
+  for (const Index row : rows) mean += labels(row, task) / count;
+  double sum = 0;
+  for (const Index row : rows) sum += (labels(row, task) - mean) * (labels(row, task) - mean);
+  return sum / count;
+}
+
+}  // namespace
+
+std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
+                                std::span<const Index> rows) {
+  plait::TaskMetrics metrics(data.heads);
+  plait::Tensor<float> x;
+  plait::Tensor<float> labels;
+  plait::Tensor<float> logits;
+  const auto total = static_cast<Index>(rows.size());
+  for (Index first = 0; first < total; first += tile) {
+    const Index count = std::min(tile, total - first);
+    const auto chosen =
+        rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+    x.resize(count, 1, data.features.input_dim());
+    labels.resize(count, 1, data.labels.cols());
+    logits.resize(count, 1, data.labels.cols());
+    gather(data.features, chosen, x);
+    gather(data.labels, chosen, labels);
+    trainer.score(x, logits);
+    metrics.add(logits.view(), plait::Targets<float>{.labels = labels});
+  }
+
+  const auto values = metrics.values();
+  std::vector<TaskScore> scores(data.heads.size());
+  for (std::size_t t = 0; t < scores.size(); ++t) {
+    for (const auto& [task, name, value, better] : values) {
+      if (task != data.heads[t].name) continue;
+      if (name == "auc") scores[t].auc = value;
+      if (name == "normalized_entropy") scores[t].ne = value;
+      if (name == "mse") scores[t].mse = value;
+    }
+    scores[t].r2 = 1 - scores[t].mse / variance(data.labels, static_cast<Index>(t), rows);
+  }
+  return scores;
+}
+
+double total_value(std::span<const plait::Head> heads, std::span<const TaskScore> scores) {
+  double total = 0;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    const double value = scores[t].value(heads[t].kind);
+    if (!std::isnan(value)) total += value;
+  }
+  return total;
+}
+
+}  // namespace ranker

@@ -1,0 +1,36 @@
+// What the units of a trained model's levels give their experts, with names: AdaTT's figure 3.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataset.hpp"
+#include "plait/core/view.hpp"
+#include "plait/inspect/expert_report.hpp"
+#include "plait/losses/head.hpp"
+#include "plait/model/model.hpp"
+
+namespace ranker {
+
+enum class Owners;  // models.hpp
+
+// What the model's gates and experts do on some rows.
+plait::ExpertReport watch_experts(const plait::Model<float>& model, const Features& features,
+                                  std::span<const Index> rows);
+
+struct LevelMap {
+  Index level = 0;                   // from 1
+  std::vector<std::string> units;    // the task, "shared", or the expert of the next level
+  std::vector<std::string> experts;  // the owner and a number, or "expert" and a number
+  // [units, experts]; empty where the level has none.
+  plait::Matrix<double> gates;    // the mean weight by the gate
+  plait::Matrix<double> statics;  // native-expert weights, stitches
+};
+
+// Of the levels where some unit has a gate or mixes several experts by static weights; in the
+// others there is nothing to choose. Experts and units are numbered from 1, task by task,
+// `shared_experts` last where the owners are tasks_and_shared.
+std::vector<LevelMap> expert_maps(const plait::ExpertReport& report, Owners owners,
+                                  Index shared_experts, std::span<const plait::Head> heads);
+
+}  // namespace ranker

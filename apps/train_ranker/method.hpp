@@ -1,0 +1,45 @@
+// What keeps the tasks from hurting each other while they train: nothing, weights of their losses,
+// or a balancer of their gradients.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "loss_weights.hpp"
+#include "plait/core/view.hpp"
+#include "plait/io/checkpoint.hpp"
+#include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/loss_weighting.hpp"
+#include "plait/train/trainer.hpp"
+
+namespace ranker {
+
+// A method by its name in loss_weights() or balancers(); at most one of them.
+struct Balancing {
+  std::string loss_weights{};
+  std::string balancer{};
+
+  bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
+  const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }
+};
+
+// At most one of the two is there.
+struct Method {
+  std::optional<plait::GradientBalancer<float>> balancer{};
+  std::optional<plait::LossWeighting> loss_weights{};
+
+  // A step on x [batch, 1, input], labels [batch, 1, task]; returns the batch's loss, before
+  // anything weighs it.
+  double step(plait::Trainer<float>& trainer, plait::View3<const float> x,
+              plait::View3<const float> labels);
+  // After the last step of an epoch.
+  void end_epoch();
+  // What a checkpoint keeps of it.
+  plait::CheckpointParts<float> parts();
+};
+
+// For the tasks of a trainer. Throws plait::ConfigError for task weights that do not fit.
+Method make_method(const Balancing& balancing, const plait::Trainer<float>& trainer,
+                   const TaskWeights& task_weights, std::uint64_t seed);
+
+}  // namespace ranker

@@ -1,0 +1,135 @@
+#include "models.hpp"
+
+#include <array>
+#include <string>
+
+#include "errors.hpp"
+#include "plait/architectures/adatt.hpp"
+#include "plait/architectures/asymmetric.hpp"
+#include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/customized_networks.hpp"
+#include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/single_task.hpp"
+
+namespace ranker {
+namespace {
+
+using Trunk = plait::Trunk<float>;
+
+// The levels as the layers of one expert, and as one single-layer expert per level.
+plait::Body stacked(const TrunkOptions& o) { return plait::Body(o.sizes.levels); }
+std::vector<plait::Body> per_level(const TrunkOptions& o) {
+  std::vector<plait::Body> levels;
+  for (const Index width : o.sizes.levels) levels.push_back({width});
+  return levels;
+}
+
+// Task t sees all tasks before it.
+std::vector<std::vector<Index>> all_before(Index tasks) {
+  std::vector<std::vector<Index>> sources(static_cast<std::size_t>(tasks));
+  for (std::size_t t = 0; t < sources.size(); ++t)
+    for (std::size_t s = 0; s < t; ++s) sources[t].push_back(static_cast<Index>(s));
+  return sources;
+}
+
+Trunk single_task(const TrunkOptions& o) {
+  return plait::SingleTask{
+      .input_dim = o.input_dim, .num_tasks = o.num_tasks, .expert = stacked(o)};
+}
+Trunk shared_bottom(const TrunkOptions& o) {
+  return plait::SharedBottom{
+      .input_dim = o.input_dim, .num_tasks = o.num_tasks, .expert = stacked(o)};
+}
+Trunk asymmetric(const TrunkOptions& o) {
+  return plait::AsymmetricSharing{.input_dim = o.input_dim,
+                                  .num_tasks = o.num_tasks,
+                                  .expert = stacked(o),
+                                  .sources = all_before(o.num_tasks)};
+}
+Trunk customized(const TrunkOptions& o) {
+  return plait::CustomizedSharing{
+      .input_dim = o.input_dim, .num_tasks = o.num_tasks, .expert = stacked(o)};
+}
+Trunk cross_stitch(const TrunkOptions& o) {
+  return plait::CrossStitch{.input_dim = o.input_dim,
+                            .num_tasks = o.num_tasks,
+                            .levels = per_level(o),
+                            .stitch = o.stitch};
+}
+Trunk mmoe(const TrunkOptions& o) {
+  return plait::MMoE{.input_dim = o.input_dim,
+                     .num_tasks = o.num_tasks,
+                     .num_experts = o.sizes.experts,
+                     .expert = stacked(o)};
+}
+Trunk ml_mmoe(const TrunkOptions& o) {
+  return plait::MLMMoE{.input_dim = o.input_dim,
+                       .num_tasks = o.num_tasks,
+                       .num_experts = o.sizes.experts,
+                       .levels = per_level(o)};
+}
+Trunk cgc(const TrunkOptions& o) {
+  return plait::CGC{.input_dim = o.input_dim,
+                    .num_tasks = o.num_tasks,
+                    .expert = stacked(o),
+                    .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
+                    .shared_experts = o.sizes.shared_experts};
+}
+Trunk ple(const TrunkOptions& o) {
+  return plait::PLE{.input_dim = o.input_dim,
+                    .num_tasks = o.num_tasks,
+                    .levels = per_level(o),
+                    .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
+                    .shared_experts = o.sizes.shared_experts};
+}
+Trunk adatt_sp(const TrunkOptions& o) {
+  return plait::AdaTTSp{.input_dim = o.input_dim,
+                        .num_tasks = o.num_tasks,
+                        .levels = per_level(o),
+                        .task_experts = o.experts_per_task(0)};
+}
+Trunk adatt(const TrunkOptions& o) {
+  return plait::AdaTT{.input_dim = o.input_dim,
+                      .num_tasks = o.num_tasks,
+                      .levels = per_level(o),
+                      .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
+                      .shared_experts = o.sizes.shared_experts};
+}
+
+}  // namespace
+
+std::span<const ModelEntry> models() {
+  static constexpr std::array<ModelEntry, 11> list{{
+      {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
+      {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
+      {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
+       asymmetric},
+      {"customized", "a network per task and a shared one, side by side", Owners::tasks_and_shared,
+       customized},
+      {"cross-stitch", "a network per task, mixed by static weights at every level", Owners::tasks,
+       cross_stitch},
+      {"mmoe", "shared experts, a gate per task", Owners::nobody, mmoe},
+      {"ml-mmoe", "mmoe in levels", Owners::nobody, ml_mmoe},
+      {"cgc", "experts of each task and shared ones, a gate per task", Owners::tasks_and_shared,
+       cgc},
+      {"ple", "cgc in levels", Owners::tasks_and_shared, ple},
+      {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", Owners::tasks,
+       adatt_sp},
+      {"adatt", "adatt-sp with shared experts", Owners::tasks_and_shared, adatt},
+  }};
+  return list;
+}
+
+Index TrunkOptions::experts_per_task(Index shared) const {
+  const Index own = sizes.experts - shared;
+  if (own < num_tasks || own % num_tasks != 0)
+    throw UsageError("--experts: got " + std::to_string(sizes.experts) + " with " +
+                     std::to_string(shared) + " shared, expected those and a multiple of " +
+                     std::to_string(num_tasks) + " (the tasks share the rest evenly)");
+  return own / num_tasks;
+}
+
+}  // namespace ranker

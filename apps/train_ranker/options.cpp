@@ -1,0 +1,310 @@
+#include "options.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <string_view>
+
+#include "balancers.hpp"
+#include "errors.hpp"
+#include "loss_weights.hpp"
+
+namespace ranker {
+namespace {
+
+// The name of no method at all, in both lists.
+constexpr std::string_view equal = "equal";
+
+std::string shortest(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.12g", value);
+  return text;
+}
+
+// CLI::Range lets NaN through, and unsigned numbers take -1.
+CLI::Validator between(double low, double high) {
+  return CLI::Validator(
+      [low, high](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high)
+          return std::string();
+        return "got " + text + ", expected a number from " + shortest(low) + " to " +
+               shortest(high);
+      },
+      "");
+}
+
+std::vector<const ModelEntry*> chosen(const std::vector<std::string>& names) {
+  std::vector<const ModelEntry*> result;
+  for (const ModelEntry& entry : models()) {
+    const auto is_entry = [&](const std::string& name) {
+      return name == "all" || name == entry.name;
+    };
+    if (std::any_of(names.begin(), names.end(), is_entry)) result.push_back(&entry);
+  }
+  return result;
+}
+
+plait::Stitch stitch_start(const std::string& name) {
+  if (name == "near-identity") return plait::Stitch::near_identity;
+  if (name == "uniform") return plait::Stitch::uniform;
+  if (name == "ones") return plait::Stitch::ones;
+  throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
+}
+
+// Their names and summaries.
+template <class Entries>
+std::string list_of(const char* title, const Entries& entries) {
+  std::string list = title;
+  for (const auto& entry : entries)
+    list += "  " + std::string(entry.name) + std::string(16 - entry.name.size(), ' ') +
+            std::string(entry.summary) + '\n';
+  return list;
+}
+
+// That a name is all, one of the entries', or `also`.
+template <class Entries>
+CLI::Validator name_of(const char* what, const Entries& entries, std::string_view also = "all") {
+  return CLI::Validator(
+      [what, entries, also](std::string& name) {
+        const bool known = name == "all" || name == also ||
+                           std::any_of(entries.begin(), entries.end(),
+                                       [&](const auto& entry) { return entry.name == name; });
+        return known ? std::string()
+                     : "unknown " + std::string(what) + " '" + name + "'; --help lists them";
+      },
+      "");
+}
+
+// Equal weights, the methods that weigh losses, then those that balance gradients, in the order of
+// their lists.
+std::vector<Balancing> chosen_balancing(const std::vector<std::string>& loss_weight_names,
+                                        const std::vector<std::string>& balancer_names) {
+  const auto has = [](const std::vector<std::string>& names, std::string_view name) {
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& given) { return given == "all" || given == name; });
+  };
+  std::vector<Balancing> result;
+  if (has(loss_weight_names, equal) || has(balancer_names, equal)) result.push_back({});
+  for (const LossWeightsEntry& entry : loss_weights())
+    if (has(loss_weight_names, entry.name))
+      result.push_back({.loss_weights = std::string(entry.name)});
+  for (const BalancerEntry& entry : balancers())
+    if (has(balancer_names, entry.name)) result.push_back({.balancer = std::string(entry.name)});
+  if (result.empty()) result.push_back({});
+  return result;
+}
+
+plait::StopWhen stop_when(const std::string& name) {
+  if (name == "sum") return plait::StopWhen::sum_stalls;
+  if (name == "every") return plait::StopWhen::every_task_stalls;
+  if (name == "any") return plait::StopWhen::any_task_stalls;
+  throw UsageError("--early-stop: got " + name + ", expected sum, every or any");
+}
+
+// The options that decide the weights a run ends in, as one text. The number of epochs is not among
+// them: a run may be continued for longer.
+std::string run_text(const CLI::App& app) {
+  std::string result;
+  for (const CLI::Option* option : app.get_options()) {
+    const std::string& group = option->get_group();
+    const std::string name = option->get_name();
+    if (group != "Models" && group != "Training" && group != "Balancing" && group != "Data")
+      continue;
+    if (name == "--epochs" || name == "--threads") continue;
+    const auto& given = option->results();
+    std::string value = given.empty() ? option->get_default_str() : "";
+    for (const std::string& part : given) value += (value.empty() ? "" : ",") + part;
+    result += (result.empty() ? "" : " ") + name + '=' + value;
+  }
+  return result;
+}
+
+}  // namespace
+
+std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
+  Options options;
+  std::vector<std::string> names{"all"};
+  std::string stitch = "near-identity";
+  std::string optimizer = "adam";
+  std::vector<std::string> loss_weight_names;
+  std::vector<std::string> balancer_names;
+  std::string early_stop;
+  plait::EarlyStoppingOptions stopping;
+  double learning_rate = 1e-3;
+  constexpr double many = 1e9;
+
+  CLI::App app(
+      "Trains multi-task ranking models on the same data and compares them in one table.\n"
+      "The epoch with the best sum of validation AUC (R^2 for regression) is kept and tested.\n",
+      "train_ranker");
+  app.footer(list_of("Models:\n", models()) +
+             list_of("\nMethods of --loss-weights:\n", loss_weights()) +
+             list_of("\nMethods of --balancer:\n", balancers()) +
+             "\nExamples:\n"
+             "  train_ranker                                       all models, synthetic data\n"
+             "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+             "  train_ranker --models single-task,mmoe --loss-weights equal,dwa --balancer pcgrad\n"
+             "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
+             "      --batch 1024 --epochs 5");
+  app.get_formatter()->column_width(34);
+  app.option_defaults()->always_capture_default();
+
+  app.add_option("--models", names, "Models to train, or all")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(name_of("model", models()));
+  app.add_option("--levels", options.sizes.levels,
+                 "Width of each level; one-level models stack them in their experts")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--towers", options.sizes.towers, "Hidden widths of each task's tower")
+      ->delimiter(',')
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--experts", options.sizes.experts,
+                 "Experts of one level, all tasks' and shared ones together")
+      ->group("Models")
+      ->check(between(1, many));
+  app.add_option("--shared-experts", options.sizes.shared_experts,
+                 "Those of them that are shared (cgc, ple, adatt)")
+      ->group("Models")
+      ->check(between(0, many));
+
+  app.add_option("--stitch", stitch,
+                 "Cross-stitch matrices start near-identity, uniform (the reference) or ones")
+      ->group("Models");
+
+  app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
+      ->group("Training");
+  app.add_option("--learning-rate", learning_rate, "Step size")
+      ->group("Training")
+      ->check(between(1e-12, 1e3));
+  app.add_option("--epochs", options.epochs, "Passes over the training rows")
+      ->group("Training")
+      ->check(between(1, 1e6));
+  app.add_option("--batch", options.batch, "Rows of one step")
+      ->group("Training")
+      ->check(between(1, many));
+  app.add_option("--seeds", options.seeds,
+                 "Seeds of weights and row order; several show mean and deviation")
+      ->delimiter(',')
+      ->group("Training")
+      ->check(between(0, many));
+  app.add_option("--threads", options.threads,
+                 "Threads, of which at most 8 are of use; results do not depend on it")
+      ->group("Training")
+      ->check(between(1, 1024));
+
+  app.add_option(
+         "--early-stop", early_stop,
+         "Stop when validation no longer gains: in the sum over the tasks, in every task, or "
+         "in any (sum, every, any); without it all epochs are trained")
+      ->group("Training")
+      ->always_capture_default(false);
+  app.add_option("--patience", stopping.patience,
+                 "Epochs without a gain after which --early-stop stops")
+      ->group("Training")
+      ->check(between(1, many));
+
+  app.add_option("--loss-weights", loss_weight_names,
+                 "Methods that weigh the tasks' losses, equal or all; each is a row of the table")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(name_of("method", loss_weights(), equal));
+  app.add_option("--balancer", balancer_names,
+                 "Methods that balance the tasks' gradients, equal or all; the same")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(name_of("method", balancers(), equal));
+  app.add_option("--task-weights", options.task_weights.initial,
+                 "A weight per task for static and scheduled")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(between(0, many));
+  app.add_option("--task-factors", options.task_weights.factor, "A factor per task for scheduled")
+      ->delimiter(',')
+      ->group("Balancing")
+      ->always_capture_default(false)
+      ->check(between(0, many));
+
+  app.add_option("--data", options.data,
+                 "synthetic, or a Census-Income (KDD) file of the UCI archive, plain or gzip")
+      ->group("Data");
+  app.add_option("--correlation", options.synthetic.correlation,
+                 "Synthetic: correlation of the tasks, 0 to 1")
+      ->group("Data")
+      ->check(between(0, 1));
+  app.add_option("--noise", options.synthetic.noise, "Synthetic: standard deviation of the noise")
+      ->group("Data")
+      ->check(between(0, 1e6));
+  app.add_option("--rows", options.synthetic.train_rows,
+                 "Synthetic: training rows; a quarter as many validate, half as many test")
+      ->group("Data")
+      ->check(between(100, many));
+  app.add_option("--inputs", options.synthetic.input_dim, "Synthetic: inputs of a row")
+      ->group("Data")
+      ->check(between(3, 1e6));
+  app.add_option("--data-seed", options.synthetic.seed, "Synthetic: seed of the data")
+      ->group("Data")
+      ->check(between(0, many));
+
+  app.add_option("--csv", options.csv, "Also write the table to this file, for programs")
+      ->group("Output")
+      ->always_capture_default(false);
+  app.add_option("--report", options.report,
+                 "Also write a page of HTML to this file: tables, curves, experts")
+      ->group("Output")
+      ->always_capture_default(false);
+
+  app.add_option("--save", options.save, "Write the trained model to this file")
+      ->group("Files (one model, one seed)")
+      ->always_capture_default(false);
+  app.add_option("--checkpoint-dir", options.checkpoint_dir, "Keep checkpoints in this directory")
+      ->group("Files (one model, one seed)")
+      ->always_capture_default(false);
+  app.add_option("--checkpoint-every", options.checkpoint_every, "Steps between checkpoints")
+      ->group("Files (one model, one seed)")
+      ->check(between(1, many));
+  app.add_flag("--resume", options.resume, "Go on from the newest checkpoint, if there is one")
+      ->group("Files (one model, one seed)");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    out << app.help();
+    return std::nullopt;
+  } catch (const CLI::ParseError& error) {
+    throw UsageError(error.what());
+  }
+  options.models = chosen(names);
+  options.balancing = chosen_balancing(loss_weight_names, balancer_names);
+  if (!early_stop.empty()) {
+    stopping.stop_when = stop_when(early_stop);
+    options.early_stop = stopping;
+  } else if (app.count("--patience") > 0) {
+    throw UsageError("--patience: expected --early-stop with it");
+  }
+  options.stitch = stitch_start(stitch);
+  const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
+  if (files && app.count("--seeds") == 0) options.seeds.resize(1);
+  if (files && (options.models.size() != 1 || options.seeds.size() != 1))
+    throw UsageError("--save and --checkpoint-dir: expected one model and one seed");
+  if (files && options.balancing.size() != 1)
+    throw UsageError(
+        "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
+  for (const char* option : {"--resume", "--checkpoint-every"})
+    if (options.checkpoint_dir.empty() && app.count(option) > 0)
+      throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");
+  options.run = run_text(app);
+  options.rule = make_rule(optimizer, learning_rate);
+  options.synthetic.validation_rows = options.synthetic.train_rows / 4;
+  options.synthetic.test_rows = options.synthetic.train_rows / 2;
+  return options;
+}
+
+}  // namespace ranker

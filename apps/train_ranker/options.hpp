@@ -1,0 +1,48 @@
+// The command line.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "loss_weights.hpp"
+#include "method.hpp"
+#include "models.hpp"
+#include "plait/train/early_stopping.hpp"
+#include "rule.hpp"
+#include "synthetic.hpp"
+
+namespace ranker {
+
+struct Options {
+  std::string data = "synthetic";  // or a census file
+  SyntheticConfig synthetic;
+  std::vector<const ModelEntry*> models;
+  Sizes sizes;
+  plait::Stitch stitch = plait::Stitch::near_identity;
+  std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
+  TaskWeights task_weights;
+  plait::Rule<float> rule = make_rule("adam", 1e-3);
+  std::optional<plait::EarlyStoppingOptions> early_stop;
+  int epochs = 6;
+  Index batch = 128;
+  std::vector<std::uint64_t> seeds{1, 2, 3};
+  Index threads = 1;
+  std::string csv;     // empty: no file
+  std::string report;  // a page of HTML; empty: none
+
+  // For one model, one method and one seed (the first when none was chosen).
+  std::string save;            // model file; empty: none
+  std::string checkpoint_dir;  // empty: no checkpoints
+  Index checkpoint_every = 100;
+  bool resume = false;
+  std::string run;  // the options that a run to resume must share; not the number of epochs
+
+  bool is_synthetic() const { return data == "synthetic"; }
+};
+
+// Nothing when help was asked for, which is then written to `out`. Throws UsageError.
+std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out);
+
+}  // namespace ranker

@@ -1,0 +1,136 @@
+#include "train.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "errors.hpp"
+#include "plait/core/error.hpp"
+#include "plait/core/random.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/io/safetensors.hpp"
+#include "plait/io/seal.hpp"
+
+namespace ranker {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+constexpr const char* run_note = "run";
+
+// Of the newest checkpoint that can be read; what cannot is reported by those who resume. Before
+// anything else is compared: another run may have another optimizer or method.
+void require_run(const Checkpointing& from) {
+  const auto paths = from.checkpoints->paths();
+  for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
+    std::string run;
+    try {
+      run = plait::SealedReader(plait::SafetensorsReader(*path)).meta(run_note);
+    } catch (const plait::Error&) {
+      continue;
+    }
+    if (run == from.run) return;
+    throw UsageError("--resume: " + *path + " is of another run: got " + run + ", expected " +
+                     from.run);
+  }
+}
+
+// What TaskScore::value gives: higher is better for AUC and R^2 alike.
+std::optional<plait::EarlyStopping> early_stopping(const Dataset& data, const Schedule& schedule) {
+  if (!schedule.early_stop) return std::nullopt;
+  return plait::EarlyStopping(std::vector<plait::Watch>(data.heads.size()), *schedule.early_stop);
+}
+
+}  // namespace
+
+std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
+                         const Schedule& schedule, Monitor& monitor,
+                         const Checkpointing& checkpointing) {
+  const auto rows = static_cast<Index>(data.train.size());
+  plait::Progress<float> progress{.random = plait::Random(schedule.seed), .order = data.train};
+  progress.notes[run_note] = checkpointing.run;
+  auto stopping = early_stopping(data, schedule);
+  std::vector<double> loss{0};  // the sum over the rows of the epoch so far
+  plait::CheckpointParts<float> parts = method.parts();
+  parts.push_back({"loss", loss});
+  if (stopping) parts.push_back({"early_stopping", *stopping});
+  if (checkpointing.resume) {
+    require_run(checkpointing);
+    monitor.resumed(checkpointing.checkpoints->resume(trainer, progress, parts));
+  }
+  plait::Tensor<float> x;
+  plait::Tensor<float> labels;
+
+  Run run;
+  run.seed = schedule.seed;
+  double seconds = 0;
+  Index trained = 0;  // rows, in this process
+  for (; progress.epoch < schedule.epochs; ++progress.epoch) {
+    Epoch epoch;
+    epoch.number = static_cast<int>(progress.epoch) + 1;
+    // A checkpoint is taken after a step, so that one of step 0 does not exist.
+    if (progress.step == 0) {
+      progress.random.shuffle(progress.order);
+      loss.front() = 0;
+    }
+    monitor.begin_epoch(epoch.number, rows);
+    const Index trained_before = trained;
+    const auto start = std::chrono::steady_clock::now();
+    for (Index first = progress.step * schedule.batch; first < rows; first += schedule.batch) {
+      const Index count = std::min(schedule.batch, rows - first);
+      const auto chosen =
+          std::span(progress.order)
+              .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+      x.resize(count, 1, data.features.input_dim());
+      labels.resize(count, 1, data.labels.cols());
+      gather(data.features, chosen, x);
+      gather(data.labels, chosen, labels);
+      loss.front() += method.step(trainer, x, labels) * static_cast<double>(count);
+      trained += count;
+      ++progress.step;
+      if (checkpointing.checkpoints != nullptr && progress.step % checkpointing.every == 0)
+        checkpointing.checkpoints->save(trainer, progress, parts);
+      if (!monitor.rows_done(first + count)) return std::nullopt;
+    }
+    const double epoch_seconds = seconds_since(start);
+    seconds += epoch_seconds;
+    progress.step = 0;
+    method.end_epoch();
+
+    epoch.loss = loss.front() / static_cast<double>(rows);
+    epoch.rows_per_second = static_cast<double>(trained - trained_before) / epoch_seconds;
+    epoch.validation = evaluate(trainer, data, data.validation);
+    epoch.total = total_value(data.heads, epoch.validation);
+    epoch.best = !progress.best ? epoch.total > -std::numeric_limits<double>::infinity()
+                                : epoch.total > progress.best->metric;
+    if (epoch.best)
+      progress.best = plait::Best<float>{epoch.total, epoch.number, trainer.model().values()};
+    if (stopping) {
+      std::vector<double> values;
+      for (std::size_t t = 0; t < data.heads.size(); ++t)
+        values.push_back(epoch.validation[t].value(data.heads[t].kind));
+      stopping->update(values);
+      epoch.stop = stopping->stop();
+    }
+    run.epochs = epoch.number;
+    monitor.end_epoch(epoch);
+    run.curve.push_back(std::move(epoch));
+    if (run.curve.back().stop) break;
+  }
+  if (progress.best) {
+    run.best_epoch = static_cast<int>(progress.best->epoch);
+    trainer.load(progress.best->values);
+  }
+  run.test = evaluate(trainer, data, data.test);
+  run.rows_per_second = trained > 0 ? static_cast<double>(trained) / seconds : 0;
+  run.seconds_per_epoch = trained > 0 ? static_cast<double>(rows) / run.rows_per_second : 0;
+  return run;
+}
+
+}  // namespace ranker

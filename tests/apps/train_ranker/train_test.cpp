@@ -1,0 +1,316 @@
+#include "train.hpp"
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "plait/methods/scheduled_weights.hpp"
+#include "plait/model/model.hpp"
+#include "plait/optim/sgd.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+
+namespace {
+
+using plait::Index;
+using ranker::Dataset;
+
+// One binary and one regression task; input and regression label of row i are i.
+Dataset dataset() {
+  Dataset data;
+  data.heads = {{.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}};
+  data.features.dense.resize(20, 1);
+  data.features.hot.resize(20, 0);
+  data.labels.resize(20, 2);
+  for (Index row = 0; row < 20; ++row) {
+    data.features.dense(row, 0) = static_cast<float>(row);
+    data.labels(row, 0) = row % 2 == 0 ? 1.0f : 0.0f;
+    data.labels(row, 1) = static_cast<float>(row);
+    auto& part = row < 10 ? data.train : row < 15 ? data.validation : data.test;
+    part.push_back(row);
+  }
+  return data;
+}
+
+// What a scripted model was trained on.
+struct Seen {
+  std::multiset<Index> rows;
+  std::vector<Index> batches;
+};
+
+template <class Scalar>
+class ScriptedLayer;
+
+// A trunk that predicts perfectly when it has trained for `good` epochs of ten rows, and the
+// opposite before and after. Its one weight is the number of rows it has seen: with SGD and a rate
+// of 1, as many as its gradient says.
+struct Scripted {
+  int good = 0;
+  Seen* seen = nullptr;
+  template <class Scalar>
+  using Layer = ScriptedLayer<Scalar>;
+};
+
+template <class Scalar_>
+class ScriptedLayer {
+ public:
+  using Scalar = Scalar_;
+  struct Workspace {};
+
+  ScriptedLayer(plait::ParamTable& table, const std::string& name, const Scripted& script)
+      : script_(script), rows_(table.add_vector(name + ".rows", 1, plait::Init::constant(0))) {}
+  plait::Shape in_shape() const { return {1, 1}; }
+  plait::Shape out_shape() const { return {2, 1}; }
+
+  void forward(plait::ParamView<Scalar> theta, plait::View3<const Scalar> x, plait::View3<Scalar> y,
+               Workspace*, plait::Scratch&) const {
+    const bool good = *theta.data(rows_) == static_cast<Scalar>(10 * script_.good);
+    const Scalar sign = good ? Scalar(1) : Scalar(-1);
+    for (Index b = 0; b < x.batch(); ++b) {
+      const Scalar row = x(b, 0, 0);
+      y(b, 0, 0) = sign * (std::fmod(row, Scalar(2)) == 0 ? Scalar(1) : Scalar(-1));
+      y(b, 1, 0) = sign * row;
+    }
+  }
+  void backward(plait::ParamView<Scalar>, plait::View3<const Scalar> x, plait::View3<const Scalar>,
+                plait::View3<const Scalar>, plait::View3<Scalar>, const Workspace&,
+                plait::GradView<Scalar> grad, plait::Scratch&) const {
+    for (Index b = 0; b < x.batch(); ++b) script_.seen->rows.insert(static_cast<Index>(x(b, 0, 0)));
+    script_.seen->batches.push_back(x.batch());
+    *grad.add_to(rows_).data -= static_cast<Scalar>(x.batch());
+  }
+
+ private:
+  Scripted script_;
+  plait::ParamId rows_;
+};
+
+plait::Model<float> scripted_model(const Scripted& script) {
+  auto model = plait::Model<float>::zeros(script, {});
+  for (const char* tower : {"task_modules.0", "task_modules.1"})  // hand the trunk's numbers on
+    model.values_of(std::string(tower) + ".1.weight")[0] = 1;
+  return model;
+}
+
+struct Learner {
+  explicit Learner(int good)
+      : model(scripted_model({good, &seen})),
+        trainer(model, dataset().heads, plait::SGD{.learning_rate = 1},
+                {.optimizer = {.groups = {{.pattern = "task_modules*", .frozen = true}}}}) {}
+  Learner(const Learner&) = delete;
+  Learner& operator=(const Learner&) = delete;
+
+  float weight() const { return model.values().of("mtl_arch.rows")[0]; }
+  const plait::MethodState& method_state() const { return method.loss_weights->state(); }
+
+  Seen seen;
+  plait::Model<float> model;
+  plait::Trainer<float> trainer;
+  // One that counts the epochs.
+  ranker::Method method{.loss_weights = plait::LossWeighting(
+                            plait::ScheduledWeights{.initial = {1, 1}, .factor = {0.5, 1}}, 2)};
+};
+
+auto train(Learner& learner, const Dataset& data, const ranker::Schedule& schedule,
+           ranker::Monitor& monitor, const ranker::Checkpointing& checkpointing = {}) {
+  return ranker::train(learner.trainer, learner.method, data, schedule, monitor, checkpointing);
+}
+
+class Recorder final : public ranker::Monitor {
+ public:
+  void begin_epoch(int number, Index rows) override {
+    CHECK(number == first_epoch + static_cast<int>(epochs.size()));
+    CHECK(rows == 10);
+  }
+  bool rows_done(Index) override { return --steps_left > 0; }
+  void end_epoch(const ranker::Epoch& epoch) override { epochs.push_back(epoch); }
+  void resumed(const plait::Resumed& from) override { resumed_from = from.path; }
+
+  std::string resumed_from = "not asked";
+
+  int first_epoch = 1;
+  int steps_left = 1000;
+  std::vector<ranker::Epoch> epochs;
+};
+
+ranker::Checkpointing every_step(plait::Checkpoints& checkpoints) {
+  return {.checkpoints = &checkpoints, .every = 1, .resume = true, .run = "this"};
+}
+
+}  // namespace
+
+TEST_CASE("train: the best epoch's weights are the ones tested") {
+  const Dataset data = dataset();
+  Learner learner(2);
+  Recorder recorder;
+  const auto run = train(learner, data, {.epochs = 4, .batch = 4, .seed = 3}, recorder);
+  REQUIRE(run);
+  CHECK(run->best_epoch == 2);
+  CHECK(learner.weight() == 20);
+  CHECK(run->test[0].auc == 1.0);
+  CHECK(run->test[1].mse == 0.0);
+  CHECK(run->test[1].r2 == 1.0);
+  CHECK(run->seed == 3);
+  REQUIRE(run->curve.size() == 4);
+  for (std::size_t e = 0; e < 4; ++e) {
+    CHECK(run->curve[e].number == static_cast<int>(e) + 1);
+    CHECK(run->curve[e].loss == recorder.epochs[e].loss);
+    CHECK(run->curve[e].validation[0].auc == recorder.epochs[e].validation[0].auc);
+  }
+
+  REQUIRE(recorder.epochs.size() == 4);
+  CHECK(recorder.epochs[0].best);
+  CHECK(recorder.epochs[1].best);
+  CHECK_FALSE(recorder.epochs[2].best);
+  CHECK(recorder.epochs[1].total == Approx(2));
+  CHECK(recorder.epochs[0].validation[0].auc == 0.0);
+}
+
+TEST_CASE("train: equal epochs keep the first") {
+  Learner learner(100);
+  Recorder recorder;
+  const auto run = train(learner, dataset(), {.epochs = 3, .batch = 10}, recorder);
+  CHECK(run->best_epoch == 1);
+  CHECK(learner.weight() == 10);
+}
+
+TEST_CASE("train: every epoch visits every training row once, and only those") {
+  Learner learner(1);
+  Recorder recorder;
+  train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder);
+  CHECK(learner.seen.batches == std::vector<Index>{4, 4, 2, 4, 4, 2, 4, 4, 2});
+  CHECK(learner.seen.rows.size() == 30);
+  for (Index row = 0; row < 10; ++row) CHECK(learner.seen.rows.count(row) == 3);
+  // The mean over the rows, whatever the batches: the logit 1 for the wrong class, and -row for
+  // row.
+  CHECK(recorder.epochs[0].loss == Approx(std::log1p(std::exp(1)) + 4 * 28.5));
+}
+
+TEST_CASE("train: the monitor can end it") {
+  Learner learner(1);
+  Recorder recorder;
+  recorder.steps_left = 5;
+  CHECK_FALSE(train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder));
+  CHECK(learner.seen.batches.size() == 5);
+  CHECK(recorder.epochs.size() == 1);
+}
+
+TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped") {
+  const Dataset data = dataset();
+  const ranker::Schedule schedule{.epochs = 4, .batch = 4};
+  const files::Directory of_whole;
+  plait::Checkpoints kept(of_whole.path());
+  Learner whole(2);
+  Recorder expected;
+  const auto expected_run = train(whole, data, schedule, expected, every_step(kept));
+  CHECK(expected.resumed_from.empty());
+  CHECK(kept.paths().back().ends_with("-000000012.safetensors"));
+
+  for (int steps = 1; steps <= 12; ++steps) {
+    INFO("stopped after step " << steps);
+    const files::Directory directory;
+    plait::Checkpoints checkpoints(directory.path());
+    Learner first(2);
+    Recorder stopped;
+    stopped.steps_left = steps;
+    CHECK_FALSE(train(first, data, schedule, stopped, every_step(checkpoints)));
+    const std::string newest = checkpoints.paths().back();
+
+    Learner second(2);
+    Recorder rest;
+    rest.first_epoch = static_cast<int>(stopped.epochs.size()) + 1;
+    const auto run = train(second, data, schedule, rest, every_step(checkpoints));
+    CHECK(rest.resumed_from == newest);
+    CHECK(run->best_epoch == expected_run->best_epoch);
+    CHECK(run->curve.size() == rest.epochs.size());
+    CHECK(second.weight() == whole.weight());
+    CHECK(second.seen.rows.size() + first.seen.rows.size() == whole.seen.rows.size());
+    CHECK(second.method_state().steps == whole.method_state().steps);
+    CHECK(second.method_state().numbers == whole.method_state().numbers);
+    for (const auto& epoch : rest.epochs) {
+      const auto& same = expected.epochs[static_cast<std::size_t>(epoch.number - 1)];
+      CHECK(epoch.loss == same.loss);
+      CHECK(epoch.total == same.total);
+      CHECK(epoch.best == same.best);
+    }
+  }
+}
+
+TEST_CASE(
+    "train: early stopping ends it, resumed or not, and the best epoch is still the one tested") {
+  const Dataset data = dataset();
+  ranker::Schedule schedule{
+      .epochs = 9, .batch = 4, .early_stop = plait::EarlyStoppingOptions{.patience = 2}};
+  Learner whole(2);  // epoch 2 is the last that gains
+  Recorder expected;
+  const auto run = train(whole, data, schedule, expected);
+  CHECK(run->epochs == 4);
+  CHECK(run->best_epoch == 2);
+  CHECK(whole.weight() == 20);
+  // The weights of epoch 4, after three ended.
+  CHECK(whole.method.loss_weights->weights()[0] == 0.125);
+  REQUIRE(expected.epochs.size() == 4);
+  CHECK_FALSE(expected.epochs[2].stop);
+  CHECK(expected.epochs[3].stop);
+
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  Learner first(2);
+  Recorder stopped;
+  stopped.steps_left = 11;  // in the last epoch
+  CHECK_FALSE(train(first, data, schedule, stopped, every_step(checkpoints)));
+  Learner second(2);
+  Recorder rest;
+  rest.first_epoch = 4;
+  CHECK(train(second, data, schedule, rest, every_step(checkpoints))->epochs == 4);
+  CHECK(second.method_state().steps == 12);
+  CHECK(second.method_state().numbers == whole.method_state().numbers);
+  CHECK(rest.epochs.size() == 1);
+  CHECK(rest.epochs.back().stop);
+
+  schedule.early_stop.reset();
+  Learner to_the_end(2);
+  Recorder all;
+  CHECK(train(to_the_end, data, schedule, all)->epochs == 9);
+  CHECK_FALSE(all.epochs.back().stop);
+}
+
+TEST_CASE("train: a checkpoint of another run is refused") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  Learner first(2);
+  Recorder recorder;
+  train(first, dataset(), {.epochs = 1, .batch = 4}, recorder,
+        {.checkpoints = &checkpoints, .every = 2, .run = "this"});
+  REQUIRE(checkpoints.paths().size() == 1);
+  const std::string path = checkpoints.paths().front();
+  const auto resume = [&](Learner& learner) {
+    train(learner, dataset(), {.epochs = 1, .batch = 4}, recorder,
+          {.checkpoints = &checkpoints, .resume = true, .run = "that"});
+  };
+  Learner second(2);
+  CHECK_THROWS_WITH(resume(second),
+                    "--resume: " + path + " is of another run: got this, expected that");
+  CHECK(second.method_state().steps == 0);
+  CHECK(second.weight() == 0);
+  // As well where its method is another.
+  Learner third(2);
+  third.method = {};
+  CHECK_THROWS_WITH(resume(third),
+                    "--resume: " + path + " is of another run: got this, expected that");
+  // A newer one that is torn does not hide it.
+  files::write(directory / "checkpoint-000000002.safetensors", "torn");
+  CHECK_THROWS_WITH(resume(second),
+                    "--resume: " + path + " is of another run: got this, expected that");
+}
+
+TEST_CASE("evaluate: an AUC without both classes is left out of the total") {
+  Dataset data = dataset();
+  data.labels.col(0).setZero();
+  Learner learner(0);  // good from the start
+  const auto scores = ranker::evaluate(learner.trainer, data, data.test);
+  CHECK(std::isnan(scores[0].auc));
+  CHECK(scores[1].r2 == 1.0);
+  CHECK(ranker::total_value(data.heads, scores) == 1.0);
+}
