@@ -339,7 +339,7 @@ class Sums {
 
   void add(const plait::ParamBuffer<float>& values) {
     for (std::size_t i = 0; i < values.flat().size(); ++i)
-      buffers_[state_.steps % 2].flat()[i] += values.flat()[i];
+      buffers_[static_cast<std::size_t>(state_.steps % 2)].flat()[i] += values.flat()[i];
     state_.numbers = {std::numeric_limits<double>::infinity(), state_.random.uniform()};
     ++state_.steps;
   }

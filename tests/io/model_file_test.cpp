@@ -481,13 +481,13 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
             deep_gates + same}}};
   REQUIRE(all.size() == plait::Registry<float>().trunks().size());
   models::Sizes tiny{.input_dim = 1, .num_tasks = 2, .first = 1, .second = 1};
-  for (const auto& [name, trunk] : models::all_trunks<float>(tiny)) {
-    const std::string bytes = with_room(trunk, room);
+  for (const auto& named : models::all_trunks<float>(tiny)) {
+    const std::string bytes = with_room(named.trunk, room);
     const auto hostile =
-        std::ranges::find_if(all, [&](const Hostile& h) { return h.architecture == name; });
+        std::ranges::find_if(all, [&](const Hostile& h) { return h.architecture == named.name; });
     REQUIRE(hostile != all.end());
     for (const std::string& config : hostile->configs) {
-      INFO(name << ' ' << config.substr(0, 300));
+      INFO(named.name << ' ' << config.substr(0, 300));
       const std::size_t cost = cost_of_refusing(bytes, "plait.config", config);
       CHECK(cost <= 100 * (bytes.size() + config.size()));
     }

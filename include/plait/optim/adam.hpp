@@ -31,6 +31,8 @@ void adam_update(const R& rule, const UpdateStep& step, double decay, double shr
   const auto root = static_cast<Scalar>(std::sqrt(1 - std::pow(rule.beta2, n)));
   const auto epsilon = static_cast<Scalar>(rule.epsilon);
   const auto keep = static_cast<Scalar>(1 - shrink);
+  using simd::larger;
+  using std::sqrt;
   for_each_number(values, grad, moments, step.gradient_scale, decay,
                   [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
                       PLAIT_INLINE {
