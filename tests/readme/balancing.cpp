@@ -10,8 +10,9 @@ int main() {
   labels.col(1) = (x.col(1).array() > 0).cast<float>();
   const plait::Targets<float> targets{labels};
 
-  plait::Model<plait::MMoE<float>> model(
-      {.input_dim = 8, .num_tasks = 2, .num_experts = 2, .expert = {8}}, {}, /*seed=*/1);
+  plait::Model<float> model(
+      plait::MMoE{.input_dim = 8, .num_tasks = 2, .num_experts = 2, .expert = {8}}, {},
+      /*seed=*/1);
   plait::Trainer trainer(model, {{.name = "click"}, {.name = "buy"}}, plait::Adam{});
 
   // Loss weighting.

@@ -11,8 +11,9 @@ int main() {
   labels.col(0) = (x.col(0).array() > 0).cast<float>();
   labels.col(1) = (x.col(1).array() > 0.5f).cast<float>();
 
-  plait::Model<plait::AdaTT<float>> model(
-      {.input_dim = 8, .num_tasks = 2, .levels = {{16}, {8}}, .task_experts = {2}}, {}, /*seed=*/7);
+  plait::Model<float> model(
+      plait::AdaTT{.input_dim = 8, .num_tasks = 2, .levels = {{16}, {8}}, .task_experts = {2}}, {},
+      /*seed=*/7);
   plait::Trainer trainer(model, {{.name = "click"}, {.name = "buy"}}, plait::Adam{});
   plait::GradientBalancer<float> balancer(plait::PCGrad{}, 2, model.values().shared_table(),
                                           trainer.shared());

@@ -8,8 +8,9 @@
 namespace {
 
 // What PyTorch would write: the numbers of a model under their names, some of them changed.
-template <class Model, class Rename>
-void write_weights(const Model& model, const std::string& path, const Rename& rename) {
+template <class Rename>
+void write_weights(const plait::Model<float>& model, const std::string& path,
+                   const Rename& rename) {
   plait::SafetensorsWriter writer;
   for (const auto& entry : model.table().entries())
     writer.add(rename(entry.name), {entry.shape.begin(), entry.shape.end()},
@@ -17,12 +18,12 @@ void write_weights(const Model& model, const std::string& path, const Rename& re
   writer.write(path);
 }
 
-plait::Model<plait::MMoE<float>> load_weights() {
-  plait::Model<plait::MMoE<float>> model(
-      {.input_dim = 128, .num_tasks = 2, .num_experts = 4, .expert = {64}},
-      {.hidden = {plait::MLPConfig{32}}}, /*seed=*/1);
+plait::Model<float> load_weights() {
+  auto model = plait::Model<float>::zeros(
+      plait::MMoE{.input_dim = 128, .num_tasks = 2, .num_experts = 4, .expert = {64}},
+      {.hidden = {{32}}});
   plait::SafetensorsReader file("weights.safetensors");
-  plait::load_state_dict(file, model.values());
+  plait::load_state_dict(file, model);
   return model;
 }
 
@@ -33,9 +34,9 @@ bool same(const plait::ParamBuffer<float>& a, const plait::ParamBuffer<float>& b
 }  // namespace
 
 int main() {
-  const plait::Model<plait::MMoE<float>> trained(
-      {.input_dim = 128, .num_tasks = 2, .num_experts = 4, .expert = {64}},
-      {.hidden = {plait::MLPConfig{32}}}, /*seed=*/7);
+  const plait::Model<float> trained(
+      plait::MMoE{.input_dim = 128, .num_tasks = 2, .num_experts = 4, .expert = {64}},
+      {.hidden = {{32}}}, /*seed=*/7);
   write_weights(trained, "weights.safetensors", [](const std::string& name) { return name; });
 
   auto model = load_weights();
@@ -43,10 +44,12 @@ int main() {
 
   const plait::Matrix<float> x = plait::Matrix<float>::Ones(4, 128);
   plait::Matrix<float> logits(4, 2), expected(4, 2);
-  plait::ScoringContext(trained).score(x, expected);
+  const plait::Scorer trained_scorer(trained);
+  trained_scorer.context().score(x, expected);
   plait::save(model, "ranker.safetensors", {.heads = {{.name = "click"}, {.name = "buy"}}});
   const auto ranker = plait::load<float>("ranker.safetensors");
-  std::visit([&](const auto& m) { plait::ScoringContext(m).score(x, logits); }, ranker.model);
+  const plait::Scorer scorer(ranker.model);
+  scorer.context().score(x, logits);
   if (logits != expected) return 2;
 
   write_weights(trained, "renamed.safetensors", [](const std::string& name) -> std::string {
@@ -54,9 +57,9 @@ int main() {
     if (name == "task_modules.0.1.bias") return "ranker.click_head.bias";
     return "ranker." + name;
   });
-  model.values().set_zero();
+  model.load(plait::ParamBuffer<float>(model.shared_table()));  // zeros
   plait::SafetensorsReader file("renamed.safetensors");
-  plait::load_state_dict(file, model.values(),
+  plait::load_state_dict(file, model,
                          {.prefix = "ranker.",
                           .rename = {{"task_modules.0.1.weight", "click_head.kernel"},
                                      {"task_modules.0.1.bias", "click_head.bias"}}});

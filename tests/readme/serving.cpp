@@ -7,12 +7,13 @@
 #include "plait/plait.hpp"
 
 int main() {
-  using Ranker = plait::Model<plait::AdaTT<float>>;
-  Ranker model({.input_dim = 16, .num_tasks = 2, .levels = {{32}, {16}}}, {.hidden = {{8}}}, 1);
+  plait::Model<float> model(plait::AdaTT{.input_dim = 16, .num_tasks = 2, .levels = {{32}, {16}}},
+                            {.hidden = {{8}}},
+                            /*seed=*/1);
   const plait::Matrix<float> x = plait::Matrix<float>::Ones(100, 16);
   const plait::Matrix<float> labels = plait::Matrix<float>::Ones(100, 2);
 
-  plait::Live<plait::Scorer<Ranker>> live(std::make_unique<plait::Scorer<Ranker>>(model));
+  plait::Live<plait::Scorer<float>> live(std::make_unique<plait::Scorer<float>>(model));
 
   std::vector<std::jthread> threads;
   for (int i = 0; i < 2; ++i)
@@ -28,7 +29,7 @@ int main() {
   plait::Trainer trainer(model, {{.name = "click"}, {.name = "buy"}}, plait::Adam{});
   for (int step = 1; step <= 100; ++step) {
     trainer.step(x, labels);
-    if (step % 20 == 0) live.publish(std::make_unique<plait::Scorer<Ranker>>(model));
+    if (step % 20 == 0) live.publish(std::make_unique<plait::Scorer<float>>(model));
   }
   threads.clear();
   std::printf("%d versions\n", static_cast<int>(live.version()));

@@ -11,7 +11,7 @@ int main() {
   const plait::Matrix<float> x = plait::Matrix<float>::Ones(1, 3);
   plait::Matrix<float> y(1, 2);
   plait::Scratch scratch;
-  layer.infer(theta.view(), x, y, scratch);
+  layer.forward(theta, x, y, /*workspace=*/nullptr, scratch);
   if (y(0, 0) != 4 || y(0, 1) != 4) return 1;
   std::printf("plait %s\n", plait::version.data());
 }
