@@ -5,15 +5,17 @@
 //   E^l_k = expert^l_k(x^{l-1}_owner(k))
 //   x^l_t = Σ_{k in own(t), own(t-1)} g^l_t,k(x^{l-1}_{t-1}) E^l_k + Σ_{k in own(t)} E^l_k
 //
-// The first task has none before it and stands in for it. Routing: expert k reads its owner's slot,
-// gate t slot max(t - 1, 0) (all of them slot 0 at the first level unless separate_inputs); static
-// weights of 1 on own experts.
+// The first task has none before it and stands in for it. With `stop_gradient` a task weighs the
+// other's experts without teaching them: E^l_k is constant to task t where owner(k) = t - 1.
+// Routing: expert k reads its owner's slot, gate t slot max(t - 1, 0) (all of them slot 0 at the
+// first level unless separate_inputs); static weights of 1 on own experts.
 // Parameters: experts.{l}.{k}.mlp_net.{2j}.weight|bias, gate_weights.{l}.{t}.0.weight|bias.
 #pragma once
 #include <algorithm>
 #include <plait/plait.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 struct Funnel {
@@ -22,6 +24,7 @@ struct Funnel {
   std::vector<plait::Body> levels{};  // one expert description per level
   plait::Index task_experts = 1;      // per task and level
   bool separate_inputs = false;       // x holds a slot per task
+  bool stop_gradient = false;
 
   // To be saved.
   static constexpr std::string_view name = "Funnel";
@@ -31,6 +34,7 @@ struct Funnel {
     visit("levels", levels);
     visit("task_experts", task_experts);
     visit("separate_inputs", separate_inputs);
+    visit.unless_default("stop_gradient", stop_gradient, false);  // came later; old files lack it
   }
 
   // Throws plait::ConfigError for sizes below 1.
@@ -48,10 +52,12 @@ struct Funnel {
         const plait::Index before = std::max<plait::Index>(t - 1, 0);
         plait::GateRoute gate = plait::unit_gate(prefix, l, t, one_input);
         if (!one_input) gate.slot = before;
-        level.route.units.push_back(  // own experts first
-            {.experts = before == t ? units.of({t}) : units.of({t, before}),
-             .gate = gate,
-             .statics = plait::StaticRoute{0, m}});
+        plait::UnitRoute unit{.experts = before == t ? units.of({t}) : units.of({t, before}),
+                              .gate = gate,
+                              .statics = plait::StaticRoute{0, m}};  // own ones, which are first
+        for (plait::Index k = 0; stop_gradient && before != t && k < m; ++k)
+          unit.stopped.push_back(m + k);
+        level.route.units.push_back(std::move(unit));
       }
     }
     return result;

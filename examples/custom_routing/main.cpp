@@ -3,27 +3,29 @@
 #include <filesystem>
 #include <plait/io.hpp>
 #include <plait/plait.hpp>
+#include <plait/testing/build.hpp>
 #include <plait/testing/gradcheck.hpp>
 #include <plait/testing/layer_suite.hpp>
 
+#include "frozen.hpp"
 #include "funnel.hpp"
 
 namespace {
 
 // The gradients against finite differences, and the contract of every layer. Belongs in a test.
 bool funnel_is_correct() {
-  plait::ParamTable table;
-  const auto funnel = plait::build<double>(
-      table, "", Funnel{.input_dim = 5, .num_tasks = 3, .levels = {{6}, {4}}, .task_experts = 2});
-  plait::ParamBuffer<double> theta(std::make_shared<const plait::ParamTable>(table));
-  plait::Random random(1);
-  plait::initialise(theta, random);
-  const auto x = plait::testing::normal_tensor<double>(/*batch=*/6, funnel.in_shape(), random);
+  Funnel config{.input_dim = 5, .num_tasks = 3, .levels = {{6}, {4}}, .task_experts = 2};
+  const auto funnel = plait::testing::build<double>(/*seed=*/1, config);
+  const auto x = funnel.input(/*batch=*/6);
+  const auto gradients = plait::testing::check_gradients(funnel.layer, funnel.theta, x);
+  const auto contract = plait::testing::check_layer(funnel.layer, funnel.theta);
 
-  const auto gradients = plait::testing::check_gradients(funnel, theta, x);
-  const auto contract = plait::testing::check_layer(funnel, theta);
-  std::printf("gradients %s\ncontract %s\n\n", gradients.text().c_str(), contract.text().c_str());
-  return gradients.passed() && contract.passed();
+  config.stop_gradient = true;  // which needs a check of its own
+  config.levels = {{4}};
+  const auto stopped = frozen::check_gradients(config);
+  std::printf("gradients %s\ncontract %s\nstopped %s\n\n", gradients.text().c_str(),
+              contract.text().c_str(), stopped.text().c_str());
+  return gradients.passed() && contract.passed() && stopped.passed();
 }
 
 // A click, what is put into the cart of what was clicked, and what is bought of that.
@@ -73,5 +75,7 @@ int main() {
   trained(
       "AdaTT",
       plait::AdaTT{.input_dim = 8, .num_tasks = 3, .levels = {{16}, {16}}, .shared_experts = 0});
-  save_and_score(trained("Funnel", Funnel{.input_dim = 8, .num_tasks = 3, .levels = {{16}, {16}}}));
+  save_and_score(trained(
+      "Funnel",
+      Funnel{.input_dim = 8, .num_tasks = 3, .levels = {{16}, {16}}, .stop_gradient = true}));
 }

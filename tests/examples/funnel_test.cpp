@@ -1,10 +1,12 @@
 // examples/custom_routing: what docs/adding_an_architecture.md builds, as its author would test it.
 #include "../../examples/custom_routing/funnel.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <plait/testing/gradcheck.hpp>
 #include <plait/testing/layer_suite.hpp>
 
+#include "../../examples/custom_routing/frozen.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -82,6 +84,60 @@ TEST_CASE("funnel: it is the gate that reads the slot before") {
   // And a gate that weighs all alike, whatever it reads, does not.
   for (double& number : built.theta.of("gate_weights.0.1.0.weight")) number = 0;
   CHECK_FALSE(depends(built, 1, 0));
+}
+
+TEST_CASE("funnel: a stopped expert is a constant, and a layer that teaches it is found out") {
+  const plait::Body smooth{{4}, plait::Activation::tanh};
+  for (const Index tasks : {1, 2, 4})
+    for (const bool separate : {false, true}) {
+      Funnel funnel{.input_dim = 3,
+                    .num_tasks = tasks,
+                    .levels = {smooth},
+                    .task_experts = 2,
+                    .separate_inputs = separate,
+                    .stop_gradient = true};
+      const auto stopped = frozen::check_gradients(funnel);
+      INFO(tasks << " tasks: " << stopped.text());
+      CHECK(stopped.passed());
+
+      plait::ParamTable table;
+      const plait::LevelRoute route = funnel.plan(table, "").levels.front().route;
+      funnel.stop_gradient = false;
+      CHECK(frozen::check_gradients(funnel).passed());
+      CHECK(frozen::check_gradients(funnel, route).passed() == (tasks == 1));
+    }
+}
+
+TEST_CASE("funnel: stops change no output, and what a task's loss reaches") {
+  const auto run = [](bool stops) {
+    Built built = build({.input_dim = 3,
+                         .num_tasks = 2,
+                         .levels = {{4}},
+                         .task_experts = 2,
+                         .stop_gradient = stops});
+    plait::Random random(5);
+    const auto x = plait::testing::normal_tensor<double>(4, built.layer.in_shape(), random);
+    plait::Tensor<double> y(4, 2, 4), dy(4, 2, 4);
+    dy.view().of_slot(1).setOnes();  // the second task's loss alone
+    plait::ParamBuffer<double> grad(built.theta.shared_table());
+    plait::Network<double>::Workspace workspace;
+    plait::Scratch scratch;
+    built.layer.forward(built.theta, x, y, &workspace, scratch);
+    built.layer.backward(built.theta, x, y.view(), dy.view(), {}, workspace, grad, scratch);
+    return std::pair(std::move(y), std::move(grad));
+  };
+  auto [y, grad] = run(false);
+  auto [stopped_y, stopped_grad] = run(true);
+  CHECK(std::ranges::equal(plait::testing::flat(y), plait::testing::flat(stopped_y)));
+  for (const auto& entry : grad.table().entries()) {
+    INFO(entry.name);
+    const bool of_first =
+        entry.name.starts_with("experts.0.0.") || entry.name.starts_with("experts.0.1.");
+    const bool none =
+        std::ranges::all_of(stopped_grad.of(entry.id), [](double g) { return g == 0; });
+    CHECK(none == (of_first || entry.name.starts_with("gate_weights.0.0.")));
+    if (!of_first) CHECK(std::ranges::equal(grad.of(entry.id), stopped_grad.of(entry.id)));
+  }
 }
 
 TEST_CASE("funnel: sizes below one are refused by name") {
