@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <plait/io.hpp>
 #include <plait/plait.hpp>
+#include <plait/testing/build.hpp>
 #include <plait/testing/gradcheck.hpp>
 #include <plait/testing/layer_suite.hpp>
 
@@ -12,15 +13,10 @@ namespace {
 
 // The gradients against finite differences, and the contract of every layer. Belongs in a test.
 bool expert_is_correct() {
-  plait::ParamTable table;
-  const GluExpert<double> expert(table, "expert", /*input_dim=*/5, {.width = 4});
-  plait::ParamBuffer<double> theta(std::make_shared<const plait::ParamTable>(table));
-  plait::Random random(1);
-  plait::initialise(theta, random);
-  const auto x = plait::testing::normal_tensor<double>(/*batch=*/6, expert.in_shape(), random);
-
-  const auto gradients = plait::testing::check_gradients(expert, theta, x);
-  const auto contract = plait::testing::check_layer(expert, theta);
+  const auto glu = plait::testing::build<double>(/*seed=*/1, Glu{.width = 4}, /*input_dim=*/5);
+  const auto x = glu.input(/*batch=*/6);
+  const auto gradients = plait::testing::check_gradients(glu.layer, glu.theta, x);
+  const auto contract = plait::testing::check_layer(glu.layer, glu.theta);
   std::printf("gradients %s\ncontract %s\n\n", gradients.text().c_str(), contract.text().c_str());
   return gradients.passed() && contract.passed();
 }

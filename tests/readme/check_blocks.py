@@ -7,7 +7,7 @@
     python  compiles; one that defines save_file() writes a file that is read again
     other   has no place
 
-and unless every script that an indented command names exists.
+and unless every script that an indented command names, and every file that a link leads to, exists.
 
     check_blocks.py ROOT
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)
 COMMAND = re.compile(r"^    (?:python3 )?((?:scripts|bench)/[\w./]+)", re.M)
+LINK = re.compile(r"\]\((?!https?://)([^)#]+)\)")
 
 
 def flush_left(text):
@@ -73,6 +74,9 @@ def check(root):
         for command in COMMAND.finditer(text):
             if not (root / command[1]).is_file():
                 problems.append(f"{document.relative_to(root)}: there is no {command[1]}")
+        for link in LINK.finditer(BLOCK.sub("", text)):
+            if not (document.parent / link[1]).exists():
+                problems.append(f"{document.relative_to(root)}: a link to {link[1]}, which is not there")
     if blocks == 0:
         problems.append("there are no blocks")
     return problems
