@@ -50,6 +50,7 @@
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/kernels/panels.hpp"
+#include "plait/kernels/quantity.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/kernels/selections.hpp"
 #include "plait/kernels/softmax.hpp"
