@@ -162,10 +162,11 @@ class ParamTable {
 // True when buffers over the two tables have the same names and shapes at the same places.
 inline bool same_schema(const std::shared_ptr<const ParamTable>& a,
                         const std::shared_ptr<const ParamTable>& b) {
-  return a == b || std::ranges::equal(a->entries(), b->entries(),
-                                      [](const ParamEntry& x, const ParamEntry& y) {
-                                        return x.name == y.name && x.shape == y.shape;
-                                      });
+  const auto same = [](const ParamEntry& x, const ParamEntry& y) {
+    return x.name == y.name && x.shape == y.shape;
+  };
+  return a == b || std::equal(a->entries().begin(), a->entries().end(), b->entries().begin(),
+                              b->entries().end(), same);
 }
 
 // Throws ShapeError unless `got` has the schema that `where` was built for.
