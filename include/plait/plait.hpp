@@ -15,6 +15,7 @@
 #include "plait/core/counter_random.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/each.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/core/function_ref.hpp"

@@ -71,7 +71,7 @@ void ExpertWatch<Scalar>::add(View3<const Scalar> x) {
   const auto& trunk = model_->trunk();
   const Shape out = trunk.out_shape();
   for (Index first = 0; first < x.batch(); first += tile_rows) {
-    const View3<const Scalar> tile = x.rows(first, std::min(tile_rows, x.batch() - first));
+    const View3<const Scalar> tile = x.rows(first, (std::min)(tile_rows, x.batch() - first));
     y_.resize(tile.batch(), out.slots, out.dim);
     trunk.forward(model_->values(), tile, y_, &workspace_, scratch_);
     trunk.watch(model_->values(), workspace_, scratch_,

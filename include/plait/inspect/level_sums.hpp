@@ -12,6 +12,8 @@
 
 namespace plait::detail {
 
+PLAIT_INTRINSICS_BEGIN
+
 // The outputs of the experts are Scalar, the sums double.
 template <class Scalar>
 class LevelSums {
@@ -133,5 +135,7 @@ class LevelSums {
   Matrix<double> pairs_;           // [E, E], rows where both are not zero
   Matrix<double> outputs_;         // [E, H], of one row
 };
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait::detail

@@ -51,8 +51,8 @@ struct SeesawReport {
     std::size_t task_width = 4;
     std::size_t metric_width = 6;
     for (const TaskGain& g : gains) {
-      task_width = std::max(task_width, g.task.size());
-      metric_width = std::max(metric_width, g.metric.size());
+      task_width = (std::max)(task_width, g.task.size());
+      metric_width = (std::max)(metric_width, g.metric.size());
     }
     std::ostringstream out;
     const auto name = [&](const std::string& cell, std::size_t width) {

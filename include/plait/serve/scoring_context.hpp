@@ -108,7 +108,7 @@ template <class Scalar>
 void ScoringContext<Scalar>::run(ParamView<Scalar> theta, View3<const Scalar> x,
                                  View3<Scalar> logits) {
   for (Index first = 0; first < x.batch(); first += tile_rows_) {
-    const Index rows = std::min(tile_rows_, x.batch() - first);
+    const Index rows = (std::min)(tile_rows_, x.batch() - first);
     model_->network().forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
                               scratch_);
   }
