@@ -69,7 +69,7 @@ void initialise(ParamBuffer<Scalar>& values, Random& random) {
         break;
       case Init::Kind::diagonal:
         std::fill(numbers.begin(), numbers.end(), static_cast<Scalar>(entry.init.other));
-        for (Index i = 0; i < std::min(entry.id.rows, entry.id.cols); ++i)
+        for (Index i = 0; i < (std::min)(entry.id.rows, entry.id.cols); ++i)
           numbers[static_cast<std::size_t>(i * entry.id.cols + i)] =
               static_cast<Scalar>(entry.init.value);
         break;

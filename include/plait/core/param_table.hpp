@@ -64,9 +64,9 @@ inline std::string join_name(const std::string& prefix, const std::string& name)
 
 // What a table takes: bounds of the work that a description from outside may cause.
 struct ParamBudget {
-  Index tensors = std::numeric_limits<Index>::max();
+  Index tensors = (std::numeric_limits<Index>::max)();
   Index routes =
-      std::numeric_limits<Index>::max();  // pairs of a unit and an expert that it selects
+      (std::numeric_limits<Index>::max)();  // pairs of a unit and an expert that it selects
 };
 
 // The schema. Filled while layers are constructed, constant afterwards. A layer whose constructor
@@ -140,7 +140,7 @@ class ParamTable {
                    "unique names");
     require_config(budget_.tensors > 0, "ParamTable", name, "one tensor more",
                    text("at most ", entries_.size()));
-    constexpr Index most = std::numeric_limits<Index>::max() / 2;
+    constexpr Index most = (std::numeric_limits<Index>::max)() / 2;
     require_config(rows <= (most - buffer_size_) / cols, "ParamTable", name,
                    text(rows, " x ", cols), "sizes that can be counted");
     constexpr Index alignment = static_cast<Index>(buffer_alignment / sizeof(float));
@@ -162,10 +162,11 @@ class ParamTable {
 // True when buffers over the two tables have the same names and shapes at the same places.
 inline bool same_schema(const std::shared_ptr<const ParamTable>& a,
                         const std::shared_ptr<const ParamTable>& b) {
-  return a == b || std::ranges::equal(a->entries(), b->entries(),
-                                      [](const ParamEntry& x, const ParamEntry& y) {
-                                        return x.name == y.name && x.shape == y.shape;
-                                      });
+  const auto same = [](const ParamEntry& x, const ParamEntry& y) {
+    return x.name == y.name && x.shape == y.shape;
+  };
+  return a == b || std::equal(a->entries().begin(), a->entries().end(), b->entries().begin(),
+                              b->entries().end(), same);
 }
 
 // Throws ShapeError unless `got` has the schema that `where` was built for.

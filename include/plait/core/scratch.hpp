@@ -67,14 +67,14 @@ class Scratch {
  private:
   std::byte* take_bytes(std::size_t bytes) {
     // Whole cache lines, at least one: a view of zero elements still has an address.
-    bytes = std::max(bytes, std::size_t{1});
+    bytes = (std::max)(bytes, std::size_t{1});
     bytes = (bytes + buffer_alignment - 1) / buffer_alignment * buffer_alignment;
     while (block_ < blocks_.size() && used_ + bytes > blocks_[block_].size()) {
       ++block_;
       used_ = 0;
     }
     if (block_ == blocks_.size())
-      blocks_.emplace_back(std::max({bytes, capacity(), std::size_t{1} << 16}));
+      blocks_.emplace_back((std::max)({bytes, capacity(), std::size_t{1} << 16}));
     std::byte* result = blocks_[block_].data() + used_;
     used_ += bytes;
     return result;

@@ -4,11 +4,11 @@
 // input of a model. dim is contiguous; batch and slot have strides, so that a view may be a range
 // of rows, one slot, a range of columns, or one slot seen as many (broadcast, stride 0).
 #pragma once
-#include <Eigen/Core>
 #include <concepts>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 
 namespace plait {
 

@@ -36,7 +36,7 @@ void drop_experts(const ExpertDropout& dropout, View3<Scalar> weights, Index fir
     Scalar kept = 0;
     for (Index j = 0; j < weights.dim(); ++j)
       if (keeps(j)) kept += g[j];
-    if (!(kept > std::numeric_limits<Scalar>::min())) continue;
+    if (!(kept > (std::numeric_limits<Scalar>::min)())) continue;
     for (Index j = 0; j < weights.dim(); ++j) g[j] = keeps(j) ? g[j] / kept : Scalar(0);
   }
 }

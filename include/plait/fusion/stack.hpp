@@ -11,6 +11,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/layer.hpp"
+#include "plait/core/network.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/watch.hpp"
 #include "plait/core/workspace.hpp"
@@ -139,6 +140,17 @@ class FusionStack {
   std::vector<FusionLevel<Scalar>> levels_;
   bool gates_read_input_ = false;
 };
+
+// The stack of a plan behind the one type.
+template <class Scalar>
+Network<Scalar> build_plan(ParamTable& table, const Plan& plan) {
+  return FusionStack<Scalar>(table, plan);
+}
+
+#ifdef PLAIT_COMPILED
+extern template Network<float> build_plan<float>(ParamTable&, const Plan&);
+extern template Network<double> build_plan<double>(ParamTable&, const Plan&);
+#endif
 
 static_assert(TellsReach<FusionStack<float>> && TakesForwardOptions<FusionStack<float>> &&
               Watchable<FusionStack<float>>);

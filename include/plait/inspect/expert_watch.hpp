@@ -32,45 +32,15 @@ class ExpertWatch {
  public:
   using Scalar = Scalar_;
 
-  explicit ExpertWatch(const Model<Scalar>& model) : model_(&model) {
-    for (const WatchedLevel& level : model.trunk().watched())
-      sums_.emplace_back(Selections(level.selections, level.experts), level.gated);
-  }
+  explicit ExpertWatch(const Model<Scalar>& model);
   explicit ExpertWatch(const Model<Scalar>&&) = delete;  // it would not outlive the call
 
   // x [B, S, D]. Throws before anything is added: ShapeError for other slots or another dim than
   // the model's, ValueError for NaN and infinity.
-  void add(View3<const Scalar> x) {
-    const Shape expected = model_->in_shape();
-    if (x.shape() != expected)
-      throw ShapeError("ExpertWatch", "x",
-                       text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
-                       text("[batch, ", expected.slots, ", ", expected.dim, "]"));
-    for (Index s = 0; s < x.slots(); ++s)
-      if (!kernels::all_finite(x.slot(s)))
-        throw ValueError("ExpertWatch", "x", text("NaN or infinity in slot ", s), "finite numbers");
-    const auto& trunk = model_->trunk();
-    const Shape out = trunk.out_shape();
-    for (Index first = 0; first < x.batch(); first += tile_rows) {
-      const View3<const Scalar> tile = x.rows(first, std::min(tile_rows, x.batch() - first));
-      y_.resize(tile.batch(), out.slots, out.dim);
-      trunk.forward(model_->values(), tile, y_, &workspace_, scratch_);
-      trunk.watch(model_->values(), workspace_, scratch_,
-                  [&](Index level, View3<const Scalar> experts, View3<const Scalar> gate_weights,
-                      View3<const Scalar> statics) {
-                    sums_[static_cast<std::size_t>(level)].add(experts, gate_weights, statics);
-                  });
-    }
-    rows_ += x.batch();
-  }
+  void add(View3<const Scalar> x);
 
   // Of all rows so far.
-  ExpertReport report() const {
-    ExpertReport result;
-    result.rows = rows_;
-    for (const auto& sums : sums_) result.levels.push_back(sums.report());
-    return result;
-  }
+  ExpertReport report() const;
 
  private:
   static constexpr Index tile_rows = 128;
@@ -82,5 +52,48 @@ class ExpertWatch {
   Scratch scratch_;
   Tensor<Scalar> y_;
 };
+
+template <class Scalar>
+ExpertWatch<Scalar>::ExpertWatch(const Model<Scalar>& model) : model_(&model) {
+  for (const WatchedLevel& level : model.trunk().watched())
+    sums_.emplace_back(Selections(level.selections, level.experts), level.gated);
+}
+
+template <class Scalar>
+void ExpertWatch<Scalar>::add(View3<const Scalar> x) {
+  const Shape expected = model_->in_shape();
+  if (x.shape() != expected)
+    throw ShapeError("ExpertWatch", "x", text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
+                     text("[batch, ", expected.slots, ", ", expected.dim, "]"));
+  for (Index s = 0; s < x.slots(); ++s)
+    if (!kernels::all_finite(x.slot(s)))
+      throw ValueError("ExpertWatch", "x", text("NaN or infinity in slot ", s), "finite numbers");
+  const auto& trunk = model_->trunk();
+  const Shape out = trunk.out_shape();
+  for (Index first = 0; first < x.batch(); first += tile_rows) {
+    const View3<const Scalar> tile = x.rows(first, (std::min)(tile_rows, x.batch() - first));
+    y_.resize(tile.batch(), out.slots, out.dim);
+    trunk.forward(model_->values(), tile, y_, &workspace_, scratch_);
+    trunk.watch(model_->values(), workspace_, scratch_,
+                [&](Index level, View3<const Scalar> experts, View3<const Scalar> gate_weights,
+                    View3<const Scalar> statics) {
+                  sums_[static_cast<std::size_t>(level)].add(experts, gate_weights, statics);
+                });
+  }
+  rows_ += x.batch();
+}
+
+template <class Scalar>
+ExpertReport ExpertWatch<Scalar>::report() const {
+  ExpertReport result;
+  result.rows = rows_;
+  for (const auto& sums : sums_) result.levels.push_back(sums.report());
+  return result;
+}
+
+#ifdef PLAIT_COMPILED
+extern template class ExpertWatch<float>;
+extern template class ExpertWatch<double>;
+#endif
 
 }  // namespace plait

@@ -12,6 +12,8 @@
 
 namespace plait::detail {
 
+PLAIT_INTRINSICS_BEGIN
+
 // The outputs of the experts are Scalar, the sums double.
 template <class Scalar>
 class LevelSums {
@@ -52,10 +54,10 @@ class LevelSums {
     constexpr double nan = std::numeric_limits<double>::quiet_NaN();
     const auto rows = static_cast<double>(rows_);
     LevelReport result;
-    result.gate_weights = gate_weights_ / rows;
-    result.static_weights = static_weights_ / rows;
-    result.top_share = top_ / rows;
-    result.entropy = entropy_ / rows;
+    result.gate_weights = divided(gate_weights_, rows);
+    result.static_weights = divided(static_weights_, rows);
+    result.top_share = divided(top_, rows);
+    result.entropy = divided(entropy_, rows);
     result.relative_entropy.resize(entropy_.size());
     Index gates = 0;
     for (Index u = 0; u < selections_.units(); ++u) {
@@ -67,14 +69,32 @@ class LevelSums {
           choices > 1 ? result.entropy[u] / std::log(static_cast<double>(choices)) : nan;
     }
     // Rows of units without a gate are zero.
-    result.importance = result.gate_weights.colwise().sum() / static_cast<double>(gates);
-    result.load = result.top_share.colwise().sum() / static_cast<double>(gates);
-    result.output_rms = (squares_ / (rows * static_cast<double>(width_))).cwiseSqrt();
-    result.similarity = cosines_.cwiseQuotient(pairs_);
+    result.importance = divided(column_sums(result.gate_weights), static_cast<double>(gates));
+    result.load = divided(column_sums(result.top_share), static_cast<double>(gates));
+    result.output_rms = divided(squares_, rows * static_cast<double>(width_));
+    for (Index e = 0; e < result.output_rms.size(); ++e)
+      result.output_rms[e] = std::sqrt(result.output_rms[e]);
+    result.similarity = cosines_;
+    for (Index i = 0; i < cosines_.size(); ++i) result.similarity.data()[i] /= pairs_.data()[i];
     return result;
   }
 
  private:
+  // Loops: Eigen's expressions would be compiled wherever this header is read.
+  template <class Numbers>
+  static Numbers divided(Numbers numbers, double by) {
+    for (Index i = 0; i < numbers.size(); ++i) numbers.data()[i] /= by;
+    return numbers;
+  }
+  static Vector<double> column_sums(const Matrix<double>& numbers) {
+    Vector<double> sums(numbers.cols());
+    for (Index c = 0; c < numbers.cols(); ++c) {
+      sums[c] = 0;
+      for (Index r = 0; r < numbers.rows(); ++r) sums[c] += numbers(r, c);
+    }
+    return sums;
+  }
+
   // weights: one row, the columns of all units.
   void add_gate(Index u, const Scalar* weights) {
     Index top = selections_.first(u);
@@ -115,5 +135,7 @@ class LevelSums {
   Matrix<double> pairs_;           // [E, E], rows where both are not zero
   Matrix<double> outputs_;         // [E, H], of one row
 };
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait::detail

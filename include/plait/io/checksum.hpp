@@ -22,7 +22,7 @@ class Checksum {
   void update(std::span<const std::byte> bytes) {
     total_ += bytes.size();
     if (pending_ > 0) {
-      const std::size_t count = std::min(block_bytes - pending_, bytes.size());
+      const std::size_t count = (std::min)(block_bytes - pending_, bytes.size());
       std::copy_n(bytes.data(), count, block_.data() + pending_);
       pending_ += count;
       bytes = bytes.subspan(count);

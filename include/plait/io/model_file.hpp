@@ -78,7 +78,7 @@ void check_heads_of(const std::string& where, const std::vector<Head>& heads,
 
 // No size in a description exceeds the numbers of its file.
 inline Index largest_size(Index numbers) {
-  return std::min<Index>(numbers, std::numeric_limits<std::int32_t>::max());
+  return std::min<Index>(numbers, (std::numeric_limits<std::int32_t>::max)());
 }
 
 template <class Scalar>
@@ -201,7 +201,7 @@ double self_test_tolerance(const SafetensorsHeader& header, DType logits) {
   const bool doubles = logits == DType::f64 && std::is_same_v<Scalar, double>;
   double stored = 0;
   for (const auto& tensor : header.tensors)
-    if (is_floating(tensor.dtype)) stored = std::max(stored, epsilon(tensor.dtype));
+    if (is_floating(tensor.dtype)) stored = (std::max)(stored, epsilon(tensor.dtype));
   return 200 * epsilon(doubles ? DType::f64 : DType::f32) + 4 * stored;
 }
 
@@ -216,7 +216,7 @@ void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& x,
   double worst = 0;
   double magnitude = 1;
   for (std::size_t i = 0; i < to.size(); ++i) {
-    if (std::isfinite(to[i])) magnitude = std::max(magnitude, std::abs(double{to[i]}));
+    if (std::isfinite(to[i])) magnitude = (std::max)(magnitude, std::abs(double{to[i]}));
     if (from[i] == to[i] || (std::isnan(from[i]) && std::isnan(to[i]))) continue;
     const double difference = std::abs(double{from[i]} - double{to[i]});
     if (std::isnan(difference) || difference > worst) worst = difference;  // NaN stays

@@ -42,7 +42,7 @@ class SafetensorsReader {
     read_at(0, std::as_writable_bytes(std::span(&header_bytes, 1)));
     if (header_bytes > max_header_bytes || header_bytes > bytes - 8)
       throw FormatError(name_, "header length", text(header_bytes),
-                        text("at most ", std::min(max_header_bytes, bytes - 8)));
+                        text("at most ", (std::min)(max_header_bytes, bytes - 8)));
     std::string json(header_bytes, ' ');
     read_at(8, std::as_writable_bytes(std::span(json)));
     data_start_ = 8 + header_bytes;
@@ -64,9 +64,9 @@ class SafetensorsReader {
                         std::string(info(dtype_of<T>()).name));
     const std::size_t width = info(tensor.dtype).size;
     const std::size_t piece = piece_bytes / width;
-    if (!direct) buffer_.resize(std::min(piece_bytes, out.size() * width));
+    if (!direct) buffer_.resize((std::min)(piece_bytes, out.size() * width));
     for (std::size_t first = 0; first < out.size(); first += piece) {
-      const std::size_t count = std::min(piece, out.size() - first);
+      const std::size_t count = (std::min)(piece, out.size() - first);
       const std::span<std::byte> bytes = direct ? std::as_writable_bytes(out.subspan(first, count))
                                                 : std::span(buffer_).first(count * width);
       read_at(data_start_ + tensor.begin + first * width, bytes);

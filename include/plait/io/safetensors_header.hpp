@@ -183,7 +183,7 @@ inline std::optional<std::uint64_t> tensor_bytes(const TensorInfo& tensor) {
   std::uint64_t bytes = info(tensor.dtype).size;
   if (std::find(tensor.shape.begin(), tensor.shape.end(), 0u) != tensor.shape.end()) return 0;
   for (const std::uint64_t dim : tensor.shape) {
-    if (bytes > std::numeric_limits<std::uint64_t>::max() / dim) return std::nullopt;
+    if (bytes > (std::numeric_limits<std::uint64_t>::max)() / dim) return std::nullopt;
     bytes *= dim;
   }
   return bytes;

@@ -3,11 +3,11 @@
 // Where the derivative can be written in the output, the backward reads only the output; GELU and
 // SiLU need their input, which the caller keeps (needs_input).
 #pragma once
-#include <Eigen/Core>
 #include <cmath>
 #include <numbers>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/elementary.hpp"
 #include "plait/kernels/packet.hpp"

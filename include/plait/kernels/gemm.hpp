@@ -258,7 +258,7 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
   for (Index p = 0; p < layout.count(); ++p) {
     const Index n = layout.first(p);
     for (Index k = 0; k == 0 || k < depth; k += panel_depth) {
-      const Index count = std::min(panel_depth, depth - k);
+      const Index count = (std::min)(panel_depth, depth - k);
       const Panel<Scalar> panel = panel_at(k, p, count, room);
       const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
                                  : start.row == nullptr

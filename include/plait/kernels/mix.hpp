@@ -81,7 +81,7 @@ void mix_group(View3<const Scalar> experts, std::span<const Selections::Step> st
   for (; d + packets * w <= y.dim(); d += packets * w)
     mix_chunk<Units, packets>(experts, steps, weights, d, y, w);
   for (; d < y.dim(); d += w)
-    mix_chunk<Units, 1>(experts, steps, weights, d, y, std::min(w, y.dim() - d));
+    mix_chunk<Units, 1>(experts, steps, weights, d, y, (std::min)(w, y.dim() - d));
 }
 
 // One expert's gradient and those of `Uses` of its weights for sample b, in one pass over the
@@ -209,7 +209,7 @@ void mix_backward_each(ConstView3<Scalar> experts, const Selections& selections,
                        View3<Scalar> dweights, bool relu,
                        std::type_identity_t<FunctionRef<void(Index, View3<const Scalar>)>> take) {
   for (Index first = 0; first < experts.slots(); first += experts_together) {
-    const Index count = std::min(experts_together, experts.slots() - first);
+    const Index count = (std::min)(experts_together, experts.slots() - first);
     mix_backward<Scalar>(experts.slot_range(first, count), selections, first, weights, dy,
                          dexperts.slot_range(0, count), dweights, relu);
     for (Index i = 0; i < count; ++i) take(first + i, dexperts.slot(i));

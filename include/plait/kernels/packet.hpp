@@ -1,10 +1,10 @@
 // Packet: the machine's vector of numbers, through the packet math that Eigen's own kernels use:
 // one source for SSE2, AVX2, AVX-512 and NEON, chosen by the compiler's flags (scalars elsewhere).
 #pragma once
-#include <Eigen/Core>
 #include <cstdint>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 
 namespace plait::simd {
 

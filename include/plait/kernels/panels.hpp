@@ -38,9 +38,11 @@ class Panels {
     return static_cast<int>(packets_ / count_ + (p < packets_ % count_ ? 1 : 0));
   }
   Index first(Index p) const {
-    return (p * (packets_ / count_) + std::min(p, packets_ % count_)) * width<Scalar>;
+    return (p * (packets_ / count_) + (std::min)(p, packets_ % count_)) * width<Scalar>;
   }
-  Index columns(Index p) const { return std::min(columns_ - first(p), packets(p) * width<Scalar>); }
+  Index columns(Index p) const {
+    return (std::min)(columns_ - first(p), packets(p) * width<Scalar>);
+  }
   // Numbers per k over all panels, padding included.
   Index padded() const { return packets_ * width<Scalar>; }
 

@@ -51,7 +51,7 @@ Scalar activation(Activation kind, Scalar a) {
     case Activation::identity:
       return a;
     case Activation::relu:
-      return std::max(a, Scalar(0));
+      return (std::max)(a, Scalar(0));
     case Activation::leaky_relu:
       return a > 0 ? a : Scalar(0.01) * a;
     case Activation::gelu:
@@ -82,7 +82,7 @@ void softmax(std::type_identity_t<Scalar> temperature, View3<Scalar> p) {
   for (Index b = 0; b < p.batch(); ++b)
     for (Index s = 0; s < p.slots(); ++s) {
       Scalar top = p(b, s, 0);
-      for (Index d = 0; d < p.dim(); ++d) top = std::max(top, p(b, s, d));
+      for (Index d = 0; d < p.dim(); ++d) top = (std::max)(top, p(b, s, d));
       Scalar total = 0;
       for (Index d = 0; d < p.dim(); ++d) total += std::exp((p(b, s, d) - top) / temperature);
       for (Index d = 0; d < p.dim(); ++d)

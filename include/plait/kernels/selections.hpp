@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <numeric>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
@@ -78,7 +79,9 @@ class Selections {
     std::vector<Use> result;
     for (Index u = from; u < to; ++u)
       for (Index c = first(u); c < first(u + 1); ++c) result.push_back({u, c});
-    std::ranges::stable_sort(result, {}, [&](const Use& use) { return expert(use.column); });
+    std::sort(result.begin(), result.end(), [&](const Use& a, const Use& b) {
+      return std::pair(expert(a.column), a.column) < std::pair(expert(b.column), b.column);
+    });
     return result;
   }
 

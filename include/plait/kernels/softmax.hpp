@@ -1,11 +1,11 @@
 // Softmax over dim with temperature τ: p_d = exp(a_d / τ) / Σ_j exp(a_j / τ). Stable for any finite
 // a.
 #pragma once
-#include <Eigen/Core>
 #include <limits>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/elementary.hpp"
 #include "plait/kernels/packet.hpp"

@@ -27,7 +27,8 @@ Scalar bce_with_logits(Scalar z, Scalar y, Scalar pos_weight, Scalar* dz) {
     const Scalar small = e / (1 + e);  // σ(-|z|)
     *dz = z >= 0 ? negative * large - positive * small : negative * small - positive * large;
   }
-  return negative * (std::max(z, Scalar(0)) + tail) + positive * (std::max(-z, Scalar(0)) + tail);
+  return negative * ((std::max)(z, Scalar(0)) + tail) +
+         positive * ((std::max)(-z, Scalar(0)) + tail);
 }
 
 // Predicts σ(z).

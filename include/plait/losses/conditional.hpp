@@ -15,14 +15,14 @@ namespace plait {
 // The largest exponent stands outside the logarithm: finite for finite a and b, where the product
 // itself would underflow or round to 1.
 inline double product_logit(double a, double b) {
-  const double top = std::max({-a, -b, -a - b});
+  const double top = (std::max)({-a, -b, -a - b});
   return -(top + std::log(std::exp(-a - top) + std::exp(-b - top) + std::exp(-a - b - top)));
 }
 
 // ∂z/∂a = (1 - σ(a)) / (1 - σ(z)) of a product's logit z <= a, any number of factors; in [0, 1].
 inline double product_logit_slope(double a, double z) {
   const auto softplus = [](double x) {  // -log(1 - σ(x))
-    return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
+    return (std::max)(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
   };
   return std::exp(softplus(z) - softplus(a));
 }

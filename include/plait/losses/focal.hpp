@@ -25,8 +25,8 @@ template <class Scalar>
 Scalar focal_with_logits(Scalar z, Scalar y, Scalar gamma, Scalar pos_weight, Scalar* dz) {
   const Scalar e = std::exp(-std::abs(z));
   const Scalar tail = std::log1p(e);
-  const Scalar log_p = -(std::max(-z, Scalar(0)) + tail);
-  const Scalar log_q = -(std::max(z, Scalar(0)) + tail);
+  const Scalar log_p = -((std::max)(-z, Scalar(0)) + tail);
+  const Scalar log_q = -((std::max)(z, Scalar(0)) + tail);
   const Scalar positive = pos_weight * y * std::exp(gamma * log_q);
   const Scalar negative = (1 - y) * std::exp(gamma * log_p);
   if (dz) {

@@ -49,7 +49,7 @@ struct GroupSoftmax {
   template <class Scalar>
   GroupSoftmax(const GroupRows<Scalar>& rows, Index column) {
     for (Index i = 0; i < rows.size(); ++i)
-      if (rows.weight(i) != 0) top = std::max(top, rows.logit(i, column));
+      if (rows.weight(i) != 0) top = (std::max)(top, rows.logit(i, column));
     for (Index i = 0; i < rows.size(); ++i)
       if (rows.weight(i) != 0) sum += rows.weight(i) * std::exp(rows.logit(i, column) - top);
   }

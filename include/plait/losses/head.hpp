@@ -148,7 +148,7 @@ inline Index label_column(std::span<const Head> heads, Index t) {
 inline Index num_label_columns(std::span<const Head> heads) {
   Index columns = 0;
   for (Index t = 0; t < std::ssize(heads); ++t)
-    columns = std::max(columns, label_column(heads, t) + 1);
+    columns = (std::max)(columns, label_column(heads, t) + 1);
   return columns;
 }
 

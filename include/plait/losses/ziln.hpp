@@ -19,7 +19,7 @@ inline constexpr double ziln_smallest_deviation = 3.1622776601683795e-4;
 // null, is its derivative, 0 where it is the smallest.
 template <class Scalar>
 Scalar ziln_deviation(Scalar s, Scalar* ds) {
-  const Scalar deviation = std::max(s, Scalar(0)) + std::log1p(std::exp(-std::abs(s)));
+  const Scalar deviation = (std::max)(s, Scalar(0)) + std::log1p(std::exp(-std::abs(s)));
   const bool smallest = deviation < Scalar(ziln_smallest_deviation);
   if (ds) *ds = smallest ? Scalar(0) : sigmoid(s);
   return smallest ? Scalar(ziln_smallest_deviation) : deviation;

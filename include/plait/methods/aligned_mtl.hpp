@@ -14,6 +14,8 @@
 
 namespace plait {
 
+PLAIT_INTRINSICS_BEGIN
+
 // The common squared singular value that the gradients are given.
 enum class AlignedScale { min, median, mean };  // of the eigenvalues of M that are not zero
 
@@ -80,5 +82,7 @@ struct AlignedMTL {
 };
 
 static_assert(BalancingMethod<AlignedMTL>);
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait

@@ -36,11 +36,11 @@
 // g_t is then task t's cotangent of z for the whole batch, B · dim numbers, and d the cotangent
 // that is propagated further (MGDA-UB, Sener and Koltun, NeurIPS 2018, is MGDA on that Gramian).
 #pragma once
-#include <Eigen/Core>
 #include <concepts>
 #include <span>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/method_state.hpp"
 

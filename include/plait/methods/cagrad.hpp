@@ -6,8 +6,8 @@
 
 #include "plait/core/error.hpp"
 #include "plait/methods/balancing_method.hpp"
-#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/memory.hpp"
+#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/unit_gramian.hpp"
 
@@ -80,7 +80,7 @@ struct CAGrad {
     const Index n = m.rows();
     detail::Numbers products = detail::take_numbers(scratch, n);
     detail::multiply(m, mean, products);
-    const double length = std::sqrt(std::max(0.0, detail::dot(mean, products)));
+    const double length = std::sqrt((std::max)(0.0, detail::dot(mean, products)));
     const double radius = c * length;
     if (!(radius > 0)) return detail::fill(u, 0);
     detail::Numbers linear = detail::take_numbers(scratch, n);
@@ -89,7 +89,7 @@ struct CAGrad {
       detail::solve_nonnegative_qp(m, linear, u, scratch);
     };
     const auto distance = [&] {
-      return std::sqrt(std::max(0.0, detail::quadratic(m, u, scratch)));
+      return std::sqrt((std::max)(0.0, detail::quadratic(m, u, scratch)));
     };
 
     double level = 0;

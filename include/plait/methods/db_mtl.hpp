@@ -58,7 +58,7 @@ struct DBMTL {
 
   void weights(const BalancingInput& input, MethodState&, std::span<double> out, Scratch&) const {
     double longest = 0;
-    for (Index t = 0; t < input.tasks; ++t) longest = std::max(longest, norm(input, t));
+    for (Index t = 0; t < input.tasks; ++t) longest = (std::max)(longest, norm(input, t));
     for (Index t = 0; t < input.tasks; ++t) {
       const double n = norm(input, t);
       out[static_cast<std::size_t>(t)] = n > 0 ? longest / (n + epsilon) : 0;
@@ -69,7 +69,7 @@ struct DBMTL {
   static constexpr double epsilon = 1e-8;
 
   static double norm(const BalancingInput& input, Index t) {
-    return std::sqrt(std::max(0.0, input.gramian(t, t)));
+    return std::sqrt((std::max)(0.0, input.gramian(t, t)));
   }
 };
 

@@ -41,13 +41,13 @@ struct DWA {
     const Scratch::Frame frame(scratch);
     const Parts parts(state.numbers);
     detail::Numbers powers = detail::take_numbers(scratch, input.tasks);
-    constexpr double most = std::numeric_limits<double>::max();
+    constexpr double most = (std::numeric_limits<double>::max)();
     double top = 0;
     for (Index t = 0; t < input.tasks; ++t) {
       const auto task = static_cast<std::size_t>(t);
       const bool known = parts.last[task] > 0 && parts.before[task] > 0;
-      powers[t] = known ? std::min(parts.last[task] / parts.before[task], most) : 1;
-      top = std::max(top, powers[t]);
+      powers[t] = known ? (std::min)(parts.last[task] / parts.before[task], most) : 1;
+      top = (std::max)(top, powers[t]);
     }
     for (Index t = 0; t < input.tasks; ++t) powers[t] = (powers[t] - top) / temperature;
     detail::exp_all(powers);

@@ -1,16 +1,16 @@
 // The positive solution of M α = α^(-e), element-wise: the condition that Nash-MTL (e = 1) and
 // FairGrad (e > 0) set.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <span>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/scratch.hpp"
-#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/memory.hpp"
+#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/solve_positive.hpp"
 #include "plait/methods/unit_gramian.hpp"
@@ -55,7 +55,7 @@ inline void solve_fair(const Square& cosines, const Numbers& log_k, double e, Nu
     for (Index t = 0; t < n; ++t) hessian(t, t) += e * force[t] / gamma[t];
     copy(gradient, step);
     solve_positive(hessian, step);
-    for (Index t = 0; t < n; ++t) step[t] = std::min(std::max(-step[t] / gamma[t], -50.0), 5.0);
+    for (Index t = 0; t < n; ++t) step[t] = (std::min)((std::max)(-step[t] / gamma[t], -50.0), 5.0);
 
     for (Index t = 0; t < n; ++t) work[t] = gamma[t] * step[t];
     const double slope = dot(gradient, work);
@@ -76,7 +76,7 @@ inline void solve_fair(const Square& cosines, const Numbers& log_k, double e, Nu
 
     // Quadratic convergence ends in rounding: the steps no longer halve.
     double change = 0;
-    for (Index t = 0; t < n; ++t) change = std::max(change, std::abs(step[t]));
+    for (Index t = 0; t < n; ++t) change = (std::max)(change, std::abs(step[t]));
     if (!(change >= 1e-15) || (change <= 1e-3 && change > 0.5 * last_change)) break;
     last_change = change;
   }
@@ -110,7 +110,7 @@ inline void fair_weights(const Eigen::MatrixXd& gramian, double e, std::span<dou
   log_all(log_norms);
   Numbers log_k = take_numbers(scratch, n);
   Numbers next = take_numbers(scratch, n);
-  for (double stage = 1;; stage = e > stage ? std::min(e, 2 * stage) : std::max(e, stage / 2)) {
+  for (double stage = 1;; stage = e > stage ? (std::min)(e, 2 * stage) : (std::max)(e, stage / 2)) {
     for (Index t = 0; t < n; ++t) log_k[t] = (stage - 1) * log_norms[t];
     const double mean = sum(log_k) / static_cast<double>(n);
     const double scale = std::exp(mean / (1 + stage));  // makes the equation one of order 1

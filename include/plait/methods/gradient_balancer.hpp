@@ -1,6 +1,5 @@
 // GradientBalancer: a balancing method with the state that it needs.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -11,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
@@ -21,6 +21,8 @@
 #include "plait/methods/shared_gradients.hpp"
 
 namespace plait {
+
+PLAIT_INTRINSICS_BEGIN
 
 // Any method: what is built on balancers is compiled once, whatever the method. A value: a copy
 // goes on from the same state independently. A step of training calls one of
@@ -114,7 +116,7 @@ class GradientBalancer {
       if (!std::isfinite(gramian.data()[k]))
         throw ValueError("GradientBalancer", "gramian", "NaN or infinity", "finite numbers");
     double least = 0;
-    for (Index t = 0; t < tasks_; ++t) least = std::min(least, gramian(t, t));
+    for (Index t = 0; t < tasks_; ++t) least = (std::min)(least, gramian(t, t));
     if (least < 0)
       throw ValueError("GradientBalancer", "gramian", text(least),
                        "squared lengths on the diagonal");
@@ -200,7 +202,7 @@ class GradientBalancer {
 
   // And so after rounding to Scalar.
   static void require_finite(Index task, double squared_length) {
-    constexpr auto most = static_cast<double>(std::numeric_limits<Scalar>::max());
+    constexpr auto most = static_cast<double>((std::numeric_limits<Scalar>::max)());
     if (!(std::isfinite(squared_length) && std::sqrt(squared_length) <= most))
       throw ValueError("GradientBalancer", text("gradient of task ", task), "NaN or infinity",
                        "finite numbers");
@@ -251,5 +253,7 @@ class GradientBalancer {
   std::vector<double> weights_;
   Scratch scratch_;
 };
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait

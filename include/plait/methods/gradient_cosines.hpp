@@ -1,11 +1,11 @@
 // GradientCosines: how much the tasks' gradients agree, over the steps of a training.
 #pragma once
-#include <Eigen/Core>
 #include <span>
 #include <string>
 
 #include "plait/core/config.hpp"
 #include "plait/core/csv.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"

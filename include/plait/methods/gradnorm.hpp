@@ -66,7 +66,7 @@ struct GradNorm {
     detail::learn(rule, state.steps + 1, input.losses, by_w, numbers.first(numbers.size() - tasks),
                   scratch);
     const std::span<double> w = numbers.first(tasks);
-    for (double& weight : w) weight = std::max(weight, 0.0);
+    for (double& weight : w) weight = (std::max)(weight, 0.0);
     const double sum = detail::sum(detail::Numbers(w.data(), input.tasks));
     for (double& weight : w)
       weight = sum > 0 ? weight * (static_cast<double>(input.tasks) / sum) : 1;

@@ -66,7 +66,7 @@ struct GradVac {
         const double cosine = std::clamp(product / norm / other, -1.0, 1.0);
         double& target = state.numbers[static_cast<std::size_t>(i * tasks + j)];
         // No multiple of g_j turns h_i all the way to cosine 1.
-        const double reached = std::min(target, largest_target);
+        const double reached = (std::min)(target, largest_target);
         if (cosine < reached) {
           const double sine = std::sqrt(1 - cosine * cosine);
           const double target_sine = std::sqrt(1 - reached * reached);

@@ -1,11 +1,11 @@
 // The Gramian of several tasks' gradients.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstddef>
 #include <span>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/packet.hpp"
@@ -13,6 +13,8 @@
 #include "plait/methods/memory.hpp"
 
 namespace plait {
+
+PLAIT_INTRINSICS_BEGIN
 
 namespace detail {
 
@@ -74,7 +76,7 @@ void accumulate_gramian(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gram
     return gradient.data();
   };
   for (Index first = 0; first < size; first += detail::gramian_piece) {
-    const Index count = std::min(detail::gramian_piece, size - first);
+    const Index count = (std::min)(detail::gramian_piece, size - first);
     const Index whole = (count + step - 1) / step * step;
     for (Index t = 0; t < tasks; ++t) {
       detail::convert(gradient_of(t) + first, count, row(t));
@@ -119,5 +121,7 @@ void accumulate_gramian(std::span<const View3<const Scalar>> cotangents, Eigen::
       if (s != t) gramian(t, s) += product;
     }
 }
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait

@@ -42,7 +42,7 @@ struct IMTLG {
     detail::Numbers alpha = detail::take_numbers(scratch, n);
     detail::multiply(vectors, along, alpha);
     double largest = 0;
-    for (Index t = 0; t < n; ++t) largest = std::max(largest, std::abs(alpha[t]));
+    for (Index t = 0; t < n; ++t) largest = (std::max)(largest, std::abs(alpha[t]));
     // What rounding leaves of the projections that cancel.
     if (largest < detail::rank_tolerance) detail::fill(alpha, 0);
     detail::Numbers sizes = detail::take_numbers(scratch, n);

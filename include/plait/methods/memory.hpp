@@ -1,7 +1,6 @@
 // Small vectors and matrices in memory of a Scratch: what the methods compute with, in double.
 // Nothing here allocates.
 #pragma once
-#include <Eigen/Core>
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <type_traits>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/scratch.hpp"
 
 namespace plait::detail {

@@ -13,6 +13,8 @@
 
 namespace plait {
 
+PLAIT_INTRINSICS_BEGIN
+
 // The direction in a ball that maximises Σ_t log ⟨g_t, d⟩, which is d = Gᵀα with
 //
 //   M α = 1/α  (element-wise), α > 0
@@ -47,12 +49,14 @@ struct NashMTL {
     if (max_norm) {
       detail::Numbers alpha = detail::take_numbers(scratch, input.tasks);
       std::ranges::copy(out, alpha.begin());
-      const double norm = std::sqrt(std::max(0.0, detail::quadratic(m, alpha, scratch)));
+      const double norm = std::sqrt((std::max)(0.0, detail::quadratic(m, alpha, scratch)));
       if (norm > *max_norm) scale(*max_norm / norm);
     }
   }
 };
 
 static_assert(BalancingMethod<NashMTL>);
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait

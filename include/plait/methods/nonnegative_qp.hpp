@@ -38,7 +38,7 @@ inline void solve_nonnegative_qp(const Square& m, const Numbers& q, Numbers& z, 
   double largest_linear = 0;
   for (Index j = 0; j < n; ++j) {
     linear[j] = inverse_norms[j] * q[j];
-    largest_linear = std::max(largest_linear, std::abs(linear[j]));
+    largest_linear = (std::max)(largest_linear, std::abs(linear[j]));
   }
 
   Numbers slope = take_numbers(scratch, n);
@@ -111,8 +111,8 @@ inline void least_norm_weights(const Square& m, Numbers& alpha, Scratch& scratch
   double shortest = m(0, 0);
   double longest = m(0, 0);
   for (Index j = 1; j < n; ++j) {
-    shortest = std::min(shortest, m(j, j));
-    longest = std::max(longest, m(j, j));
+    shortest = (std::min)(shortest, m(j, j));
+    longest = (std::max)(longest, m(j, j));
   }
   const double lift = std::sqrt(shortest) * std::sqrt(longest);
   Square lifted = take_square(scratch, n);

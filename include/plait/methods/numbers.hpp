@@ -4,14 +4,16 @@
 // rounding depends on the order or on vector instructions, are here: every method rounds alike, and
 // Eigen's templates are compiled once for all of them.
 #pragma once
-#include <Eigen/Core>
 #include <cmath>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/memory.hpp"
 
 namespace plait::detail {
+
+PLAIT_INTRINSICS_BEGIN
 
 inline double sum(const Numbers& x) { return x.sum(); }
 inline double dot(const Numbers& x, const Numbers& y) { return x.dot(y); }
@@ -39,5 +41,7 @@ inline void scale_both_sides(const Square& m, const Numbers& d, Square& out) {
   for (Index j = 0; j < m.cols(); ++j)
     for (Index i = 0; i < m.rows(); ++i) out(i, j) = d[i] * m(i, j) * d[j];
 }
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait::detail

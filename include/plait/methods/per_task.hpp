@@ -14,13 +14,13 @@ namespace plait::detail {
 // Throws ConfigError unless there are none, or one finite number in [0, largest] per task.
 inline void validate_per_task(const std::string& method, const std::string& argument,
                               const std::vector<double>& numbers, Index tasks,
-                              double largest = std::numeric_limits<double>::max()) {
+                              double largest = (std::numeric_limits<double>::max)()) {
   if (numbers.empty()) return;
   require_config(std::ssize(numbers) == tasks, method, argument, text(numbers.size(), " numbers"),
                  text(tasks, ", one per task, or none"));
   for (const double number : numbers)
     require_config(number >= 0 && number <= largest, method, argument, text(number),
-                   largest == std::numeric_limits<double>::max()
+                   largest == (std::numeric_limits<double>::max)()
                        ? "finite numbers of at least 0"
                        : text("numbers in [0, ", largest, "]"));
 }

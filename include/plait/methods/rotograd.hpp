@@ -13,7 +13,6 @@
 //  * The rotations turn the cotangents towards each other: rotation_reference, then for every task
 //    rotation_gradient and rotate, with a learning rate of their own, slower than the network's.
 #pragma once
-#include <Eigen/Core>
 #include <Eigen/LU>
 #include <algorithm>
 #include <cmath>
@@ -22,6 +21,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/methods/balancing_method.hpp"
@@ -56,7 +56,7 @@ struct RotoGrad {
     detail::Numbers norms = detail::take_numbers(scratch, input.tasks);
     detail::Numbers ratios = detail::take_numbers(scratch, input.tasks);
     for (Index t = 0; t < input.tasks; ++t) {
-      norms[t] = std::sqrt(std::max(0.0, input.gramian(t, t)));
+      norms[t] = std::sqrt((std::max)(0.0, input.gramian(t, t)));
       ratios[t] = 0;
       if (norms[t] == 0) continue;
       double& initial = state.numbers[static_cast<std::size_t>(t)];

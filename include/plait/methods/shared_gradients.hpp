@@ -1,11 +1,11 @@
 // The tasks' gradients as buffers over one table: the ranges that are shared, their Gramian, and
 // weighted sums.
 #pragma once
-#include <Eigen/Core>
 #include <cstddef>
 #include <span>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/kernels/packet.hpp"

@@ -60,9 +60,9 @@ struct STCH {
       out[t] = 0;
       if (loss == 0) continue;
       require_slope(loss);
-      constexpr double most = std::numeric_limits<double>::max();
+      constexpr double most = (std::numeric_limits<double>::max)();
       out[t] = std::clamp(preference(t) * value(t, loss, state) / mu, -most, most);
-      top = std::max(top, out[t]);
+      top = (std::max)(top, out[t]);
       ++count;
     }
     double sum = 0;

@@ -1,12 +1,17 @@
 // Eigenvalues and eigenvectors of a small symmetric matrix.
 #pragma once
-#include <Eigen/Core>
-#include <Eigen/Eigenvalues>
 
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/methods/memory.hpp"
 
+PLAIT_INTRINSICS_BEGIN
+#include <Eigen/Eigenvalues>
+PLAIT_INTRINSICS_END
+
 namespace plait::detail {
+
+PLAIT_INTRINSICS_BEGIN
 
 // Up to this size the solver's memory is on the stack. It allocates beyond, which no number of
 // tasks that a step of training can pay for reaches.
@@ -28,5 +33,7 @@ inline void symmetric_eigen(Square& m, Numbers& values) {
     solve(Eigen::MatrixXd(m));
   }
 }
+
+PLAIT_INTRINSICS_END
 
 }  // namespace plait::detail

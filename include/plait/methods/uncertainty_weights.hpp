@@ -97,7 +97,7 @@ struct UncertaintyWeights {
   }
   double slope(std::size_t t) const { return form(t) == Uncertainty::clamped ? 1 : 0.5; }
   double cut(std::size_t t, double s) const {
-    return form(t) == Uncertainty::clamped ? std::max(s, 0.0) : s;
+    return form(t) == Uncertainty::clamped ? (std::max)(s, 0.0) : s;
   }
 };
 

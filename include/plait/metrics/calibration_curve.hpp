@@ -74,7 +74,7 @@ class CalibrationCurve {
         tied += last->weight;
       const double place = position(*first, lower + tied / 2, total) * static_cast<double>(count);
       CalibrationBin& bin =
-          all[static_cast<std::size_t>(std::min(place, static_cast<double>(count - 1)))];
+          all[static_cast<std::size_t>((std::min)(place, static_cast<double>(count - 1)))];
       for (; first != last; ++first) {
         bin.predicted += first->weight * first->probability;
         bin.observed += first->weight * first->label;
@@ -109,7 +109,7 @@ inline double expected_calibration_error(std::span<const CalibrationBin> bins) {
 inline double largest_calibration_error(std::span<const CalibrationBin> bins) {
   double largest = bins.empty() ? std::numeric_limits<double>::quiet_NaN() : 0;
   for (const CalibrationBin& bin : bins)
-    largest = std::max(largest, std::abs(bin.observed - bin.predicted));
+    largest = (std::max)(largest, std::abs(bin.observed - bin.predicted));
   return largest;
 }
 

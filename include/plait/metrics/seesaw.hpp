@@ -51,8 +51,8 @@ struct SeesawReport {
     std::size_t task_width = 4;
     std::size_t metric_width = 6;
     for (const TaskGain& g : gains) {
-      task_width = std::max(task_width, g.task.size());
-      metric_width = std::max(metric_width, g.metric.size());
+      task_width = (std::max)(task_width, g.task.size());
+      metric_width = (std::max)(metric_width, g.metric.size());
     }
     std::ostringstream out;
     const auto name = [&](const std::string& cell, std::size_t width) {
@@ -107,11 +107,12 @@ inline SeesawReport seesaw_report(std::span<const std::vector<MetricValue>> mult
     throw ShapeError(where, "multi, single", text(multi.size(), " and ", single.size(), " runs"),
                      "as many of each, at least one");
   const std::vector<MetricValue>& first = multi.front();
+  const auto same = [](const MetricValue& a, const MetricValue& b) {
+    return a.task == b.task && a.name == b.name && a.better == b.better;
+  };
   for (const auto& runs : {multi, single})
     for (std::size_t i = 0; i < runs.size(); ++i)
-      if (!std::ranges::equal(runs[i], first, [](const MetricValue& a, const MetricValue& b) {
-            return a.task == b.task && a.name == b.name && a.better == b.better;
-          }))
+      if (!std::equal(runs[i].begin(), runs[i].end(), first.begin(), first.end(), same))
         throw ShapeError(where, text("run ", i), "other metrics", "those of the first run");
 
   const auto seeds = static_cast<double>(multi.size());

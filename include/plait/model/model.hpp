@@ -38,25 +38,14 @@ class Model {
 
   // Builds the network and draws its starting numbers from the seed. Equal seeds give equal models
   // on every compiler. Throws ConfigError for sizes that cannot be built.
-  Model(Trunk<Scalar> trunk, TowersConfig towers, std::uint64_t seed)
-      : Model(zeros(std::move(trunk), std::move(towers))) {
-    Random random(seed);
-    initialise(values_, random);
-  }
+  Model(Trunk<Scalar> trunk, TowersConfig towers, std::uint64_t seed);
 
   // The model with all parameters zero, for numbers that come from elsewhere. Throws ConfigError.
-  static Model zeros(Trunk<Scalar> trunk, TowersConfig towers) {
-    return Model(ParamTable(), std::move(trunk), std::move(towers));
-  }
+  static Model zeros(Trunk<Scalar> trunk, TowersConfig towers);
 
   // The network alone, over a table of the caller's. Throws ConfigError.
   static Sequential<Scalar> build(ParamTable& table, const Trunk<Scalar>& trunk,
-                                  const TowersConfig& towers) {
-    Network<Scalar> built = trunk.build(table, "mtl_arch");
-    Towers<Scalar> built_towers(table, "task_modules", built.out_shape(), towers,
-                                "auxiliary_modules");
-    return Sequential<Scalar>({std::move(built), std::move(built_towers)});
-  }
+                                  const TowersConfig& towers);
 
   // What it was built from.
   const Trunk<Scalar>& trunk_config() const { return trunk_config_; }
@@ -64,9 +53,7 @@ class Model {
 
   const Sequential<Scalar>& network() const { return network_; }
   const Network<Scalar>& trunk() const { return network_.layer(0); }
-  const Towers<Scalar>& towers() const {
-    return *network_.layer(1).template target<Towers<Scalar>>();
-  }
+  const Towers<Scalar>& towers() const;
 
   Shape in_shape() const { return network_.in_shape(); }
   Shape out_shape() const { return network_.out_shape(); }
@@ -82,20 +69,10 @@ class Model {
   std::span<Scalar> values_of(ParamId id) { return values_.of(id); }
   // Takes the numbers of another model with these parameters, or of a state that was kept. Throws
   // ShapeError for other parameters, and has changed nothing then.
-  void load(const ParamBuffer<Scalar>& values) {
-    require_schema("Model", "values", values.shared_table(), values_.shared_table());
-    std::ranges::copy(values.flat(), values_.flat().begin());
-  }
+  void load(const ParamBuffer<Scalar>& values);
 
   // The model without small towers, with the present numbers.
-  Model serving() const {
-    TowersConfig towers = towers_config_;
-    towers.small.clear();
-    Model result = zeros(trunk_config_, std::move(towers));
-    for (const ParamEntry& entry : result.table().entries())
-      std::ranges::copy(values_.of(entry.name), result.values_.of(entry.id).begin());
-    return result;
-  }
+  Model serving() const;
 
  private:
   friend class Trainer<Scalar>;  // moves the values in place
@@ -111,5 +88,52 @@ class Model {
   Sequential<Scalar> network_;
   ParamBuffer<Scalar> values_;
 };
+
+template <class Scalar>
+Model<Scalar>::Model(Trunk<Scalar> trunk, TowersConfig towers, std::uint64_t seed)
+    : Model(zeros(std::move(trunk), std::move(towers))) {
+  Random random(seed);
+  initialise(values_, random);
+}
+
+template <class Scalar>
+Model<Scalar> Model<Scalar>::zeros(Trunk<Scalar> trunk, TowersConfig towers) {
+  return Model(ParamTable(), std::move(trunk), std::move(towers));
+}
+
+template <class Scalar>
+Sequential<Scalar> Model<Scalar>::build(ParamTable& table, const Trunk<Scalar>& trunk,
+                                        const TowersConfig& towers) {
+  Network<Scalar> built = trunk.build(table, "mtl_arch");
+  Towers<Scalar> built_towers(table, "task_modules", built.out_shape(), towers,
+                              "auxiliary_modules");
+  return Sequential<Scalar>({std::move(built), std::move(built_towers)});
+}
+
+template <class Scalar>
+const Towers<Scalar>& Model<Scalar>::towers() const {
+  return *network_.layer(1).template target<Towers<Scalar>>();
+}
+
+template <class Scalar>
+void Model<Scalar>::load(const ParamBuffer<Scalar>& values) {
+  require_schema("Model", "values", values.shared_table(), values_.shared_table());
+  std::ranges::copy(values.flat(), values_.flat().begin());
+}
+
+template <class Scalar>
+Model<Scalar> Model<Scalar>::serving() const {
+  TowersConfig towers = towers_config_;
+  towers.small.clear();
+  Model result = zeros(trunk_config_, std::move(towers));
+  for (const ParamEntry& entry : result.table().entries())
+    std::ranges::copy(values_.of(entry.name), result.values_.of(entry.id).begin());
+  return result;
+}
+
+#ifdef PLAIT_COMPILED
+extern template class Model<float>;
+extern template class Model<double>;
+#endif
 
 }  // namespace plait

@@ -45,7 +45,7 @@ concept DescribesTrunk = HasPlan<D> || HasTrunkLayer<D, S>;
 template <class S, DescribesTrunk<S> D>
 Network<S> build(ParamTable& table, const std::string& prefix, const D& description) {
   if constexpr (HasPlan<D>) {
-    return FusionStack<S>(table, description.plan(table, prefix));
+    return build_plan<S>(table, description.plan(table, prefix));
   } else {
     return typename D::template Layer<S>(table, prefix, description);
   }

@@ -1,9 +1,9 @@
 // Clipping by the global norm: torch.nn.utils.clip_grad_norm_.
 #pragma once
-#include <Eigen/Core>
 #include <cmath>
 #include <span>
 
+#include "plait/core/eigen.hpp"
 #include "plait/core/param_buffer.hpp"
 
 namespace plait {

@@ -36,25 +36,7 @@ class Optimizer {
   // Throws ConfigError for hyper-parameters out of range, a group that matches no parameter, or a
   // clip_norm that is not a finite number above 0.
   Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
-            OptimizerOptions options = {})
-      : table_(std::move(table)), rule_(std::move(rule)), options_(std::move(options)) {
-    rule_.validate();
-    require_config(
-        !options_.clip_norm || (std::isfinite(*options_.clip_norm) && *options_.clip_norm > 0),
-        "Optimizer", "clip_norm", text(options_.clip_norm.value_or(0)), "a finite number above 0");
-    settings_ = resolve_groups(*table_, options_.groups,
-                               {.learning_rate = rule_.learning_rate(),
-                                .weight_decay = rule_.weight_decay(),
-                                .frozen = false});
-    moment_names_ = rule_.moment_names();
-    moments_.assign(moment_names_.size(), ParamBuffer<Scalar>(table_));
-    blocks_.resize(moments_.size());
-    for (std::size_t k = 0; k < moments_.size(); ++k) {
-      const auto initial = static_cast<Scalar>(rule_.initial_moment(static_cast<Index>(k)));
-      for (const ParamEntry& entry : table_->entries())
-        std::ranges::fill(moments_[k].of(entry.id), initial);
-    }
-  }
+            OptimizerOptions options = {});
 
   // Moves the values by one step; grad is not modified. With clip_norm, the gradients of the
   // parameters that are not frozen are scaled by clip_coefficient of their common norm. Frozen
@@ -67,25 +49,7 @@ class Optimizer {
   //
   // Throws ShapeError when values or grad lie over another table.
   void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
-            Executor* executor = nullptr) {
-    require_table("values", values);
-    require_table("grad", grad);
-    const double factor = options_.schedule.factor(steps_);
-    const double scale = gradient_scale(grad);
-    for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
-    run_tasks(executor, std::ssize(settings_), [&](Index i) {
-      const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
-      if (settings.frozen) return;
-      const UpdateStep step{.number = steps_ + 1,
-                            .learning_rate = settings.learning_rate * factor,
-                            .weight_decay = settings.weight_decay,
-                            .gradient_scale = scale};
-      const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
-      rule_.update(step, values.of(id), grad.of(id),
-                   Moments<Scalar>(blocks_, id.offset, id.size()));
-    });
-    ++steps_;
-  }
+            Executor* executor = nullptr);
 
   const Rule<Scalar>& rule() const { return rule_; }
   const OptimizerOptions& options() const { return options_; }
@@ -100,28 +64,13 @@ class Optimizer {
   // Goes on from a stored state. Throws before anything is changed: ConfigError for another number
   // of moments than the rule keeps or a negative step count, ShapeError for moments over another
   // table.
-  void restore(Index steps, std::vector<ParamBuffer<Scalar>> moments) {
-    require_config(steps >= 0, "Optimizer", "steps", text(steps), "at least 0");
-    require_config(moments.size() == moment_names_.size(), "Optimizer", "moments",
-                   text(moments.size()), text(moment_names_.size()));
-    for (const auto& moment : moments) require_table("moments", moment);
-    steps_ = steps;
-    moments_ = std::move(moments);
-  }
+  void restore(Index steps, std::vector<ParamBuffer<Scalar>> moments);
 
  private:
-  double gradient_scale(const ParamBuffer<Scalar>& grad) const {
-    if (!options_.clip_norm) return 1;
-    double sum = 0;
-    for (std::size_t i = 0; i < settings_.size(); ++i)
-      if (!settings_[i].frozen) sum += squared_norm(grad.of(table_->entries()[i].id));
-    return clip_coefficient(std::sqrt(sum), *options_.clip_norm);
-  }
+  double gradient_scale(const ParamBuffer<Scalar>& grad) const;
 
   // The same table, or an equal one: a model that was loaded has its own.
-  void require_table(const char* argument, const ParamBuffer<Scalar>& buffer) const {
-    require_schema("Optimizer", argument, buffer.shared_table(), table_);
-  }
+  void require_table(const char* argument, const ParamBuffer<Scalar>& buffer) const;
 
   std::shared_ptr<const ParamTable> table_;
   Rule<Scalar> rule_;
@@ -132,5 +81,78 @@ class Optimizer {
   std::vector<std::span<Scalar>> blocks_;  // the moments' numbers, while a step runs
   Index steps_ = 0;
 };
+
+template <class Scalar>
+Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
+                             OptimizerOptions options)
+    : table_(std::move(table)), rule_(std::move(rule)), options_(std::move(options)) {
+  rule_.validate();
+  require_config(
+      !options_.clip_norm || (std::isfinite(*options_.clip_norm) && *options_.clip_norm > 0),
+      "Optimizer", "clip_norm", text(options_.clip_norm.value_or(0)), "a finite number above 0");
+  settings_ = resolve_groups(*table_, options_.groups,
+                             {.learning_rate = rule_.learning_rate(),
+                              .weight_decay = rule_.weight_decay(),
+                              .frozen = false});
+  moment_names_ = rule_.moment_names();
+  moments_.assign(moment_names_.size(), ParamBuffer<Scalar>(table_));
+  blocks_.resize(moments_.size());
+  for (std::size_t k = 0; k < moments_.size(); ++k) {
+    const auto initial = static_cast<Scalar>(rule_.initial_moment(static_cast<Index>(k)));
+    for (const ParamEntry& entry : table_->entries())
+      std::ranges::fill(moments_[k].of(entry.id), initial);
+  }
+}
+
+template <class Scalar>
+void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+                             Executor* executor) {
+  require_table("values", values);
+  require_table("grad", grad);
+  const double factor = options_.schedule.factor(steps_);
+  const double scale = gradient_scale(grad);
+  for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
+  run_tasks(executor, std::ssize(settings_), [&](Index i) {
+    const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
+    if (settings.frozen) return;
+    const UpdateStep step{.number = steps_ + 1,
+                          .learning_rate = settings.learning_rate * factor,
+                          .weight_decay = settings.weight_decay,
+                          .gradient_scale = scale};
+    const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
+    rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(blocks_, id.offset, id.size()));
+  });
+  ++steps_;
+}
+
+template <class Scalar>
+void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> moments) {
+  require_config(steps >= 0, "Optimizer", "steps", text(steps), "at least 0");
+  require_config(moments.size() == moment_names_.size(), "Optimizer", "moments",
+                 text(moments.size()), text(moment_names_.size()));
+  for (const auto& moment : moments) require_table("moments", moment);
+  steps_ = steps;
+  moments_ = std::move(moments);
+}
+
+template <class Scalar>
+double Optimizer<Scalar>::gradient_scale(const ParamBuffer<Scalar>& grad) const {
+  if (!options_.clip_norm) return 1;
+  double sum = 0;
+  for (std::size_t i = 0; i < settings_.size(); ++i)
+    if (!settings_[i].frozen) sum += squared_norm(grad.of(table_->entries()[i].id));
+  return clip_coefficient(std::sqrt(sum), *options_.clip_norm);
+}
+
+template <class Scalar>
+void Optimizer<Scalar>::require_table(const char* argument,
+                                      const ParamBuffer<Scalar>& buffer) const {
+  require_schema("Optimizer", argument, buffer.shared_table(), table_);
+}
+
+#ifdef PLAIT_COMPILED
+extern template class Optimizer<float>;
+extern template class Optimizer<double>;
+#endif
 
 }  // namespace plait

@@ -43,7 +43,7 @@ template <class T>
 class Live {
   static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-  static constexpr std::uint64_t idle = std::numeric_limits<std::uint64_t>::max();
+  static constexpr std::uint64_t idle = (std::numeric_limits<std::uint64_t>::max)();
 
   // A cache line, so that readers do not share one.
   struct alignas(buffer_alignment) Slot {

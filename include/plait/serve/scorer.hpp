@@ -30,12 +30,7 @@ class Scorer {
 
   // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
   // split from the rest (see InputSplit).
-  explicit Scorer(Model<Scalar> model, ScorerOptions options = {})
-      : model_(std::move(model)), packed_(model_.table()) {
-    packed_.pack(model_.values());
-    if (!options.shared_inputs.empty())
-      split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs));
-  }
+  explicit Scorer(Model<Scalar> model, ScorerOptions options = {});
 
   // Contexts point into the scorer, which therefore stays where it is: hold it by std::unique_ptr
   // or std::shared_ptr to hand it around.
@@ -48,17 +43,11 @@ class Scorer {
   // scorer.refresh(model.values()). Contexts stay good; none may score meanwhile (to exchange
   // weights while threads score, see live.hpp). Throws ShapeError for others, and has changed
   // nothing then.
-  void refresh(const ParamBuffer<Scalar>& values) {
-    model_.load(values);
-    packed_.pack(model_.values());
-    if (split_) split_->pack(model_.values());
-  }
+  void refresh(const ParamBuffer<Scalar>& values);
 
   // What one thread needs to score; the scorer must outlive it. Any number of contexts may score at
   // the same time. Throws ConfigError for tile_rows below 1.
-  Context context(Index tile_rows = 64) const& {
-    return Context(model_, &packed_, split_ ? &*split_ : nullptr, tile_rows);
-  }
+  Context context(Index tile_rows = 64) const&;
   Context context(Index = 64) const&& = delete;  // the scorer would not outlive the call
 
  private:
@@ -66,5 +55,30 @@ class Scorer {
   PackedWeights<Scalar> packed_;
   std::optional<InputSplit<Scalar>> split_;
 };
+
+template <class Scalar>
+Scorer<Scalar>::Scorer(Model<Scalar> model, ScorerOptions options)
+    : model_(std::move(model)), packed_(model_.table()) {
+  packed_.pack(model_.values());
+  if (!options.shared_inputs.empty())
+    split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs));
+}
+
+template <class Scalar>
+void Scorer<Scalar>::refresh(const ParamBuffer<Scalar>& values) {
+  model_.load(values);
+  packed_.pack(model_.values());
+  if (split_) split_->pack(model_.values());
+}
+
+template <class Scalar>
+ScoringContext<Scalar> Scorer<Scalar>::context(Index tile_rows) const& {
+  return Context(model_, &packed_, split_ ? &*split_ : nullptr, tile_rows);
+}
+
+#ifdef PLAIT_COMPILED
+extern template class Scorer<float>;
+extern template class Scorer<double>;
+#endif
 
 }  // namespace plait

@@ -38,64 +38,23 @@ class ScoringContext {
   // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes. A row
   // with NaN or infinity spoils its own logits only. Throws ShapeError, and then leaves logits as
   // they were. Never allocates otherwise, takes no lock.
-  void score(View3<const Scalar> x, View3<Scalar> logits) {
-    check("x", x, x.batch(), model_->in_shape());
-    check("logits", logits, x.batch(), model_->out_shape());
-    run(packed_->view(model_->values()), x, logits);
-  }
+  void score(View3<const Scalar> x, View3<Scalar> logits);
 
   // The same for the rows of one request: `shared` [1, 1, shared columns] holds the columns that
   // are equal for all of them, in the order of ScorerOptions::shared_inputs, `rows`
   // [B, 1, the other columns] the others, in their order in the input. Equal to score on whole rows
   // up to rounding. Throws ConfigError when the scorer was built without shared_inputs.
-  void score(View3<const Scalar> shared, View3<const Scalar> rows, View3<Scalar> logits) {
-    if (split_ == nullptr)
-      throw ConfigError("ScoringContext", "shared", "a context without shared inputs",
-                        "one of a Scorer with shared_inputs");
-    check("shared", shared, 1, {1, split_->num_shared()});
-    check("rows", rows, rows.batch(), {1, split_->num_own()});
-    check("logits", logits, rows.batch(), model_->out_shape());
-    const ParamView<Scalar> values = model_->values();
-    split_->start(values, shared, starts_.data());
-    run(values.with_packed(mirror_.data()), rows, logits);
-  }
+  void score(View3<const Scalar> shared, View3<const Scalar> rows, View3<Scalar> logits);
 
  private:
   friend class Scorer<Scalar>;
 
   ScoringContext(const Model<Scalar>& model, const PackedWeights<Scalar>* packed,
-                 const InputSplit<Scalar>* split, Index tile_rows)
-      : model_(&model),
-        packed_(packed),
-        split_(split),
-        tile_rows_(tile_rows) {
-    require_config(tile_rows >= 1, "ScoringContext", "tile_rows", text(tile_rows), "at least 1");
-    if (split_ != nullptr) {
-      starts_.resize(static_cast<std::size_t>(split_->starts_size()));
-      mirror_.assign(packed_->weights().begin(), packed_->weights().end());
-      split_->redirect(mirror_, starts_.data());
-    }
-    const Shape in = model.in_shape();
-    const Shape out = model.out_shape();
-    const Tensor<Scalar> x(tile_rows, in.slots, in.dim);
-    Tensor<Scalar> logits(tile_rows, out.slots, out.dim);
-    score(x, logits);
-  }
+                 const InputSplit<Scalar>* split, Index tile_rows);
 
-  void run(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> logits) {
-    for (Index first = 0; first < x.batch(); first += tile_rows_) {
-      const Index rows = std::min(tile_rows_, x.batch() - first);
-      model_->network().forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
-                                scratch_);
-    }
-  }
+  void run(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> logits);
 
-  static void check(const char* argument, View3<const Scalar> view, Index batch, Shape expected) {
-    if (view.batch() == batch && view.shape() == expected) return;
-    throw ShapeError("ScoringContext", argument,
-                     text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
-                     text("[", batch, ", ", expected.slots, ", ", expected.dim, "]"));
-  }
+  static void check(const char* argument, View3<const Scalar> view, Index batch, Shape expected);
 
   const Model<Scalar>* model_;
   const PackedWeights<Scalar>* packed_;
@@ -105,5 +64,68 @@ class ScoringContext {
   Index tile_rows_;
   Scratch scratch_;
 };
+
+template <class Scalar>
+void ScoringContext<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+  check("x", x, x.batch(), model_->in_shape());
+  check("logits", logits, x.batch(), model_->out_shape());
+  run(packed_->view(model_->values()), x, logits);
+}
+
+template <class Scalar>
+void ScoringContext<Scalar>::score(View3<const Scalar> shared, View3<const Scalar> rows,
+                                   View3<Scalar> logits) {
+  if (split_ == nullptr)
+    throw ConfigError("ScoringContext", "shared", "a context without shared inputs",
+                      "one of a Scorer with shared_inputs");
+  check("shared", shared, 1, {1, split_->num_shared()});
+  check("rows", rows, rows.batch(), {1, split_->num_own()});
+  check("logits", logits, rows.batch(), model_->out_shape());
+  const ParamView<Scalar> values = model_->values();
+  split_->start(values, shared, starts_.data());
+  run(values.with_packed(mirror_.data()), rows, logits);
+}
+
+template <class Scalar>
+ScoringContext<Scalar>::ScoringContext(const Model<Scalar>& model,
+                                       const PackedWeights<Scalar>* packed,
+                                       const InputSplit<Scalar>* split, Index tile_rows)
+    : model_(&model), packed_(packed), split_(split), tile_rows_(tile_rows) {
+  require_config(tile_rows >= 1, "ScoringContext", "tile_rows", text(tile_rows), "at least 1");
+  if (split_ != nullptr) {
+    starts_.resize(static_cast<std::size_t>(split_->starts_size()));
+    mirror_.assign(packed_->weights().begin(), packed_->weights().end());
+    split_->redirect(mirror_, starts_.data());
+  }
+  const Shape in = model.in_shape();
+  const Shape out = model.out_shape();
+  const Tensor<Scalar> x(tile_rows, in.slots, in.dim);
+  Tensor<Scalar> logits(tile_rows, out.slots, out.dim);
+  score(x, logits);
+}
+
+template <class Scalar>
+void ScoringContext<Scalar>::run(ParamView<Scalar> theta, View3<const Scalar> x,
+                                 View3<Scalar> logits) {
+  for (Index first = 0; first < x.batch(); first += tile_rows_) {
+    const Index rows = (std::min)(tile_rows_, x.batch() - first);
+    model_->network().forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
+                              scratch_);
+  }
+}
+
+template <class Scalar>
+void ScoringContext<Scalar>::check(const char* argument, View3<const Scalar> view, Index batch,
+                                   Shape expected) {
+  if (view.batch() == batch && view.shape() == expected) return;
+  throw ShapeError("ScoringContext", argument,
+                   text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
+                   text("[", batch, ", ", expected.slots, ", ", expected.dim, "]"));
+}
+
+#ifdef PLAIT_COMPILED
+extern template class ScoringContext<float>;
+extern template class ScoringContext<double>;
+#endif
 
 }  // namespace plait

@@ -44,8 +44,8 @@ double distance(std::span<const Scalar> a, std::span<const Scalar> b) {
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
     if (!std::isfinite(difference)) return std::numeric_limits<double>::infinity();
-    largest = std::max(largest, difference);
-    scale = std::max(scale, std::abs(static_cast<double>(b[i])));
+    largest = (std::max)(largest, difference);
+    scale = (std::max)(scale, std::abs(static_cast<double>(b[i])));
   }
   return largest / scale;
 }

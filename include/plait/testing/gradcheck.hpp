@@ -82,7 +82,7 @@ class GradientCheck {
     Differences result{tensor, {}, 0};
     for (std::size_t i = 0; i < values.size(); ++i) {
       const double value = values[i];
-      const double h = options_.step * std::max(1.0, std::abs(value));
+      const double h = options_.step * (std::max)(1.0, std::abs(value));
       double sum[4] = {};         // S_k
       double difference[4] = {};  // A_k
       for (int k = 1; k <= 3; ++k) {
@@ -96,21 +96,21 @@ class GradientCheck {
       values[i] = value;
       const double numeric = (8 * difference[1] - difference[2]) / (12 * h);
       const double roughness =
-          std::max(std::abs(sum[2] - 4 * sum[1]),
-                   std::abs(difference[3] - 4 * difference[2] + 5 * difference[1])) /
+          (std::max)(std::abs(sum[2] - 4 * sum[1]),
+                     std::abs(difference[3] - 4 * difference[2] + 5 * difference[1])) /
           h;
       result.entries.push_back({analytic[i], numeric, roughness});
-      result.scale = std::max(result.scale, std::abs(numeric));
+      result.scale = (std::max)(result.scale, std::abs(numeric));
     }
     tensors_.push_back(std::move(result));
   }
 
   GradientReport report() const {
     double largest = 0;
-    for (const auto& tensor : tensors_) largest = std::max(largest, tensor.scale);
+    for (const auto& tensor : tensors_) largest = (std::max)(largest, tensor.scale);
     GradientReport result{options_, {}, 0, 0, {}};
     for (const auto& tensor : tensors_) {
-      const double scale = std::max(tensor.scale, largest / 100);
+      const double scale = (std::max)(tensor.scale, largest / 100);
       bool seen = tensor.entries.empty();
       for (std::size_t i = 0; i < tensor.entries.size(); ++i) {
         const Entry& entry = tensor.entries[i];

@@ -274,7 +274,7 @@ class LayerSuite {
     Workspace workspace;
     Scratch scratch;
     for (Index first = 0; first < batch; first += 3) {
-      const Index count = std::min(Index{3}, batch - first);
+      const Index count = (std::min)(Index{3}, batch - first);
       const View3<const Scalar> x = data.x.view().rows(first, count);
       const View3<const Scalar> dy = data.dy.view().rows(first, count);
       const View3<Scalar> y = tiled.y.view().rows(first, count);

@@ -136,7 +136,7 @@ LearningRateCurve search_learning_rate(
     const double smoothed = weighted / weight;
     const auto steps = static_cast<double>(trainer.optimizer().steps());
     points.push_back({range.lowest * std::pow(growth, steps), loss, smoothed});
-    lowest = std::min(lowest, smoothed);
+    lowest = (std::min)(lowest, smoothed);
     if (smoothed - lowest > (range.divergence - 1) * std::abs(lowest)) break;
     trainer.apply(trainer.gradient());
   }

@@ -84,7 +84,7 @@ class TaskReach {
         changes.emplace_back(range.offset, 1);
         changes.emplace_back(range.end(), -1);
       }
-    std::ranges::sort(changes);
+    std::sort(changes.begin(), changes.end());
     std::vector<ParamRange> result;
     Index depth = 0;
     for (std::size_t i = 0; i < changes.size();) {

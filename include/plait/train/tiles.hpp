@@ -53,7 +53,8 @@ class Tiles {
     return bounds_.empty() ? tile * rows_ : bounds_[static_cast<std::size_t>(tile)];
   }
   Index rows(Index tile) const {
-    return bounds_.empty() ? std::min(rows_, batch_ - first(tile)) : first(tile + 1) - first(tile);
+    return bounds_.empty() ? (std::min)(rows_, batch_ - first(tile))
+                           : first(tile + 1) - first(tile);
   }
 
  private:

@@ -62,28 +62,12 @@ class Trainer {
   // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
   Trainer(Model<Scalar>& model, std::vector<Head> heads, std::type_identity_t<Rule<Scalar>> rule,
-          TrainerOptions options = {})
-      : model_(&model),
-        loss_(std::move(heads)),
-        optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
-        packed_(model.table()),
-        tile_rows_(options.tile_rows),
-        executor_(options.executor),
-        check_finite_(options.check_finite),
-        dropout_{.rate = options.expert_dropout, .seed = options.seed},
-        reach_(model.network(), model.table(), loss_.heads()),
-        lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
-    check_heads_fit("Trainer", loss_.heads(), model.towers());
-    require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
-    require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
-                   text(dropout_.rate), "at least 0 and below 1");
-    require_config(dropout_.rate == 0 || model.network().drops_experts(), "Trainer",
-                   "expert_dropout", text(dropout_.rate), "0 for a network without fusion levels");
-  }
+          TrainerOptions options = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   Trainer(Trainer&&) = default;
   Trainer& operator=(Trainer&&) = default;
+  ~Trainer();
 
   // One step on a batch; returns the total loss before it. x [B, S, D]; labels [B, 1, T]; mask
   // [B, 1, T] and weights [B, 1, 1] may be absent (all valid, all 1). Matrices with one row per
@@ -92,15 +76,9 @@ class Trainer {
   // not finite (inputs may be finite and yet too large); the model and the optimizer are then as
   // they were.
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
-              View3<const Scalar> weights = {}) {
-    return step(x, Targets<Scalar>{labels, mask, weights});
-  }
+              View3<const Scalar> weights = {});
   // The same with all that targets may have: sample spaces, groups.
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets) {
-    const double loss = compute_gradient(x, targets);
-    if (has_gradient()) apply(gradient());
-    return loss;
-  }
+  double step(View3<const Scalar> x, const Targets<Scalar>& targets);
 
   // The same with the tasks' gradients combined by a method, in the parameters that several tasks
   // share:
@@ -114,13 +92,7 @@ class Trainer {
   // method throws as well; a gradient that is refused only once it is combined leaves model and
   // optimizer as they were, but the method has made its step.
   double step(View3<const Scalar> x, const Targets<Scalar>& targets,
-              GradientBalancer<Scalar>& balancer) {
-    const double loss = compute_task_gradients(x, targets);
-    if (!has_gradient()) return loss;
-    balancer.combine(task_gradients(), weighted_losses(), lanes_.gradient());
-    apply(gradient());
-    return loss;
-  }
+              GradientBalancer<Scalar>& balancer);
 
   // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
   // weight_t L_t and learns from them afterwards; the total that is returned is without w. Weights
@@ -128,60 +100,22 @@ class Trainer {
   // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
   // or over all shared parameters when it is empty.
   double step(View3<const Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
-              std::span<const ParamRange> layer = {}) {
-    detail::check_ranges("Trainer", layer, model_->table().buffer_size());
-    const auto work = prepare(x, targets);
-    if (!has_gradient()) {
-      lanes_.compute_gradient(work);
-      return total();
-    }
-    if (weighting.needs_gradient_norms()) {
-      lanes_.compute_task_gradients(work, reach_);
-      const std::span<const ParamBuffer<Scalar>> gradients = task_gradients();
-      norms_.clear();
-      for (const auto& gradient : gradients)
-        norms_.push_back(std::sqrt(
-            detail::squared_length(gradient, layer.empty() ? std::span(shared()) : layer)));
-      const ParamRange all{0, model_->table().buffer_size()};
-      detail::weighted_sum(gradients, weighting.weigh(weighted_losses()), std::span(&all, 1),
-                           lanes_.gradient());
-    } else {
-      if (weighting.needs_losses()) lanes_.compute_losses(work);
-      lanes_.compute_gradient(
-          work, weighting.weigh(weighting.needs_losses() ? weighted_losses()
-                                                         : std::span<const double>()));
-    }
-    check_gradient(gradient());
-    weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
-    optimizer_.step(model_->values_, gradient(), executor_);
-    return total();
-  }
+              std::span<const ParamRange> layer = {});
 
   // The first half of a step: total loss and gradient() at the model's values, which stay as they
   // are.
-  double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
-    lanes_.compute_gradient(prepare(x, targets));
-    return total();
-  }
+  double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets);
   // The same with task_gradients() instead: one forward, and a backward per task of what its loss
   // reaches. They add up to gradient(), to rounding. The first call allocates T gradients per lane.
-  double compute_task_gradients(View3<const Scalar> x, const Targets<Scalar>& targets) {
-    lanes_.compute_task_gradients(prepare(x, targets), reach_);
-    return total();
-  }
+  double compute_task_gradients(View3<const Scalar> x, const Targets<Scalar>& targets);
   // True when the last batch had a label that counts; without one there is nothing to apply.
-  bool has_gradient() const {
-    return std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
-  }
+  bool has_gradient() const;
 
   // The second half: moves the model's values by a gradient, that of the last batch or one made of
   // those of several (see gradient_mean.hpp). Throws ValueError when its squared norm is not
   // finite, ShapeError when it is of other parameters; the model and the optimizer are then as they
   // were.
-  void apply(const ParamBuffer<Scalar>& gradient) {
-    check_gradient(gradient);
-    optimizer_.step(model_->values_, gradient, executor_);
-  }
+  void apply(const ParamBuffer<Scalar>& gradient);
 
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
   // changed it; each task's own loss, without weight_t; and of the last compute_task_gradients the
@@ -195,13 +129,7 @@ class Trainer {
   // make for it. Packs the weights in every call: give it many rows. A row with NaN or infinity
   // spoils its own logits only. Throws ShapeError, and then leaves logits as they were. The last
   // gradients and losses stay.
-  void score(View3<const Scalar> x, View3<Scalar> logits) {
-    check_shape("x", x, {}, model_->in_shape());
-    check_shape("logits", logits, x.batch(), model_->out_shape());
-    tiles_.cut(x.batch(), tile_rows_);
-    packed_.pack(model_->values(), executor_);
-    lanes_.score(model_->network(), packed_.view(model_->values()), x, logits, tiles_);
-  }
+  void score(View3<const Scalar> x, View3<Scalar> logits);
 
   const Model<Scalar>& model() const { return *model_; }
   // Other values of the same parameters: the best so far, an average, those of a checkpoint. Throws
@@ -217,67 +145,23 @@ class Trainer {
   const Optimizer<Scalar>& optimizer() const { return optimizer_; }
 
  private:
-  void check_gradient(const ParamBuffer<Scalar>& gradient) const {
-    const auto grad = gradient.flat();
-    if (check_finite_ &&
-        !kernels::has_finite_norm(std::ssize(grad), grad.data()))
-      throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
-  }
+  void check_gradient(const ParamBuffer<Scalar>& gradient) const;
 
   // Lanes where the options leave it open.
-  static Index num_lanes(const TrainerOptions& options) {
-    require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");
-    return options.lanes > 0 ? options.lanes : options.executor != nullptr ? 8 : 1;
-  }
+  static Index num_lanes(const TrainerOptions& options);
 
   // Checks a batch and makes everything ready that its lanes read.
-  LaneWork<Scalar> prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
-    check(x, targets);
-    loss_.normaliser(targets, normaliser_);
-    if (loss_.needs_groups()) {
-      tiles_.cut(targets.groups, tile_rows_);
-    } else {
-      tiles_.cut(x.batch(), tile_rows_);
-    }
-    packed_.pack(model_->values(), executor_);
-    dropout_.step = optimizer_.steps();  // which a checkpoint restores
-    return {model_->network(),
-            packed_.view(model_->values()),
-            loss_,
-            x,
-            targets,
-            normaliser_,
-            tiles_,
-            {.expert_dropout = dropout_}};
-  }
+  LaneWork<Scalar> prepare(View3<const Scalar> x, const Targets<Scalar>& targets);
 
-  void check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
-    require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
-    check_shape("x", x, {}, model_->in_shape());
-    loss_.check(targets, x.batch());
-    if (!check_finite_) return;
-    for (Index s = 0; s < x.slots(); ++s)
-      if (!kernels::all_finite(x.slot(s)))
-        throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
-  }
+  void check(View3<const Scalar> x, const Targets<Scalar>& targets) const;
 
   // Any batch where none is given.
   static void check_shape(const char* argument, View3<const Scalar> view,
-                          std::optional<Index> batch, Shape expected) {
-    if (view.batch() == batch.value_or(view.batch()) && view.shape() == expected) return;
-    throw ShapeError(
-        "Trainer", argument, text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
-        text("[", batch ? text(*batch) : "batch", ", ", expected.slots, ", ", expected.dim, "]"));
-  }
+                          std::optional<Index> batch, Shape expected);
 
   double total() const { return loss_.total(task_losses()); }
   // weight_t L_t.
-  std::span<const double> weighted_losses() {
-    weighted_losses_.assign(task_losses().begin(), task_losses().end());
-    for (std::size_t t = 0; t < weighted_losses_.size(); ++t)
-      weighted_losses_[t] *= loss_.heads()[t].weight;
-    return weighted_losses_;
-  }
+  std::span<const double> weighted_losses();
 
   Model<Scalar>* model_;
   MultiTaskLoss<Scalar> loss_;
@@ -294,5 +178,183 @@ class Trainer {
   std::vector<double> weighted_losses_;
   std::vector<double> norms_;  // of the tasks' gradients, for weightings that need them
 };
+
+template <class Scalar>
+Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
+                         std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options)
+    : model_(&model),
+      loss_(std::move(heads)),
+      optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
+      packed_(model.table()),
+      tile_rows_(options.tile_rows),
+      executor_(options.executor),
+      check_finite_(options.check_finite),
+      dropout_{.rate = options.expert_dropout, .seed = options.seed},
+      reach_(model.network(), model.table(), loss_.heads()),
+      lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
+  check_heads_fit("Trainer", loss_.heads(), model.towers());
+  require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
+  require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
+                 text(dropout_.rate), "at least 0 and below 1");
+  require_config(dropout_.rate == 0 || model.network().drops_experts(), "Trainer", "expert_dropout",
+                 text(dropout_.rate), "0 for a network without fusion levels");
+}
+
+template <class Scalar>
+Trainer<Scalar>::~Trainer() = default;
+
+template <class Scalar>
+double Trainer<Scalar>::step(View3<const Scalar> x, View3<const Scalar> labels,
+                             View3<const Scalar> mask, View3<const Scalar> weights) {
+  return step(x, Targets<Scalar>{labels, mask, weights});
+}
+
+template <class Scalar>
+double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets) {
+  const double loss = compute_gradient(x, targets);
+  if (has_gradient()) apply(gradient());
+  return loss;
+}
+
+template <class Scalar>
+double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets,
+                             GradientBalancer<Scalar>& balancer) {
+  const double loss = compute_task_gradients(x, targets);
+  if (!has_gradient()) return loss;
+  balancer.combine(task_gradients(), weighted_losses(), lanes_.gradient());
+  apply(gradient());
+  return loss;
+}
+
+template <class Scalar>
+double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets,
+                             LossWeighting& weighting, std::span<const ParamRange> layer) {
+  detail::check_ranges("Trainer", layer, model_->table().buffer_size());
+  const auto work = prepare(x, targets);
+  if (!has_gradient()) {
+    lanes_.compute_gradient(work);
+    return total();
+  }
+  if (weighting.needs_gradient_norms()) {
+    lanes_.compute_task_gradients(work, reach_);
+    const std::span<const ParamBuffer<Scalar>> gradients = task_gradients();
+    norms_.clear();
+    for (const auto& gradient : gradients)
+      norms_.push_back(
+          std::sqrt(detail::squared_length(gradient, layer.empty() ? std::span(shared()) : layer)));
+    const ParamRange all{0, model_->table().buffer_size()};
+    detail::weighted_sum(gradients, weighting.weigh(weighted_losses()), std::span(&all, 1),
+                         lanes_.gradient());
+  } else {
+    if (weighting.needs_losses()) lanes_.compute_losses(work);
+    lanes_.compute_gradient(
+        work,
+        weighting.weigh(weighting.needs_losses() ? weighted_losses() : std::span<const double>()));
+  }
+  check_gradient(gradient());
+  weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
+  optimizer_.step(model_->values_, gradient(), executor_);
+  return total();
+}
+
+template <class Scalar>
+double Trainer<Scalar>::compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
+  lanes_.compute_gradient(prepare(x, targets));
+  return total();
+}
+
+template <class Scalar>
+double Trainer<Scalar>::compute_task_gradients(View3<const Scalar> x,
+                                               const Targets<Scalar>& targets) {
+  lanes_.compute_task_gradients(prepare(x, targets), reach_);
+  return total();
+}
+
+template <class Scalar>
+bool Trainer<Scalar>::has_gradient() const {
+  return std::any_of(normaliser_.begin(), normaliser_.end(), [](double r) { return r > 0; });
+}
+
+template <class Scalar>
+void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
+  check_gradient(gradient);
+  optimizer_.step(model_->values_, gradient, executor_);
+}
+
+template <class Scalar>
+void Trainer<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+  check_shape("x", x, {}, model_->in_shape());
+  check_shape("logits", logits, x.batch(), model_->out_shape());
+  tiles_.cut(x.batch(), tile_rows_);
+  packed_.pack(model_->values(), executor_);
+  lanes_.score(model_->network(), packed_.view(model_->values()), x, logits, tiles_);
+}
+
+template <class Scalar>
+void Trainer<Scalar>::check_gradient(const ParamBuffer<Scalar>& gradient) const {
+  const auto grad = gradient.flat();
+  if (check_finite_ && !kernels::has_finite_norm(std::ssize(grad), grad.data()))
+    throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
+}
+
+template <class Scalar>
+Index Trainer<Scalar>::num_lanes(const TrainerOptions& options) {
+  require_config(options.lanes >= 0, "Trainer", "lanes", text(options.lanes), "0 or more");
+  return options.lanes > 0 ? options.lanes : options.executor != nullptr ? 8 : 1;
+}
+
+template <class Scalar>
+LaneWork<Scalar> Trainer<Scalar>::prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
+  check(x, targets);
+  loss_.normaliser(targets, normaliser_);
+  if (loss_.needs_groups()) {
+    tiles_.cut(targets.groups, tile_rows_);
+  } else {
+    tiles_.cut(x.batch(), tile_rows_);
+  }
+  packed_.pack(model_->values(), executor_);
+  dropout_.step = optimizer_.steps();  // which a checkpoint restores
+  return {model_->network(),
+          packed_.view(model_->values()),
+          loss_,
+          x,
+          targets,
+          normaliser_,
+          tiles_,
+          {.expert_dropout = dropout_}};
+}
+
+template <class Scalar>
+void Trainer<Scalar>::check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+  require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
+  check_shape("x", x, {}, model_->in_shape());
+  loss_.check(targets, x.batch());
+  if (!check_finite_) return;
+  for (Index s = 0; s < x.slots(); ++s)
+    if (!kernels::all_finite(x.slot(s)))
+      throw ValueError("Trainer", "x", text("NaN or infinity in slot ", s), "finite numbers");
+}
+
+template <class Scalar>
+void Trainer<Scalar>::check_shape(const char* argument, View3<const Scalar> view,
+                                  std::optional<Index> batch, Shape expected) {
+  if (view.batch() == batch.value_or(view.batch()) && view.shape() == expected) return;
+  throw ShapeError(
+      "Trainer", argument, text("[", view.batch(), ", ", view.slots(), ", ", view.dim(), "]"),
+      text("[", batch ? text(*batch) : "batch", ", ", expected.slots, ", ", expected.dim, "]"));
+}
+
+template <class Scalar>
+std::span<const double> Trainer<Scalar>::weighted_losses() {
+  weighted_losses_.assign(task_losses().begin(), task_losses().end());
+  for (std::size_t t = 0; t < weighted_losses_.size(); ++t)
+    weighted_losses_[t] *= loss_.heads()[t].weight;
+  return weighted_losses_;
+}
+
+#ifdef PLAIT_COMPILED
+extern template class Trainer<float>;
+extern template class Trainer<double>;
+#endif
 
 }  // namespace plait
