@@ -2,8 +2,7 @@
 //                                              x [B, 1 or T + 1, D] -> y [B, T, H_L]
 //   E^l_k = expert^l_k(x^{l-1}_owner(k))
 //   x^l_t = Σ_{k in own(t), shared} g^l_t,k(x^{l-1}_t) E^l_k         task units
-//   x^l_s = Σ_{k in all experts}    g^l_s,k(x^{l-1}_s) E^l_k         shared unit, below the last
-//   level
+//   x^l_s = Σ_{k in all experts}    g^l_s,k(x^{l-1}_s) E^l_k         shared unit (none at the last)
 //
 // CGC is the case of one level. Experts are numbered task by task, the shared ones last; a task
 // gate's outputs are its own experts in order, then the shared ones.

@@ -2,8 +2,7 @@
 // scratch, for as long as the enclosing frame. With these a layer's forward is one body:
 //
 //   const Scratch::Frame frame(scratch);
-//   const View3<Scalar> hidden = keep(part(workspace, &Workspace::hidden), scratch, batch, 1,
-//   width);
+//   const auto hidden = keep(part(workspace, &Workspace::hidden), scratch, batch, 1, width);
 #pragma once
 #include <cstddef>
 #include <vector>

@@ -7,7 +7,7 @@
 // unit takes what they are without teaching them. It cannot say that a unit computes anything but a
 // weighted sum (joins, products, attention), that an expert reads more than one slot, or that
 // levels are skipped: that is a Layer of one's own, which a Model takes as well
-// (docs/writing_a_layer.md).
+// (docs/adding_an_architecture.md).
 #pragma once
 #include <optional>
 #include <string>

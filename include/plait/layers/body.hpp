@@ -1,21 +1,20 @@
 // Body: the description of a network from one vector to one vector, whatever its type: what may
 // serve as an expert, a gate's hidden layers, a tower or a bottom. A value.
 //
-//   Body mlp = {256, 128};                                     an MLP, which is what most are
-//   Body own = Glu{.width = 64};                               one's own
+//   Body mlp = {256, 128};                                an MLP, which is what most are
+//   Body own = Glu{.width = 64};                          one's own
 //
 // One's own is a struct of settings that names the layer it describes,
 //
 //   struct Glu {
 //     Index width = 0;
-//     template <class S> using Layer = GluExpert<S>;           a Layer of one slot, built by
-//                                                              Layer<S>(table, name, input_dim,
-//                                                              Glu)
-//     static constexpr std::string_view name = "glu";          in files; with
+//     template <class S> using Layer = GluExpert<S>;      a Layer of one slot, for float and double
+//     static constexpr std::string_view name = "glu";     in files; with
 //     void fields(FieldVisitor& visit) { visit("width", width); }
 //   };
 //
-// of which the name and the fields are for saving alone.
+// of which the name and the fields are for saving alone. The layer is built by GluExpert<S>(table,
+// name, input_dim, Glu). How to write one: docs/writing_a_layer.md.
 #pragma once
 #include <concepts>
 #include <initializer_list>

@@ -6,12 +6,12 @@
 // One's own is a struct of settings, with one of
 //
 //   Plan plan(ParamTable& table, const std::string& prefix) const;   routes: fusion/route.hpp
-//   template <class S> using Layer = MyTrunk<S>;                     a layer [B, S, D] to [B, T,
-//   H],
-//                                                                    built by MyTrunk<S>(table,
-//                                                                    prefix, settings)
+//   template <class S> using Layer = MyTrunk<S>;                     a Layer, built by
+//                                                                    (table, prefix, settings)
 //
-// and, to be saved, `static constexpr std::string_view name` and `void fields(FieldVisitor&)`.
+// that maps [B, S, D] to [B, T, H], a slot per task; and, to be saved,
+// `static constexpr std::string_view name` and `void fields(FieldVisitor&)`. How to write one:
+// docs/adding_an_architecture.md.
 #pragma once
 #include <concepts>
 #include <memory>
