@@ -13,8 +13,9 @@ else()
 endif()
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${package_dir})
 
+set(plait_sources ${CMAKE_INSTALL_DATADIR}/plait/src)
 configure_package_config_file(scripts/cmake/plaitConfig.cmake.in plaitConfig.cmake
-                              INSTALL_DESTINATION ${package_dir})
+                              INSTALL_DESTINATION ${package_dir} PATH_VARS plait_sources)
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(plaitConfigVersion.cmake COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
@@ -30,5 +31,9 @@ foreach(file plait.pc plait-io.pc)
   configure_file(scripts/cmake/${file}.in ${file} @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${file} DESTINATION ${pc_dir})
 endforeach()
+
+# The sources of plait::compiled, which is built in the user's tree with the user's flags.
+install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_DATADIR}/plait/src)
+install(FILES scripts/cmake/Compiled.cmake DESTINATION ${package_dir})
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -332,4 +332,15 @@ LoadedModel<Scalar> load(const std::string& path, const Registry<Scalar>& regist
   return load<Scalar>(SafetensorsReader(path), registry);
 }
 
+#ifdef PLAIT_COMPILED_IO
+extern template void save<float>(const Model<float>&, const std::string&, const SaveOptions&,
+                                 View3<const float>);
+extern template void save<double>(const Model<double>&, const std::string&, const SaveOptions&,
+                                  View3<const double>);
+extern template LoadedModel<float> load<float>(SafetensorsReader, const Registry<float>&);
+extern template LoadedModel<double> load<double>(SafetensorsReader, const Registry<double>&);
+extern template LoadedModel<float> load<float>(const std::string&, const Registry<float>&);
+extern template LoadedModel<double> load<double>(const std::string&, const Registry<double>&);
+#endif
+
 }  // namespace plait

@@ -24,6 +24,22 @@ inline constexpr bool has_fma = true;
 inline constexpr bool has_fma = false;
 #endif
 
+#ifdef PLAIT_COMPILED
+// A packed weight is laid out for the machine's packets: a unit that is compiled for others than
+// the compiled library does not link with it.
+#if defined(EIGEN_VECTORIZE_AVX512)
+#define PLAIT_COMPILED_FOR compiled_for_avx512
+#elif defined(EIGEN_VECTORIZE_AVX)
+#define PLAIT_COMPILED_FOR compiled_for_avx
+#elif defined(EIGEN_VECTORIZE)
+#define PLAIT_COMPILED_FOR compiled_for_128_bits
+#else
+#define PLAIT_COMPILED_FOR compiled_for_scalars
+#endif
+extern const char PLAIT_COMPILED_FOR;
+[[gnu::used]] static const char* const links_with = &PLAIT_COMPILED_FOR;
+#endif
+
 namespace detail {
 
 // The mask of the first `count` lanes.

@@ -28,30 +28,14 @@ namespace plait {
 template <class Scalar>
 class Registry {
  public:
-  Registry() {
-    add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
-    add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
-    add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
-  }
+  Registry();
 
   // Both throw ConfigError for a description without a name, or a name that is taken.
-  Registry& add_trunk(Trunk<Scalar> prototype) {
-    const std::string name(prototype.name());
-    require_config(!name.empty() && !trunks_.contains(name), "Registry", "trunk", "'" + name + "'",
-                   "a name that is not taken");
-    trunks_.emplace(name, std::move(prototype));
-    return *this;
-  }
-  Registry& add_body(Body prototype) {
-    bodies_.add(std::move(prototype));
-    return *this;
-  }
+  Registry& add_trunk(Trunk<Scalar> prototype);
+  Registry& add_body(Body prototype);
 
   // Null for a name that is not known.
-  const Trunk<Scalar>* trunk(const std::string& name) const {
-    const auto found = trunks_.find(name);
-    return found == trunks_.end() ? nullptr : &found->second;
-  }
+  const Trunk<Scalar>* trunk(const std::string& name) const;
   const Bodies& bodies() const { return bodies_; }
   const std::map<std::string, Trunk<Scalar>>& trunks() const { return trunks_; }
 
@@ -59,5 +43,38 @@ class Registry {
   std::map<std::string, Trunk<Scalar>> trunks_;
   Bodies bodies_;
 };
+
+template <class Scalar>
+Registry<Scalar>::Registry() {
+  add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
+  add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
+  add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
+}
+
+template <class Scalar>
+Registry<Scalar>& Registry<Scalar>::add_trunk(Trunk<Scalar> prototype) {
+  const std::string name(prototype.name());
+  require_config(!name.empty() && !trunks_.contains(name), "Registry", "trunk", "'" + name + "'",
+                 "a name that is not taken");
+  trunks_.emplace(name, std::move(prototype));
+  return *this;
+}
+
+template <class Scalar>
+Registry<Scalar>& Registry<Scalar>::add_body(Body prototype) {
+  bodies_.add(std::move(prototype));
+  return *this;
+}
+
+template <class Scalar>
+const Trunk<Scalar>* Registry<Scalar>::trunk(const std::string& name) const {
+  const auto found = trunks_.find(name);
+  return found == trunks_.end() ? nullptr : &found->second;
+}
+
+#ifdef PLAIT_COMPILED
+extern template class Registry<float>;
+extern template class Registry<double>;
+#endif
 
 }  // namespace plait

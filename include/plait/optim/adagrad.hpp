@@ -33,20 +33,31 @@ struct Adagrad {
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
-              Moments<Scalar> moments) const {
-    const double decay = 1 + static_cast<double>(step.number - 1) * learning_rate_decay;
-    const auto rate = static_cast<Scalar>(step.learning_rate / decay);
-    const auto eps = static_cast<Scalar>(epsilon);
-    using std::sqrt;
-    detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                            [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
-                                PLAIT_INLINE {
-                                  const auto sum = moment(0) + g * g;
-                                  set_moment(0, sum);
-                                  p = p - rate * g / (sqrt(sum) + eps);
-                                });
-  }
+              Moments<Scalar> moments) const;
 };
+
+template <class Scalar>
+void Adagrad::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                     Moments<Scalar> moments) const {
+  const double decay = 1 + static_cast<double>(step.number - 1) * learning_rate_decay;
+  const auto rate = static_cast<Scalar>(step.learning_rate / decay);
+  const auto eps = static_cast<Scalar>(epsilon);
+  using std::sqrt;
+  detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
+                          [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
+                              PLAIT_INLINE {
+                                const auto sum = moment(0) + g * g;
+                                set_moment(0, sum);
+                                p = p - rate * g / (sqrt(sum) + eps);
+                              });
+}
+
+#ifdef PLAIT_COMPILED
+extern template void Adagrad::update<float>(const UpdateStep&, std::span<float>,
+                                            std::span<const float>, Moments<float>) const;
+extern template void Adagrad::update<double>(const UpdateStep&, std::span<double>,
+                                             std::span<const double>, Moments<double>) const;
+#endif
 
 static_assert(OptimizerRule<Adagrad, float> && OptimizerRule<Adagrad, double>);
 

@@ -80,10 +80,14 @@ struct Adam {
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
-              Moments<Scalar> moments) const {
-    detail::adam_update(*this, step, step.weight_decay, 0.0, values, grad, moments);
-  }
+              Moments<Scalar> moments) const;
 };
+
+template <class Scalar>
+void Adam::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                  Moments<Scalar> moments) const {
+  detail::adam_update(*this, step, step.weight_decay, 0.0, values, grad, moments);
+}
 
 // Weight decay shrinks the values: p *= 1 - learning_rate weight_decay, before the rest.
 struct AdamW {
@@ -99,11 +103,26 @@ struct AdamW {
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
-              Moments<Scalar> moments) const {
-    detail::adam_update(*this, step, 0.0, step.learning_rate * step.weight_decay, values, grad,
-                        moments);
-  }
+              Moments<Scalar> moments) const;
 };
+
+template <class Scalar>
+void AdamW::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                   Moments<Scalar> moments) const {
+  detail::adam_update(*this, step, 0.0, step.learning_rate * step.weight_decay, values, grad,
+                      moments);
+}
+
+#ifdef PLAIT_COMPILED
+extern template void Adam::update<float>(const UpdateStep&, std::span<float>,
+                                         std::span<const float>, Moments<float>) const;
+extern template void Adam::update<double>(const UpdateStep&, std::span<double>,
+                                          std::span<const double>, Moments<double>) const;
+extern template void AdamW::update<float>(const UpdateStep&, std::span<float>,
+                                          std::span<const float>, Moments<float>) const;
+extern template void AdamW::update<double>(const UpdateStep&, std::span<double>,
+                                           std::span<const double>, Moments<double>) const;
+#endif
 
 static_assert(OptimizerRule<Adam, float> && OptimizerRule<Adam, double>);
 static_assert(OptimizerRule<AdamW, float> && OptimizerRule<AdamW, double>);

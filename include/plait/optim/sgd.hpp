@@ -37,23 +37,34 @@ struct SGD {
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
-              Moments<Scalar> moments) const {
-    const auto rate = static_cast<Scalar>(step.learning_rate);
-    const auto keep = static_cast<Scalar>(step.number == 1 ? 0 : momentum);
-    const auto add = static_cast<Scalar>(step.number == 1 ? 1 : 1 - dampening);
-    const auto ahead = static_cast<Scalar>(momentum);
-    detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                            [&](auto& p, auto& g, const auto& moment, const auto& set_moment)
-                                PLAIT_INLINE {
-                                  if (momentum != 0) {
-                                    const auto u = keep * moment(0) + add * g;
-                                    set_moment(0, u);
-                                    g = nesterov ? g + ahead * u : u;
-                                  }
-                                  p = p - rate * g;
-                                });
-  }
+              Moments<Scalar> moments) const;
 };
+
+template <class Scalar>
+void SGD::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                 Moments<Scalar> moments) const {
+  const auto rate = static_cast<Scalar>(step.learning_rate);
+  const auto keep = static_cast<Scalar>(step.number == 1 ? 0 : momentum);
+  const auto add = static_cast<Scalar>(step.number == 1 ? 1 : 1 - dampening);
+  const auto ahead = static_cast<Scalar>(momentum);
+  detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
+                          [&](auto& p, auto& g, const auto& moment, const auto& set_moment)
+                              PLAIT_INLINE {
+                                if (momentum != 0) {
+                                  const auto u = keep * moment(0) + add * g;
+                                  set_moment(0, u);
+                                  g = nesterov ? g + ahead * u : u;
+                                }
+                                p = p - rate * g;
+                              });
+}
+
+#ifdef PLAIT_COMPILED
+extern template void SGD::update<float>(const UpdateStep&, std::span<float>, std::span<const float>,
+                                        Moments<float>) const;
+extern template void SGD::update<double>(const UpdateStep&, std::span<double>,
+                                         std::span<const double>, Moments<double>) const;
+#endif
 
 static_assert(OptimizerRule<SGD, float> && OptimizerRule<SGD, double>);
 

@@ -1,0 +1,18 @@
+// plait::compiled: networks and models.
+#include "plait/model/model.hpp"
+#include "plait/fusion/stack.hpp"
+#include "plait/kernels/packet.hpp"
+#include "plait/model/registry.hpp"
+
+namespace plait {
+
+const char simd::PLAIT_COMPILED_FOR = 0;
+
+template Network<float> build_plan<float>(ParamTable&, const Plan&);
+template Network<double> build_plan<double>(ParamTable&, const Plan&);
+template class Model<float>;
+template class Model<double>;
+template class Registry<float>;
+template class Registry<double>;
+
+}  // namespace plait
