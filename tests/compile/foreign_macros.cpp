@@ -1,5 +1,8 @@
 // Macros of others that Eigen and the standard library survive: complex.h's I, and min and max
 // defined after the headers that these two have of their own.
+#include <complex.h>
+#include <Eigen/Cholesky>
+#include <Eigen/Eigenvalues>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -29,9 +32,6 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
-#include <complex.h>
-#include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #define min(a, b) ((a) < (b) ? (a) : (b))
 #define max(a, b) ((a) > (b) ? (a) : (b))
 #include <plait/methods.hpp>

@@ -68,8 +68,9 @@ struct AdaTTSp {
   // Per task and level; for counts per task use AdaTT with shared_experts = 0.
   Index task_experts = 1;
   bool residual = true;
-  std::vector<GateConfig> gates = std::vector<GateConfig>(1);  // one for all levels, or one per level
-  bool separate_inputs = false;       // x holds a slot per task instead of one that all tasks read
+  std::vector<GateConfig> gates =
+      std::vector<GateConfig>(1);  // one for all levels, or one per level
+  bool separate_inputs = false;    // x holds a slot per task instead of one that all tasks read
 
   static constexpr std::string_view name = "AdaTTSp";
   void fields(FieldVisitor& visit) {
@@ -109,8 +110,9 @@ struct AdaTT {
   std::vector<Index> task_experts{1};  // per level: one for all tasks, or one per task
   Index shared_experts = 1;            // per level; 0 or more
   bool residual = true;
-  std::vector<GateConfig> gates = std::vector<GateConfig>(1);  // one for all levels, or one per level
-  bool separate_inputs = false;       // x holds a slot per unit instead of one that all units read
+  std::vector<GateConfig> gates =
+      std::vector<GateConfig>(1);  // one for all levels, or one per level
+  bool separate_inputs = false;    // x holds a slot per unit instead of one that all units read
 
   static constexpr std::string_view name = "AdaTT";
   void fields(FieldVisitor& visit) {

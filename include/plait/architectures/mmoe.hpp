@@ -26,9 +26,10 @@ namespace plait {
 struct MLMMoE {
   Index input_dim = 0;
   Index num_tasks = 0;
-  Index num_experts = 0;              // per level
-  std::vector<Body> levels{};         // one expert description per level
-  std::vector<GateConfig> gates = std::vector<GateConfig>(1);  // one for all levels, or one per level
+  Index num_experts = 0;       // per level
+  std::vector<Body> levels{};  // one expert description per level
+  std::vector<GateConfig> gates =
+      std::vector<GateConfig>(1);  // one for all levels, or one per level
 
   static constexpr std::string_view name = "MLMMoE";
   void fields(FieldVisitor& visit) {

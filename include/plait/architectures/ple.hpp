@@ -31,8 +31,9 @@ struct PLE {
   std::vector<Body> levels{};          // one expert description per level
   std::vector<Index> task_experts{1};  // per level: one for all tasks, or one per task
   Index shared_experts = 1;            // per level; 0 or more
-  std::vector<GateConfig> gates = std::vector<GateConfig>(1);  // one for all levels, or one per level
-  bool separate_inputs = false;        // x holds a slot per unit instead of one that all units read
+  std::vector<GateConfig> gates =
+      std::vector<GateConfig>(1);  // one for all levels, or one per level
+  bool separate_inputs = false;    // x holds a slot per unit instead of one that all units read
 
   static constexpr std::string_view name = "PLE";
   void fields(FieldVisitor& visit) {

@@ -14,8 +14,8 @@
 #define PLAIT_INLINE __attribute__((always_inline))
 // For inner loops that need all registers: inlined into more code, some would live in memory.
 #define PLAIT_NOINLINE __attribute__((noinline))
-// For what runs once or never, checks, texts of errors, construction: compiled for size, which takes
-// less time, and away from what is hot.
+// For what runs once or never, checks, texts of errors, construction: compiled for size, which
+// takes less time, and away from what is hot.
 #define PLAIT_COLD __attribute__((cold, noinline))
 
 // AVX-512 intrinsics pass on an undefined register where its value does not matter, and GCC 12

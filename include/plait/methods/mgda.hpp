@@ -8,8 +8,8 @@
 
 #include "plait/core/error.hpp"
 #include "plait/methods/balancing_method.hpp"
-#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/memory.hpp"
+#include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/unit_gramian.hpp"
 

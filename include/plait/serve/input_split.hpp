@@ -51,8 +51,8 @@ class InputSplit {
       const Index outputs = linear.weight.rows;
       parts_.push_back({linear.weight, linear.bias, {}, {}, starts_size_});
       starts_size_ += outputs;
-      panels_size_ +=
-          kernels::packed_size<Scalar>(outputs, num_shared()) + kernels::packed_size<Scalar>(outputs, num_own());
+      panels_size_ += kernels::packed_size<Scalar>(outputs, num_shared()) +
+                      kernels::packed_size<Scalar>(outputs, num_own());
     });
     require_config(all_linear, "Scorer", "shared_inputs", "a layer that reads the input otherwise",
                    "layers that read it through linear layers");
@@ -100,7 +100,7 @@ class InputSplit {
   void start(ParamView<Scalar> values, View3<const Scalar> shared, Scalar* starts) const {
     for (const Part& part : parts_)
       kernels::linear(shared, part.shared, part.bias ? values.data(*part.bias) : nullptr,
-             View3<Scalar>(starts + part.start, 1, 1, part.shared.outputs));
+                      View3<Scalar>(starts + part.start, 1, 1, part.shared.outputs));
   }
 
  private:

@@ -116,9 +116,9 @@ class Lanes {
     std::vector<ParamBuffer<Scalar>> task_gradients;  // [T], or none before they are asked for
     typename Sequential<Scalar>::Workspace workspace;
     Scratch scratch;
-    Tensor<Scalar> logits;            // [tile, 1, C]
-    Tensor<Scalar> dlogits;           // [tile, 1, C]
-    std::vector<double> task_losses;  // [T]
+    Tensor<Scalar> logits;                // [tile, 1, C]
+    Tensor<Scalar> dlogits;               // [tile, 1, C]
+    std::vector<double> task_losses;      // [T]
     std::vector<std::uint8_t> unclaimed;  // [gradient, tensor]: no tile has written it yet
 
     Lane(std::shared_ptr<const ParamTable> table, Index tasks)
@@ -130,8 +130,7 @@ class Lanes {
     }
     GradView<Scalar> view_of(ParamBuffer<Scalar>& buffer, std::size_t which = 0) {
       return GradView<Scalar>::from_anything(
-          buffer.flat().data(),
-          unclaimed.data() + which * static_cast<std::size_t>(num_tensors()));
+          buffer.flat().data(), unclaimed.data() + which * static_cast<std::size_t>(num_tensors()));
     }
     void finish(std::span<ParamBuffer<Scalar>> gradients) {
       for (std::size_t i = 0; i < gradients.size(); ++i)
@@ -181,8 +180,8 @@ class Lanes {
   };
 
   std::span<Lane> used(const Tiles& tiles) {
-    const Index count = std::clamp(tiles.count() / tiles_per_lane, Index{1},
-                                   static_cast<Index>(lanes_.size()));
+    const Index count =
+        std::clamp(tiles.count() / tiles_per_lane, Index{1}, static_cast<Index>(lanes_.size()));
     return std::span(lanes_).first(static_cast<std::size_t>(count));
   }
 
