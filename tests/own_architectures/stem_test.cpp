@@ -2,7 +2,6 @@
 #include "stem.hpp"
 
 #include <algorithm>
-#include <catch2/catch.hpp>
 #include <filesystem>
 #include <plait/io.hpp>
 #include <plait/plait.hpp>
@@ -12,6 +11,7 @@
 #include <string>
 
 #include "../../examples/custom_routing/frozen.hpp"
+#include "support/catch.hpp"
 
 namespace {
 
