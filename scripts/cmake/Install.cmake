@@ -13,9 +13,8 @@ else()
 endif()
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${package_dir})
 
-set(plait_sources ${CMAKE_INSTALL_DATADIR}/plait/src)
 configure_package_config_file(scripts/cmake/plaitConfig.cmake.in plaitConfig.cmake
-                              INSTALL_DESTINATION ${package_dir} PATH_VARS plait_sources)
+                              INSTALL_DESTINATION ${package_dir})
 # Before 1.0 a minor version may change the interface.
 write_basic_package_version_file(plaitConfigVersion.cmake COMPATIBILITY SameMinorVersion
                                  ARCH_INDEPENDENT)
@@ -33,7 +32,7 @@ foreach(file plait.pc plait-io.pc)
 endforeach()
 
 # The sources of plait::compiled, which is built in the user's tree with the user's flags.
-install(DIRECTORY src/ DESTINATION ${CMAKE_INSTALL_DATADIR}/plait/src)
+install(DIRECTORY src DESTINATION ${package_dir})
 install(FILES scripts/cmake/Compiled.cmake DESTINATION ${package_dir})
 
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
