@@ -4,6 +4,7 @@
 
 #include "format.hpp"
 #include "interrupt.hpp"
+#include "plait/io/checkpoint.hpp"
 
 namespace ranker {
 

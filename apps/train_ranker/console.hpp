@@ -3,8 +3,8 @@
 #include <ostream>
 #include <string>
 
+#include "monitor.hpp"
 #include "progress.hpp"
-#include "train.hpp"
 
 namespace ranker {
 

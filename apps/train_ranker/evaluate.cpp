@@ -5,6 +5,7 @@
 
 #include "plait/core/tensor.hpp"
 #include "plait/metrics/task_metrics.hpp"
+#include "plait/train/trainer.hpp"
 
 namespace ranker {
 namespace {

@@ -7,6 +7,7 @@
 #include "models.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/inspect/expert_watch.hpp"
+#include "plait/model/model.hpp"
 
 namespace ranker {
 namespace {

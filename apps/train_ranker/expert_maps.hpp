@@ -8,7 +8,11 @@
 #include "plait/core/view.hpp"
 #include "plait/inspect/expert_report.hpp"
 #include "plait/losses/head.hpp"
-#include "plait/model/model.hpp"
+
+namespace plait {
+template <class Scalar>
+class Model;
+}
 
 namespace ranker {
 

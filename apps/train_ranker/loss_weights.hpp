@@ -3,18 +3,12 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <vector>
 
+#include "balancing.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/methods/loss_weighting.hpp"
 
 namespace ranker {
-
-// Weights that a person chooses; one number per task, or none for 1 each.
-struct TaskWeights {
-  std::vector<double> initial{};  // static and scheduled
-  std::vector<double> factor{};   // scheduled: of every epoch
-};
 
 // What they are made for.
 struct LossWeightsSetting {

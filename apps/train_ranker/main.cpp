@@ -20,6 +20,7 @@
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
+#include "train.hpp"
 #include "trainee.hpp"
 
 namespace ranker {

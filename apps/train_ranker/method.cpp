@@ -1,6 +1,7 @@
 #include "method.hpp"
 
 #include "balancers.hpp"
+#include "loss_weights.hpp"
 
 namespace ranker {
 

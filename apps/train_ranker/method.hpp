@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "loss_weights.hpp"
+#include "balancing.hpp"
 #include "plait/core/view.hpp"
 #include "plait/io/checkpoint.hpp"
 #include "plait/methods/gradient_balancer.hpp"
@@ -13,15 +13,6 @@
 #include "plait/train/trainer.hpp"
 
 namespace ranker {
-
-// A method by its name in loss_weights() or balancers(); at most one of them.
-struct Balancing {
-  std::string loss_weights{};
-  std::string balancer{};
-
-  bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
-  const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }
-};
 
 // At most one of the two is there.
 struct Method {

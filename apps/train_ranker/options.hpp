@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "loss_weights.hpp"
-#include "method.hpp"
+#include "balancing.hpp"
 #include "models.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "rule.hpp"

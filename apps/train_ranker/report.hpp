@@ -8,8 +8,8 @@
 #include "expert_maps.hpp"
 #include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/seesaw.hpp"
+#include "results.hpp"
 #include "table.hpp"
-#include "train.hpp"
 
 namespace ranker {
 

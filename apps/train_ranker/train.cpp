@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "errors.hpp"
+#include "evaluate.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/random.hpp"
 #include "plait/core/tensor.hpp"

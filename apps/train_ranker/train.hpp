@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "dataset.hpp"
-#include "evaluate.hpp"
 #include "method.hpp"
+#include "monitor.hpp"
 #include "plait/io/checkpoint.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/trainer.hpp"
+#include "results.hpp"
 
 namespace ranker {
 
@@ -27,38 +27,6 @@ struct Checkpointing {
   Index every = 100;                          // steps
   bool resume = false;                        // go on from the newest one
   std::string run = {};                       // what a run that goes on must have in common
-};
-
-struct Epoch {
-  int number = 0;   // from 1
-  double loss = 0;  // mean over the epoch's rows
-  std::vector<TaskScore> validation;
-  double total = 0;   // total_value(validation)
-  bool best = false;  // the largest total so far
-  bool stop = false;  // the last one, by early stopping
-  double rows_per_second = 0;
-};
-
-// What the loop tells while it runs.
-class Monitor {
- public:
-  virtual ~Monitor() = default;
-  virtual void begin_epoch(int number, Index rows) = 0;
-  // After every step; false ends the training.
-  virtual bool rows_done(Index rows) = 0;
-  virtual void end_epoch(const Epoch& epoch) = 0;
-  // A run that goes on from a checkpoint, or does not when there is none.
-  virtual void resumed(const plait::Resumed& from) = 0;
-};
-
-struct Run {
-  std::uint64_t seed = 0;    // as scheduled
-  std::vector<Epoch> curve;  // of this process: one that resumed begins later
-  int best_epoch = 0;
-  int epochs = 0;                // until early stopping
-  std::vector<TaskScore> test;   // of the best epoch's weights
-  double seconds_per_epoch = 0;  // of training, without evaluation
-  double rows_per_second = 0;
 };
 
 // Trains with a method, and tests the epoch with the largest total_value on the validation rows

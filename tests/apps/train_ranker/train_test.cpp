@@ -1,3 +1,4 @@
+#include "evaluate.hpp"
 #include "train.hpp"
 
 #include <cmath>

@@ -1,0 +1,23 @@
+// Which method keeps the tasks from hurting each other, as it is chosen.
+#pragma once
+#include <string>
+#include <vector>
+
+namespace ranker {
+
+// A method by its name in loss_weights() or balancers(); at most one of them.
+struct Balancing {
+  std::string loss_weights{};
+  std::string balancer{};
+
+  bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
+  const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }
+};
+
+// Weights that a person chooses; one number per task, or none for 1 each.
+struct TaskWeights {
+  std::vector<double> initial{};  // static and scheduled
+  std::vector<double> factor{};   // scheduled: of every epoch
+};
+
+}  // namespace ranker
