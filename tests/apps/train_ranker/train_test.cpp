@@ -1,5 +1,5 @@
-#include "evaluate.hpp"
 #include "train.hpp"
+#include "evaluate.hpp"
 
 #include <cmath>
 #include <set>
