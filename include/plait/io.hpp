@@ -3,6 +3,7 @@
 #pragma once
 #include "plait/io/atomic_file.hpp"
 #include "plait/io/checkpoint.hpp"
+#include "plait/io/checkpoint_file.hpp"
 #include "plait/io/checkpoint_part.hpp"
 #include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
