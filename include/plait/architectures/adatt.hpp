@@ -36,9 +36,10 @@ namespace detail {
 
 // The levels of both forms. statics(l, u) is unit u's native-expert weights at level l.
 template <class Statics>
-Plan adatt_plan(const std::string& prefix, Index input_dim, Index num_tasks,
-                const UnitExperts& experts, const std::vector<Body>& levels,
-                const Each<GateConfig>& gates, bool separate_inputs, const Statics& statics) {
+PLAIT_COLD Plan adatt_plan(const std::string& prefix, Index input_dim, Index num_tasks,
+                           const UnitExperts& experts, const std::vector<Body>& levels,
+                           const Each<GateConfig>& gates, bool separate_inputs,
+                           const Statics& statics) {
   Plan result{{separate_inputs ? experts.units() : 1, input_dim}, {}};
   for (std::size_t l = 0; l < levels.size(); ++l) {
     const bool one_input = l == 0 && !separate_inputs;
@@ -73,7 +74,7 @@ struct AdaTTSp {
   bool separate_inputs = false;    // x holds a slot per task instead of one that all tasks read
 
   static constexpr std::string_view name = "AdaTTSp";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("levels", levels);
@@ -84,7 +85,7 @@ struct AdaTTSp {
   }
 
   // Throws ConfigError for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     check_trunk(table, name.data(), input_dim, num_tasks, levels.size());
     const Index m = task_experts;
     const UnitExperts experts(table, num_tasks, m, name.data());
@@ -115,7 +116,7 @@ struct AdaTT {
   bool separate_inputs = false;    // x holds a slot per unit instead of one that all units read
 
   static constexpr std::string_view name = "AdaTT";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("levels", levels);
@@ -127,7 +128,7 @@ struct AdaTT {
   }
 
   // Throws ConfigError for sizes below 1 (shared_experts: below 0).
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     check_trunk(table, name.data(), input_dim, num_tasks, levels.size());
     const UnitExperts experts(table, num_tasks, task_experts, shared_experts, name.data());
     const Index num_levels = std::ssize(levels);

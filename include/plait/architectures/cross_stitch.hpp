@@ -40,7 +40,7 @@ struct CrossStitch {
   bool separate_inputs = false;  // x holds T slots instead of one that all tasks read
 
   static constexpr std::string_view name = "CrossStitch";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("levels", levels);
@@ -50,7 +50,7 @@ struct CrossStitch {
   }
 
   // Throws ConfigError for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     check_trunk(table, "CrossStitch", input_dim, num_tasks, levels.size());
     require_config(std::isfinite(diagonal), "CrossStitch", "diagonal", text(diagonal),
                    "a finite number");

@@ -32,7 +32,7 @@ struct MLMMoE {
       std::vector<GateConfig>(1);  // one for all levels, or one per level
 
   static constexpr std::string_view name = "MLMMoE";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("num_experts", num_experts);
@@ -41,8 +41,8 @@ struct MLMMoE {
   }
 
   // Throws ConfigError, in the name of `where`, for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix,
-            const std::string& where = "MLMMoE") const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix,
+                       const std::string& where = "MLMMoE") const {
     check_trunk(table, where, input_dim, num_tasks, levels.size());
     require_config(num_experts >= 1, where, "num_experts", text(num_experts), "at least 1");
     const UnitExperts experts(table, num_experts, 1, where);
@@ -73,7 +73,7 @@ struct MMoE {
   GateConfig gate{};
 
   static constexpr std::string_view name = "MMoE";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("num_experts", num_experts);
@@ -82,7 +82,7 @@ struct MMoE {
   }
 
   // Throws ConfigError for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     return MLMMoE{input_dim, num_tasks, num_experts, {expert}, {gate}}.plan(table, prefix, "MMoE");
   }
 };

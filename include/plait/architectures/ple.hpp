@@ -36,7 +36,7 @@ struct PLE {
   bool separate_inputs = false;    // x holds a slot per unit instead of one that all units read
 
   static constexpr std::string_view name = "PLE";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("levels", levels);
@@ -47,7 +47,8 @@ struct PLE {
   }
 
   // Throws ConfigError, in the name of `where`, for sizes below 1 (shared_experts: below 0).
-  Plan plan(ParamTable& table, const std::string& prefix, const std::string& where = "PLE") const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix,
+                       const std::string& where = "PLE") const {
     check_trunk(table, where, input_dim, num_tasks, levels.size());
     const UnitExperts experts(table, num_tasks, task_experts, shared_experts, where);
     const Index shared = num_tasks;  // the shared unit, if there is one
@@ -83,7 +84,7 @@ struct CGC {
   bool separate_inputs = false;
 
   static constexpr std::string_view name = "CGC";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("expert", expert);
@@ -94,7 +95,7 @@ struct CGC {
   }
 
   // Throws ConfigError for sizes below 1 (shared_experts: below 0).
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     return PLE{input_dim,      num_tasks, {expert},       task_experts,
                shared_experts, {gate},    separate_inputs}
         .plan(table, prefix, "CGC");

@@ -22,14 +22,14 @@ struct SharedBottom {
   Body expert{};  // the bottom's layers
 
   static constexpr std::string_view name = "SharedBottom";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("expert", expert);
   }
 
   // Throws ConfigError for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     check_trunk(table, "SharedBottom", input_dim, num_tasks, 1);
     const UnitExperts bottom(table, 1, 1, "SharedBottom");
     LevelPlan level{.expert = expert};

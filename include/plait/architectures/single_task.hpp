@@ -21,14 +21,14 @@ struct SingleTask {
   Body expert{};  // each network's layers
 
   static constexpr std::string_view name = "SingleTask";
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("input_dim", input_dim);
     visit("num_tasks", num_tasks);
     visit("expert", expert);
   }
 
   // Throws ConfigError for sizes below 1.
-  Plan plan(ParamTable& table, const std::string& prefix) const {
+  PLAIT_COLD Plan plan(ParamTable& table, const std::string& prefix) const {
     check_trunk(table, "SingleTask", input_dim, num_tasks, 1);
     const UnitExperts experts(table, num_tasks, 1, "SingleTask");
     LevelPlan level{.expert = expert};

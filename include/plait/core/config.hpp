@@ -16,7 +16,7 @@
 #define PLAIT_NOINLINE __attribute__((noinline))
 // For what runs once or never, checks, texts of errors, construction: compiled for size, which
 // takes less time, and away from what is hot.
-#define PLAIT_COLD __attribute__((cold, noinline))
+#define PLAIT_COLD __attribute__((cold))
 
 // AVX-512 intrinsics pass on an undefined register where its value does not matter, and GCC 12
 // warns of it in every function that they are inlined into, Eigen's too (bug 105593). PLAIT_FLATTEN

@@ -132,8 +132,8 @@ class ParamTable {
   }
 
  private:
-  ParamId add(const std::string& name, std::vector<Index> shape, Index rows, Index cols,
-              Init init) {
+  PLAIT_COLD ParamId add(const std::string& name, std::vector<Index> shape, Index rows, Index cols,
+                         Init init) {
     require_config(rows >= 1 && cols >= 1, "ParamTable", name, text(rows, " x ", cols),
                    "sizes of at least 1");
     require_config(!by_name_.contains(name), "ParamTable", "name", "a second '" + name + "'",

@@ -32,8 +32,8 @@ class ExpertBank {
 
   // All experts are of one description and draw their own numbers. Throws ConfigError when there
   // are none.
-  ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
-             const Body& expert)
+  PLAIT_COLD ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
+                        const Body& expert)
       : in_(in) {
     require_config(!routes.empty(), "ExpertBank", "experts", "0 experts", "at least one");
     experts_.reserve(routes.size());

@@ -46,7 +46,7 @@ class FusionLevel {
 
   // `state` is the shape of x, `input` that of the model's input. Throws ConfigError for routes
   // that lead nowhere: slots, experts or positions that are not there, units that nothing weighs.
-  FusionLevel(ParamTable& table, const LevelPlan& plan, Shape state, Shape input)
+  PLAIT_COLD FusionLevel(ParamTable& table, const LevelPlan& plan, Shape state, Shape input)
       : bank_(table, plan.route.experts, state, plan.expert),
         gates_read_input_(plan.route.gates_read_input) {
     const Shape gate_input = gates_read_input_ ? input : state;
@@ -86,7 +86,7 @@ class FusionLevel {
   bool gates_read_input() const { return gates_read_input_; }
 
   // As core/watch.hpp has it.
-  WatchedLevel watched() const {
+  PLAIT_COLD WatchedLevel watched() const {
     WatchedLevel result{.experts = bank_.size()};
     for (std::size_t u = 0; u < units_.size(); ++u) {
       auto& selection = result.selections.emplace_back();
@@ -233,7 +233,7 @@ class FusionLevel {
     }
   };
 
-  void check(const UnitRoute& unit, Shape gate_input) const {
+  PLAIT_COLD void check(const UnitRoute& unit, Shape gate_input) const {
     const auto require = [](bool condition, const char* argument, Index got, Index below) {
       if (!condition)
         throw ConfigError("FusionLevel", argument, text(got), text("at least 0, below ", below));
@@ -309,7 +309,7 @@ class FusionLevel {
   }
 
   // Gates of all units that read one slot, without hidden layers, multiply as one.
-  void join_gates(ParamTable& table) {
+  PLAIT_COLD void join_gates(ParamTable& table) {
     if (units_.size() < 2 || gates_.size() != units_.size()) return;
     ParamTable::Joint joint;
     for (const Unit& unit : units_) {

@@ -30,7 +30,7 @@ class FusionStack {
   };
 
   // Throws ConfigError for a plan that cannot be built.
-  FusionStack(ParamTable& table, const Plan& plan) {
+  PLAIT_COLD FusionStack(ParamTable& table, const Plan& plan) {
     require_config(!plan.levels.empty(), "FusionStack", "levels", "none", "at least one");
     Shape state = plan.in;
     for (const LevelPlan& level : plan.levels) {
@@ -52,7 +52,7 @@ class FusionStack {
   }
 
   // As core/watch.hpp has it.
-  std::vector<WatchedLevel> watched() const {
+  PLAIT_COLD std::vector<WatchedLevel> watched() const {
     std::vector<WatchedLevel> result;
     for (const auto& level : levels_) result.push_back(level.watched());
     return result;

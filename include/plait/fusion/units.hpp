@@ -15,8 +15,8 @@
 namespace plait {
 
 // The sizes that every trunk has; throws ConfigError.
-inline void check_trunk(const ParamTable& table, const std::string& where, Index input_dim,
-                        Index num_tasks, std::size_t num_levels) {
+PLAIT_COLD inline void check_trunk(const ParamTable& table, const std::string& where,
+                                   Index input_dim, Index num_tasks, std::size_t num_levels) {
   require_config(input_dim >= 1, where, "input_dim", text(input_dim), "at least 1");
   require_config(num_tasks >= 1, where, "num_tasks", text(num_tasks), "at least 1");
   require_config(num_tasks <= table.budget().tensors, where, "num_tasks", text(num_tasks),
@@ -70,8 +70,8 @@ class UnitExperts {
 
   // Expert k of level l reads its owner's slot, or slot 0 when all slots hold one input; named
   // {name}.experts.{l}.{k}.
-  std::vector<ExpertRoute> routes(const std::string& name, std::size_t level,
-                                  bool one_input) const {
+  PLAIT_COLD std::vector<ExpertRoute> routes(const std::string& name, std::size_t level,
+                                             bool one_input) const {
     std::vector<ExpertRoute> result;
     for (Index u = 0; u < units(); ++u)
       for (Index k = first(u); k < first(u) + count(u); ++k)
@@ -81,14 +81,14 @@ class UnitExperts {
   }
 
  private:
-  void add(Index count) {
+  PLAIT_COLD void add(Index count) {
     require_config(count >= 1, where_, "experts of a unit", text(count), "at least 1");
     const Index most = table_.budget().routes - total_;
     require_config(count <= most, where_, "experts", text(count), text("at most ", most));
     first_.push_back(total_);
     total_ += count;
   }
-  void append(Index from, Index count, std::vector<Index>& to) const {
+  PLAIT_COLD void append(Index from, Index count, std::vector<Index>& to) const {
     table_.spend_routes(count, where_);
     const auto size = to.size();
     to.resize(size + static_cast<std::size_t>(count));
@@ -104,7 +104,8 @@ class UnitExperts {
 // The gate of unit u at level l in AdaTT and PLE: {name}.gate_weights.{l}.{u}.0 is its linear layer
 // (the reference's Sequential(Linear, Softmax)); hidden layers, which the reference lacks, are
 // ….body.
-inline GateRoute unit_gate(const std::string& name, std::size_t level, Index unit, bool one_input) {
+PLAIT_COLD inline GateRoute unit_gate(const std::string& name, std::size_t level, Index unit,
+                                      bool one_input) {
   const std::string base = join_name(name, text("gate_weights.", level, ".", unit));
   return {base + ".body", base + ".0", one_input ? Index{0} : unit};
 }

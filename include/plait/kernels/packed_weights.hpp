@@ -43,7 +43,7 @@ template <class Scalar>
 class PackedWeights {
  public:
   // Allocates for every weight of the table (ParamTable::add_weight), and packs nothing yet.
-  explicit PackedWeights(const ParamTable& table) : weights_(table.entries().size()) {
+  PLAIT_COLD explicit PackedWeights(const ParamTable& table) : weights_(table.entries().size()) {
     std::vector<bool> joined(weights_.size(), false);
     for (const auto& joint : table.joints()) {
       products_.push_back({joint});

@@ -30,7 +30,7 @@ class Selections {
   Selections() = default;
   // For each unit the experts that it selects, all in [0, experts). Takes time and memory in
   // proportion to the columns and the experts.
-  Selections(const std::vector<std::vector<Index>>& units, Index experts) {
+  PLAIT_COLD Selections(const std::vector<std::vector<Index>>& units, Index experts) {
     for (const auto& selected : units) {
       experts_.insert(experts_.end(), selected.begin(), selected.end());
       unit_ends_.push_back(static_cast<Index>(experts_.size()));
@@ -75,7 +75,7 @@ class Selections {
 
  private:
   // The columns of some units, by expert, then unit by unit.
-  std::vector<Use> uses_of(Index from, Index to) const {
+  PLAIT_COLD std::vector<Use> uses_of(Index from, Index to) const {
     std::vector<Use> result;
     for (Index u = from; u < to; ++u)
       for (Index c = first(u); c < first(u + 1); ++c) result.push_back({u, c});
@@ -86,7 +86,7 @@ class Selections {
   }
 
   // Of each expert in group g one step, or more where a unit selects it more than once.
-  void add_steps(Index g) {
+  PLAIT_COLD void add_steps(Index g) {
     const std::size_t before = steps_.size();
     for (const Use& use : uses_of(first_unit(g), first_unit(g + 1))) {
       const Index e = expert(use.column);

@@ -143,7 +143,7 @@ class Bodies {
   std::map<std::string, Body> by_name_;
 };
 
-inline void Body::fields(FieldVisitor& visit) {
+PLAIT_COLD inline void Body::fields(FieldVisitor& visit) {
   std::string body(name());
   require_config(own_ == nullptr || (!body.empty() && own_->has_fields()), "Body", "description",
                  "one without name or fields", "both, to be saved");

@@ -42,8 +42,8 @@ class Gate {
 
   // [batch, 1, input_dim] to [batch, 1, num_weights]. The two names prefix the parameters of the
   // body and of the linear layer. Throws ConfigError for a temperature that is not positive.
-  Gate(ParamTable& table, const std::string& body_name, const std::string& linear_name,
-       Index input_dim, Index num_weights, const GateConfig& config)
+  PLAIT_COLD Gate(ParamTable& table, const std::string& body_name, const std::string& linear_name,
+                  Index input_dim, Index num_weights, const GateConfig& config)
       : body_(config.body.build<Scalar>(table, body_name, input_dim)),
         linear_(table, linear_name, body_.out_shape().dim, num_weights, config.bias),
         temperature_(static_cast<Scalar>(config.temperature)) {

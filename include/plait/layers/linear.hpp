@@ -19,8 +19,8 @@ class Linear {
   struct Workspace {};  // backward needs only x
 
   // [batch, 1, input_dim] to [batch, 1, output_dim]. Throws ConfigError for a width below 1.
-  Linear(ParamTable& table, const std::string& name, Index input_dim, Index output_dim,
-         bool bias = true)
+  PLAIT_COLD Linear(ParamTable& table, const std::string& name, Index input_dim, Index output_dim,
+                    bool bias = true)
       : input_dim_(input_dim), output_dim_(output_dim), has_bias_(bias) {
     require_config(input_dim >= 1, "Linear", name + " input_dim", text(input_dim), "at least 1");
     require_config(output_dim >= 1, "Linear", name + " output_dim", text(output_dim), "at least 1");

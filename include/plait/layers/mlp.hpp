@@ -60,7 +60,7 @@ class MLP {
   };
 
   // Throws ConfigError for a width below 1.
-  MLP(ParamTable& table, const std::string& name, Index input_dim, const Config& config)
+  PLAIT_COLD MLP(ParamTable& table, const std::string& name, Index input_dim, const Config& config)
       : input_dim_(input_dim), activation_(config.activation) {
     require_config(input_dim >= 1, "MLP", "input_dim", text(input_dim), "at least 1");
     Index width = input_dim;

@@ -55,8 +55,8 @@ class Towers {
 
   // `in` is the trunk's output shape: one slot per task. The names prefix the towers' parameters
   // and the small ones'. Throws ConfigError for sizes below 1.
-  Towers(ParamTable& table, const std::string& name, Shape in, const TowersConfig& config,
-         const std::string& small_name = "auxiliary")
+  PLAIT_COLD Towers(ParamTable& table, const std::string& name, Shape in,
+                    const TowersConfig& config, const std::string& small_name = "auxiliary")
       : in_(in) {
     const Each outputs(config.outputs, in.slots, "Towers", "outputs");
     add(table, name, Each(config.hidden, in.slots, "Towers", "hidden"), outputs);
@@ -132,8 +132,8 @@ class Towers {
     ParamRange params;  // of both
   };
 
-  void add(ParamTable& table, const std::string& name, const Each<Body>& hidden,
-           const Each<Index>& outputs) {
+  PLAIT_COLD void add(ParamTable& table, const std::string& name, const Each<Body>& hidden,
+                      const Each<Index>& outputs) {
     for (Index t = 0; t < in_.slots; ++t) {
       const std::string tower = join_name(name, std::to_string(t));
       const Index before = table.buffer_size();

@@ -14,7 +14,7 @@ namespace plait {
 
 // Throws ConfigError, in the name of `where`, for a list of heads that has no meaning: a setting
 // out of its domain, or one that the head's kind has no use for and that is not at its default.
-inline void check_heads(const std::string& where, std::span<const Head> heads) {
+PLAIT_COLD inline void check_heads(const std::string& where, std::span<const Head> heads) {
   require_config(!heads.empty(), where, "heads", "none", "at least one");
   const Head defaults;
   for (Index t = 0; t < std::ssize(heads); ++t) {

@@ -38,14 +38,14 @@ class Model {
 
   // Builds the network and draws its starting numbers from the seed. Equal seeds give equal models
   // on every compiler. Throws ConfigError for sizes that cannot be built.
-  Model(Trunk<Scalar> trunk, TowersConfig towers, std::uint64_t seed);
+  PLAIT_COLD Model(Trunk<Scalar> trunk, TowersConfig towers, std::uint64_t seed);
 
   // The model with all parameters zero, for numbers that come from elsewhere. Throws ConfigError.
   static Model zeros(Trunk<Scalar> trunk, TowersConfig towers);
 
   // The network alone, over a table of the caller's. Throws ConfigError.
-  static Sequential<Scalar> build(ParamTable& table, const Trunk<Scalar>& trunk,
-                                  const TowersConfig& towers);
+  PLAIT_COLD static Sequential<Scalar> build(ParamTable& table, const Trunk<Scalar>& trunk,
+                                             const TowersConfig& towers);
 
   // What it was built from.
   const Trunk<Scalar>& trunk_config() const { return trunk_config_; }

@@ -35,8 +35,8 @@ class Optimizer {
  public:
   // Throws ConfigError for hyper-parameters out of range, a group that matches no parameter, or a
   // clip_norm that is not a finite number above 0.
-  Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
-            OptimizerOptions options = {});
+  PLAIT_COLD Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
+                       OptimizerOptions options = {});
 
   // Moves the values by one step; grad is not modified. With clip_norm, the gradients of the
   // parameters that are not frozen are scaled by clip_coefficient of their common norm. Frozen

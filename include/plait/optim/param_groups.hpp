@@ -54,9 +54,9 @@ inline bool glob_match(std::string_view pattern, std::string_view name) {
 // The settings of every parameter of the table, in table order: `defaults`, then every matching
 // group in order, so that later groups win. Throws ConfigError for a pattern that matches no
 // parameter, and for a learning rate or weight decay that is negative or not finite.
-inline std::vector<ParamSettings> resolve_groups(const ParamTable& table,
-                                                 std::span<const ParamGroup> groups,
-                                                 const ParamSettings& defaults) {
+PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& table,
+                                                            std::span<const ParamGroup> groups,
+                                                            const ParamSettings& defaults) {
   std::vector<ParamSettings> settings(table.entries().size(), defaults);
   for (const ParamGroup& group : groups) {
     const auto require = [&](const char* argument, const std::optional<double>& value) {

@@ -30,7 +30,8 @@ class InputSplit {
   // input has one slot, and the network reads it through linear layers alone (a user's own expert
   // that does not say so with visit_input_linears cannot be split).
   template <Layer L>
-  InputSplit(const L& network, const ParamBuffer<Scalar>& values, std::vector<Index> shared)
+  PLAIT_COLD InputSplit(const L& network, const ParamBuffer<Scalar>& values,
+                        std::vector<Index> shared)
       : shared_(std::move(shared)), input_dim_(network.in_shape().dim) {
     require_config(network.in_shape().slots == 1, "Scorer", "shared_inputs",
                    text("an input of ", network.in_shape().slots, " slots"), "one slot");
@@ -63,7 +64,7 @@ class InputSplit {
   InputSplit& operator=(const InputSplit&) = delete;
 
   // Takes the values of the weights anew; everything stays where it is.
-  void pack(const ParamBuffer<Scalar>& values) {
+  PLAIT_COLD void pack(const ParamBuffer<Scalar>& values) {
     panels_.resize(static_cast<std::size_t>(panels_size_));
     Scalar* next = panels_.data();
     const auto pack_columns = [&](ParamId weight, std::span<const Index> columns) {

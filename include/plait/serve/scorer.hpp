@@ -30,7 +30,7 @@ class Scorer {
 
   // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
   // split from the rest (see InputSplit).
-  explicit Scorer(Model<Scalar> model, ScorerOptions options = {});
+  PLAIT_COLD explicit Scorer(Model<Scalar> model, ScorerOptions options = {});
 
   // Contexts point into the scorer, which therefore stays where it is: hold it by std::unique_ptr
   // or std::shared_ptr to hand it around.

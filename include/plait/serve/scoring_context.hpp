@@ -49,8 +49,8 @@ class ScoringContext {
  private:
   friend class Scorer<Scalar>;
 
-  ScoringContext(const Model<Scalar>& model, const PackedWeights<Scalar>* packed,
-                 const InputSplit<Scalar>* split, Index tile_rows);
+  PLAIT_COLD ScoringContext(const Model<Scalar>& model, const PackedWeights<Scalar>* packed,
+                            const InputSplit<Scalar>* split, Index tile_rows);
 
   void run(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> logits);
 

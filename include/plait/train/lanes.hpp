@@ -50,9 +50,8 @@ class Lanes {
 
   // At most `count` lanes; `executor` may be null.
   Lanes(std::shared_ptr<const ParamTable> table, Index tasks, Index count, Executor* executor)
-      : executor_(executor) {
-    lanes_.resize(static_cast<std::size_t>(count), Lane(std::move(table), tasks));
-  }
+      : executor_(executor),
+        lanes_(static_cast<std::size_t>(count), Lane(std::move(table), tasks)) {}
 
   // Each of these sets task_losses().
 

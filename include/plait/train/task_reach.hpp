@@ -29,7 +29,7 @@ class TaskReach {
   // `network` was built on `table`; one head per output of the network, or all tasks count as
   // reaching everything.
   template <Layer L>
-  TaskReach(const L& network, const ParamTable& table, std::span<const Head> heads)
+  PLAIT_COLD TaskReach(const L& network, const ParamTable& table, std::span<const Head> heads)
       : reached_(heads.size()) {
     const Index tasks = std::ssize(heads);
     const Index outputs = num_outputs(network);
@@ -75,8 +75,8 @@ class TaskReach {
  private:
   // The numbers that at least `count` of the lists cover. With a count of 1 a list may cover a
   // number more than once.
-  static std::vector<ParamRange> at_least(Index count,
-                                          const std::vector<std::vector<ParamRange>>& lists) {
+  PLAIT_COLD static std::vector<ParamRange> at_least(
+      Index count, const std::vector<std::vector<ParamRange>>& lists) {
     std::vector<std::pair<Index, Index>>
         changes;  // place, and lists that begin less those that end
     for (const auto& ranges : lists)

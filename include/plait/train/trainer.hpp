@@ -61,8 +61,8 @@ class Trainer {
 
   // One head per task, in the order of the towers. Throws ConfigError when heads and towers differ,
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
-  Trainer(Model<Scalar>& model, std::vector<Head> heads, std::type_identity_t<Rule<Scalar>> rule,
-          TrainerOptions options = {});
+  PLAIT_COLD Trainer(Model<Scalar>& model, std::vector<Head> heads,
+                     std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   Trainer(Trainer&&) = default;
