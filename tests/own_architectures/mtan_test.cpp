@@ -2,10 +2,8 @@
 #include "mtan.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <plait/io.hpp>
 #include <plait/plait.hpp>
 #include <plait/testing/build.hpp>
 #include <plait/testing/gradcheck.hpp>
@@ -15,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "model_life.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -71,18 +70,6 @@ void check_close(const auto& got, const json& expected) {
   for (std::size_t i = 0; i < wanted.size(); ++i)
     CHECK(got[static_cast<std::ptrdiff_t>(i)] == Approx(wanted[i]).epsilon(0).margin(1e-9));
 }
-
-// A click, and a purchase of what was clicked.
-struct Data {
-  plait::Matrix<float> x{256, 8}, labels{256, 2};
-  std::vector<plait::Head> heads{{.name = "click"}, {.name = "buy"}};
-  Data() {
-    plait::Random random(1);
-    for (float& feature : x.reshaped()) feature = static_cast<float>(random.normal());
-    labels.col(0) = (x.col(0).array() + x.col(1).array() > 0).cast<float>();
-    labels.col(1) = labels.col(0).array() * (x.col(2).array() > 0).cast<float>();
-  }
-};
 
 }  // namespace
 
@@ -149,46 +136,13 @@ TEST_CASE("mtan: sizes below 1 are refused") {
 }
 
 TEST_CASE("mtan: trained, saved, loaded, scored and watched as any model") {
-  const Data data;
-  plait::Model<float> model(Mtan{.input_dim = 8, .num_tasks = 2, .levels = {16, 8}},
-                            {.hidden = {{8}}}, /*seed=*/1);
-  plait::Trainer trainer(model, data.heads, plait::Adam{.learning_rate = 3e-3});
-  const double before = trainer.step(data.x, data.labels);
-  double loss = 0;
-  for (int step = 1; step < 50; ++step) loss = trainer.step(data.x, data.labels);
-  CHECK(loss < before);
-
-  const auto path = std::filesystem::temp_directory_path() / "plait_reader_mtan.safetensors";
-  plait::save(model, path.string(), {.heads = data.heads});
-  auto loaded = plait::load<float>(path.string(), plait::Registry<float>().add_trunk(Mtan{}));
-  std::filesystem::remove(path);
-
-  plait::Matrix<float> trained(256, 2), logits(256, 2);
-  trainer.score(data.x, trained);
-  const plait::Scorer scorer(loaded.model);
-  scorer.context().score(data.x, logits);
-  CHECK(logits == trained);
-
-  const plait::Scorer split(std::move(loaded.model), {.shared_inputs = {0, 1}});
-  plait::Matrix<float> rows_of_user = data.x;
-  rows_of_user.leftCols(2).rowwise() = data.x.topLeftCorner(1, 2).row(0);
-  const plait::Matrix<float> user = data.x.topLeftCorner(1, 2), candidates = data.x.rightCols(6);
-  plait::Matrix<float> by_user(256, 2);
-  split.context().score(user, candidates, by_user);
-  scorer.context().score(rows_of_user, logits);
-  CHECK((by_user - logits).cwiseAbs().maxCoeff() < 1e-5F);
-
+  const model_life::Seen seen =
+      model_life::check(Mtan{.input_dim = 8, .num_tasks = 2, .levels = {16, 8}}, Mtan{});
   // Both tasks reach u, p and q, of 896 numbers, each tensor padded; masks are a task's own.
-  Index shared = 0;
-  for (const plait::ParamRange& range : trainer.shared()) shared += range.size;
-  CHECK(shared >= 896);
-  CHECK(shared < 896 + 10 * 16);
-
-  plait::ExpertWatch watch(model);
-  watch.add(data.x);
-  const plait::ExpertReport report = watch.report();
-  REQUIRE(report.levels.size() == 2);
-  for (const auto& level : report.levels) {
+  CHECK(seen.shared >= 896);
+  CHECK(seen.shared < 896 + 10 * 16);
+  REQUIRE(seen.experts.levels.size() == 2);
+  for (const auto& level : seen.experts.levels) {
     CHECK(level.gate_weights.size() == 0);
     CHECK(level.similarity(0, 1) > 0);
     CHECK(level.output_rms.size() == 2);

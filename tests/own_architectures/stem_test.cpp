@@ -2,8 +2,6 @@
 #include "stem.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <plait/io.hpp>
 #include <plait/plait.hpp>
 #include <plait/testing/build.hpp>
 #include <plait/testing/gradcheck.hpp>
@@ -11,6 +9,7 @@
 #include <string>
 
 #include "../../examples/custom_routing/frozen.hpp"
+#include "model_life.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -63,18 +62,6 @@ bool teaches(const plait::ParamBuffer<double>& grad, const std::string& prefix) 
   REQUIRE(found);
   return any;
 }
-
-// A click, and a purchase of what was clicked.
-struct Data {
-  plait::Matrix<float> x{256, 8}, labels{256, 2};
-  std::vector<plait::Head> heads{{.name = "click"}, {.name = "buy"}};
-  Data() {
-    plait::Random random(1);
-    for (float& feature : x.reshaped()) feature = static_cast<float>(random.normal());
-    labels.col(0) = (x.col(0).array() + x.col(1).array() > 0).cast<float>();
-    labels.col(1) = labels.col(0).array() * (x.col(2).array() > 0).cast<float>();
-  }
-};
 
 }  // namespace
 
@@ -147,43 +134,12 @@ TEST_CASE("stem: sizes below 1 are refused") {
 }
 
 TEST_CASE("stem: trained, saved, loaded, scored and watched as any model") {
-  const Data data;
-  plait::Model<float> model(
-      Stem{.input_dim = 8, .num_tasks = 2, .levels = {{16}, {8}}, .gate = {.body = {6}}},
-      {.hidden = {{8}}}, /*seed=*/1);
-  plait::Trainer trainer(model, data.heads, plait::Adam{.learning_rate = 3e-3});
-  const double before = trainer.step(data.x, data.labels);
-  double loss = 0;
-  for (int step = 1; step < 50; ++step) loss = trainer.step(data.x, data.labels);
-  CHECK(loss < before);
-
-  const auto path = std::filesystem::temp_directory_path() / "plait_reader_stem.safetensors";
-  plait::save(model, path.string(), {.heads = data.heads});
-  auto loaded = plait::load<float>(path.string(), plait::Registry<float>().add_trunk(Stem{}));
-  std::filesystem::remove(path);
-
-  plait::Matrix<float> trained(256, 2), logits(256, 2);
-  trainer.score(data.x, trained);
-  const plait::Scorer scorer(loaded.model);
-  scorer.context().score(data.x, logits);
-  CHECK(logits == trained);
-
-  const plait::Scorer split(std::move(loaded.model), {.shared_inputs = {0, 1}});
-  plait::Matrix<float> rows_of_user = data.x;
-  rows_of_user.leftCols(2).rowwise() = data.x.topLeftCorner(1, 2).row(0);
-  const plait::Matrix<float> user = data.x.topLeftCorner(1, 2), candidates = data.x.rightCols(6);
-  plait::Matrix<float> by_user(256, 2);
-  split.context().score(user, candidates, by_user);
-  scorer.context().score(rows_of_user, logits);
-  CHECK((by_user - logits).cwiseAbs().maxCoeff() < 1e-5F);
-
-  plait::ExpertWatch watch(model);
-  watch.add(data.x);
-  const plait::ExpertReport report = watch.report();
-  REQUIRE(report.levels.size() == 2);
-  CHECK(report.levels[0].gate_weights.rows() == 3);  // two tasks and the shared unit
-  CHECK(report.levels[1].gate_weights.rows() == 2);
-  for (const auto& level : report.levels)
+  const model_life::Seen seen = model_life::check(
+      Stem{.input_dim = 8, .num_tasks = 2, .levels = {{16}, {8}}, .gate = {.body = {6}}}, Stem{});
+  REQUIRE(seen.experts.levels.size() == 2);
+  CHECK(seen.experts.levels[0].gate_weights.rows() == 3);  // two tasks and the shared unit
+  CHECK(seen.experts.levels[1].gate_weights.rows() == 2);
+  for (const auto& level : seen.experts.levels)
     for (Index u = 0; u < level.gate_weights.rows(); ++u)
       CHECK(level.gate_weights.row(u).sum() == Approx(1));
 }
