@@ -161,19 +161,21 @@ TEST_CASE("draining answers what comes, asks to close and ends") {
       }
     });
   auto opened = std::make_unique<load::Connection>("127.0.0.1", server.port());
-  load::Connection& probe = *opened;
-  REQUIRE(probe.send(load::http_request("GET", "/healthz", "")));
-  REQUIRE(probe.receive()->status == 200);
+  REQUIRE(opened->send(load::http_request("GET", "/healthz", "")));
+  REQUIRE(opened->receive()->status == 200);
   while (connected < 4) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 
   std::jthread drain([&] { server.drain(std::chrono::seconds(30)); });
   int status = 200;
   for (int i = 0; i < 1000 && status == 200; ++i) {
-    REQUIRE(probe.send(load::http_request("GET", "/healthz", "")));
-    const load::Answer* answer = probe.receive();
+    REQUIRE(opened->send(load::http_request("GET", "/healthz", "")));
+    const load::Answer* answer = opened->receive();
     REQUIRE(answer != nullptr);
     status = answer->status;
-    CHECK(answer->close == (status == 503));
+    CHECK((status == 200 || answer->close));
+    // Draining may begin between an answer's status and its headers.
+    if (status == 200 && answer->close)
+      opened = std::make_unique<load::Connection>("127.0.0.1", server.port());
   }
   CHECK(status == 503);
   threads.clear();
