@@ -1,6 +1,10 @@
 // Errors: their texts and their types.
 #include "plait/core/error.hpp"
 
+#include <cstdint>
+#include <limits>
+#include <sstream>
+#include <string_view>
 #include <type_traits>
 
 #include "support/catch.hpp"
@@ -8,6 +12,21 @@
 TEST_CASE("an error names where, which argument, what was got and what was expected", "[error]") {
   const plait::ShapeError error("Towers", "x", plait::text("[", 2, ", ", 3, "]"), "[batch, 4]");
   CHECK(error.what() == std::string("plait::Towers: x: got [2, 3], expected [batch, 4]"));
+}
+
+TEST_CASE("text() joins its arguments as a stream would print them", "[error]") {
+  const auto check = [](const auto&... parts) {
+    std::ostringstream stream;
+    (stream << ... << parts);
+    CHECK(plait::text(parts...) == stream.str());
+  };
+  check("words, ", std::string("a string, "), std::string_view("a view, "), 'c', true);
+  check(0, ' ', -1, ' ', (std::numeric_limits<std::int64_t>::min)(), ' ',
+        (std::numeric_limits<std::uint64_t>::max)(), ' ', short{-7}, ' ', 8u);
+  check(0.1f, ' ', 0.1, ' ', 1.0, ' ', -2.5e-300, ' ', 123456789.0, ' ', 1e6, ' ', 100000.0f);
+  check((std::numeric_limits<double>::lowest)(), ' ', -std::numeric_limits<double>::infinity(), ' ',
+        std::numeric_limits<float>::quiet_NaN(), ' ', std::numeric_limits<double>::denorm_min());
+  CHECK(plait::text().empty());
 }
 
 TEST_CASE("require_config throws only when the condition fails", "[error]") {

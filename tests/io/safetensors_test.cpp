@@ -86,9 +86,9 @@ std::vector<Refused> refused_files() {
       {"true as a size", with(R"("dtype":"F32","shape":[true],"data_offsets":[0,8])", 8),
        "header: got a boolean"},
       {"one offset", with(R"("dtype":"F32","shape":[2],"data_offsets":[8])", 8),
-       "header: got one data offset"},
+       "header: got 1 data offsets"},
       {"three offsets", with(R"("dtype":"F32","shape":[2],"data_offsets":[0,8,8])", 8),
-       "header: got a number"},
+       "header: got 3 data offsets"},
       {"offsets as strings", with(R"("dtype":"F32","shape":[2],"data_offsets":["0","8"])", 8),
        "header: got a string"},
       {"offsets backwards", with(R"("dtype":"F32","shape":[2],"data_offsets":[8,0])", 8),
@@ -121,7 +121,18 @@ std::vector<Refused> refused_files() {
                 }() +
                 R"(],"data_offsets":[0,1])",
             1),
-       "header: got a shape of more than 64 sizes"},
+       "header: got a list of more than 64 numbers"},
+      {"too much metadata",
+       raw(
+           "{\"__metadata__\":{\"0\":\"\"" +
+               [] {
+                 std::string pairs;
+                 for (int i = 1; i <= 4096; ++i) pairs += ",\"" + std::to_string(i) + "\":\"\"";
+                 return pairs;
+               }() +
+               "}}",
+           0),
+       "header: got more than 4096 pairs of metadata"},
   };
 }
 

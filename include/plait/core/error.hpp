@@ -1,11 +1,13 @@
 // Typed errors: each names where it was raised, which argument was wrong, what was got and what was
 // expected. Public entry points throw them before anything is changed.
 #pragma once
-#include <sstream>
+#include <charconv>
+#include <concepts>
+#include <cstddef>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "plait/core/config.hpp"
 
@@ -46,12 +48,46 @@ class ValueError : public Error {
 // user's own text() finds it because of an argument of plait's.
 namespace texts {
 
-// Joins its arguments as they would be streamed; for the texts of errors.
+// One argument of text(), as a stream would print it. That texts are joined by one function, not by
+// one per list of types, is a good part of what a header full of checks costs to compile.
+class Part {
+ public:
+  Part(std::string_view words) : words_(words) {}
+  Part(const std::string& words) : words_(words) {}
+  Part(const char* words) : words_(words) {}
+  Part(const char& character) : words_(&character, 1) {}
+  template <std::integral Number>
+  Part(Number number) {
+    set(std::to_chars(digits_, digits_ + sizeof(digits_), +number).ptr);
+  }
+  template <std::floating_point Number>
+  Part(Number number) {
+    constexpr auto format = std::chars_format::general;
+    constexpr int precision = 6;
+    set(std::to_chars(digits_, digits_ + sizeof(digits_), number, format, precision).ptr);
+  }
+  Part(const Part&) = delete;  // may point into itself
+  Part& operator=(const Part&) = delete;
+
+  std::string_view words() const { return words_; }
+
+ private:
+  void set(const char* end) { words_ = {digits_, static_cast<std::size_t>(end - digits_)}; }
+
+  char digits_[24];
+  std::string_view words_;
+};
+
+PLAIT_COLD inline std::string join(std::initializer_list<Part> parts) {
+  std::string joined;
+  for (const Part& part : parts) joined += part.words();
+  return joined;
+}
+
+// Joins its arguments; for the texts of errors.
 template <class... Parts>
 PLAIT_COLD std::string text(const Parts&... parts) {
-  std::ostringstream out;
-  (out << ... << parts);
-  return std::move(out).str();
+  return join({Part(parts)...});
 }
 
 }  // namespace texts

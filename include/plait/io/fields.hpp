@@ -7,21 +7,20 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/json.hpp"
 #include "plait/layers/body.hpp"
 
 namespace plait::detail {
-
-using Json = nlohmann::ordered_json;
 
 // Values within values. Bodies within bodies may be nested at will, and every level of them takes
 // some of the stack.
@@ -87,7 +86,7 @@ class JsonWriter final : public FieldVisitor {
 
 // Throws ConfigError for a description that cannot be saved.
 template <class T>
-std::string write_fields(T description, Index limit) {
+PLAIT_COLD std::string write_fields(T description, Index limit) {
   JsonWriter visit(limit);
   visit.visit(description);
   try {
@@ -197,7 +196,7 @@ class JsonReader final : public FieldVisitor {
 
 // A description from its JSON; what it is before is a prototype. Throws FormatError.
 template <class T>
-void read_fields(const std::string& json, const FieldsSource& source, T& description) {
+PLAIT_COLD void read_fields(const std::string& json, const FieldsSource& source, T& description) {
   const FormatError other_text(source.file, source.where, "another text",
                                "JSON as plait writes it");
   const Json parsed = Json::parse(

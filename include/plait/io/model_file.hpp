@@ -28,6 +28,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/config.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/fields.hpp"
@@ -69,8 +70,8 @@ inline bool is_self_test(std::string_view name) {
 
 // A head per task, as wide as its tower; or none.
 template <class Scalar>
-void check_heads_of(const std::string& where, const std::vector<Head>& heads,
-                    const Model<Scalar>& model) {
+PLAIT_COLD void check_heads_of(const std::string& where, const std::vector<Head>& heads,
+                               const Model<Scalar>& model) {
   if (heads.empty()) return;
   check_heads(where, heads);
   check_heads_fit(where, heads, model.towers());
@@ -117,8 +118,9 @@ void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Sca
 // (numbers that are not finite, sizes above the number of parameters), heads that do not fit the
 // towers or metadata that cannot be stored; ShapeError for rows that do not fit; FileError.
 template <class Scalar>
-void save(const Model<Scalar>& model, const std::string& path, const SaveOptions& options = {},
-          View3<const std::type_identity_t<Scalar>> self_test_x = {}) {
+PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
+                     const SaveOptions& options = {},
+                     View3<const std::type_identity_t<Scalar>> self_test_x = {}) {
   const std::string name(model.trunk_config().name());
   require_config(!name.empty(), "save", "trunk", "a description without a name",
                  "one with a name, by which it is loaded");
@@ -206,9 +208,9 @@ double self_test_tolerance(const SafetensorsHeader& header, DType logits) {
 }
 
 template <class Scalar>
-void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& x,
-                   const Tensor<Scalar>& expected, double relative_tolerance,
-                   const std::string& file) {
+PLAIT_COLD void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& x,
+                              const Tensor<Scalar>& expected, double relative_tolerance,
+                              const std::string& file) {
   Tensor<Scalar> logits(expected.batch(), 1, expected.dim());
   compute_logits<Scalar>(model, x, logits);
   const auto from = numbers(std::as_const(logits).view());
@@ -234,7 +236,7 @@ struct SelfTestTensors {
   const TensorInfo* logits = nullptr;
 
   template <class Scalar>
-  SelfTestTensors(const SealedReader& file, const Model<Scalar>& model)
+  PLAIT_COLD SelfTestTensors(const SealedReader& file, const Model<Scalar>& model)
       : x(file.header().find(self_test_x)), logits(file.header().find(self_test_logits)) {
     if ((x == nullptr) != (logits == nullptr))
       throw FormatError(file.name(), "self-test", "one of its two tensors", "both or none");
@@ -255,7 +257,7 @@ struct SelfTestTensors {
 };
 
 template <class Scalar>
-LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Scalar>& registry) {
+PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Scalar>& registry) {
   const std::string& architecture = file.meta("plait.architecture");
   const Trunk<Scalar>* known = registry.trunk(architecture);
   if (known == nullptr)
@@ -316,7 +318,8 @@ LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Scalar>& regis
 // names a trunk or a body that the registry does not know, or gives other logits on its self-test
 // rows than it did when it was saved.
 template <class Scalar>
-LoadedModel<Scalar> load(SafetensorsReader reader, const Registry<Scalar>& registry = {}) {
+PLAIT_COLD LoadedModel<Scalar> load(SafetensorsReader reader,
+                                    const Registry<Scalar>& registry = {}) {
   if (reader.header().meta("plait.format") == nullptr)
     throw FormatError(reader.name(), "metadata", "no plait.format",
                       "a model file (for other safetensors files see load_state_dict)");
@@ -328,7 +331,8 @@ LoadedModel<Scalar> load(SafetensorsReader reader, const Registry<Scalar>& regis
   return detail::load_model(file, registry);
 }
 template <class Scalar>
-LoadedModel<Scalar> load(const std::string& path, const Registry<Scalar>& registry = {}) {
+PLAIT_COLD LoadedModel<Scalar> load(const std::string& path,
+                                    const Registry<Scalar>& registry = {}) {
   return load<Scalar>(SafetensorsReader(path), registry);
 }
 

@@ -1,11 +1,11 @@
 // Reports as JSON text: objects with the members' names, matrices as lists of rows, NaN as null.
 #pragma once
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "plait/core/config.hpp"
 #include "plait/inspect/expert_report.hpp"
+#include "plait/io/json.hpp"
 #include "plait/methods/gradient_cosines.hpp"
 
 namespace plait {
@@ -13,17 +13,16 @@ namespace plait {
 namespace detail {
 
 template <class Numbers>
-nlohmann::ordered_json json_list(const Numbers& numbers) {
-  auto list = nlohmann::ordered_json::array();
+Json json_list(const Numbers& numbers) {
+  auto list = Json::array();
   for (Index i = 0; i < numbers.size(); ++i)
-    list.push_back(std::isnan(numbers[i]) ? nlohmann::ordered_json()
-                                          : nlohmann::ordered_json(numbers[i]));
+    list.push_back(std::isnan(numbers[i]) ? Json() : Json(numbers[i]));
   return list;
 }
 
 template <class Numbers>
-nlohmann::ordered_json json_rows(const Numbers& numbers) {
-  auto list = nlohmann::ordered_json::array();
+Json json_rows(const Numbers& numbers) {
+  auto list = Json::array();
   for (Index i = 0; i < numbers.rows(); ++i) list.push_back(json_list(numbers.row(i)));
   return list;
 }
@@ -31,7 +30,7 @@ nlohmann::ordered_json json_rows(const Numbers& numbers) {
 }  // namespace detail
 
 inline std::string to_json(const ExpertReport& report) {
-  nlohmann::ordered_json json{{"rows", report.rows}, {"levels", nlohmann::ordered_json::array()}};
+  detail::Json json{{"rows", report.rows}, {"levels", detail::Json::array()}};
   for (const LevelReport& level : report.levels)
     json["levels"].push_back({{"gate_weights", detail::json_rows(level.gate_weights)},
                               {"static_weights", detail::json_rows(level.static_weights)},
@@ -46,9 +45,9 @@ inline std::string to_json(const ExpertReport& report) {
 }
 
 inline std::string to_json(const CosineReport& report) {
-  const nlohmann::ordered_json json{{"steps", report.steps},
-                                    {"cosines", detail::json_rows(report.cosines)},
-                                    {"conflicts", detail::json_rows(report.conflicts)}};
+  const detail::Json json{{"steps", report.steps},
+                          {"cosines", detail::json_rows(report.cosines)},
+                          {"conflicts", detail::json_rows(report.conflicts)}};
   return json.dump(2) + '\n';
 }
 

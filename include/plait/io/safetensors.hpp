@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/config.hpp"
 #include "plait/io/atomic_file.hpp"
 #include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
@@ -30,7 +31,7 @@ class SafetensorsReader {
       : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path) {}
 
   // From any seekable stream; `name` stands for the file in errors.
-  SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
+  PLAIT_COLD SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
       : stream_(std::move(stream)), name_(std::move(name)) {
     if (!*stream_) throw FileError(name_, "file", "none that can be opened", "a readable file");
     stream_->seekg(0, std::ios::end);

@@ -3,19 +3,21 @@
 // A file is an 8-byte little-endian length N, N bytes of JSON, and the data. The JSON is one
 // object: tensor names to {"dtype", "shape", "data_offsets": [begin, end]} and, optionally,
 // "__metadata__" to an object of strings. Refused: a header above 100 MB, duplicate keys, anything
-// else in the JSON, more than 64 sizes in a shape, tensors that overlap, leave holes, reach beyond
-// the data or do not fill it, sizes that overflow.
+// else in the JSON, more than 64 sizes in a shape, more than 4096 pairs of metadata, tensors that
+// overlap, leave holes, reach beyond the data or do not fill it, sizes that overflow.
 //
-// The JSON is read event by event (nlohmann-json's SAX interface), so nesting and junk are refused
-// at the first wrong token and memory stays proportional to what is kept.
+// The JSON is read event by event (nlohmann-json's parser callback), so nesting and junk are
+// refused at the first wrong token and memory stays proportional to what is kept.
 #pragma once
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -23,6 +25,7 @@
 #include "plait/core/config.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/json.hpp"
 
 namespace plait {
 
@@ -57,125 +60,96 @@ struct SafetensorsHeader {
 inline constexpr std::uint64_t max_header_bytes = 100'000'000;
 // As NumPy's and PyTorch's; keeps the memory for a shape in proportion to its text.
 inline constexpr std::size_t max_rank = 64;
+// Pairs of metadata; nlohmann-json looks for each key among those before it.
+inline constexpr std::size_t max_metadata = 4096;
 
 namespace detail {
 
-// Receives the events of the JSON text and builds the header; keeps the first complaint.
-class HeaderHandler {
+// Follows the parser through the JSON text and builds the header; throws FormatError at the first
+// event that has no place in it.
+class HeaderReader {
  public:
-  explicit HeaderHandler(SafetensorsHeader& header) : header_(header) {}
+  HeaderReader(SafetensorsHeader& header, const std::string& file) : header_(header), file_(file) {}
 
-  const std::string& complaint() const { return complaint_; }
-
-  bool null() { return refuse("null"); }
-  bool boolean(bool) { return refuse("a boolean"); }
-  bool number_integer(std::int64_t) { return refuse("a negative number"); }
-  bool number_float(double, const std::string&) { return refuse("a fraction"); }
-  template <class Binary>
-  bool binary(Binary&) {
-    return refuse("binary data");
-  }
-
-  bool number_unsigned(std::uint64_t number) {
-    if (place_ == Place::shape) {
-      if (tensor_.shape.size() == max_rank) return refuse("a shape of more than 64 sizes");
-      tensor_.shape.push_back(number);
-      return true;
-    }
-    if (place_ == Place::offsets && offsets_ < 2) {
-      (offsets_++ == 0 ? tensor_.begin : tensor_.end) = number;
-      return true;
-    }
-    return refuse("a number");
-  }
-
-  bool string(std::string& text) {
-    if (place_ == Place::metadata) {
-      header_.metadata.emplace_back(key_, std::move(text));
-      return true;
-    }
-    if (place_ == Place::tensor && key_ == "dtype") {
-      const auto dtype = parse_dtype(text);
-      if (!dtype) return refuse("dtype '" + text + "'");
-      tensor_.dtype = *dtype;
-      return true;
-    }
-    return refuse("a string");
-  }
-
-  bool key(std::string& text) {
-    auto& seen = place_ == Place::top ? names_ : place_ == Place::metadata ? meta_keys_ : fields_;
-    if (!seen.insert(text).second) return refuse("a second key '" + text + "'");
-    key_ = std::move(text);
-    if (place_ != Place::tensor) return true;
-    if (key_ == "dtype" || key_ == "shape" || key_ == "data_offsets") return true;
-    return refuse("the key '" + key_ + "'");
-  }
-
-  bool start_object(std::size_t) {
-    if (place_ == Place::outside) {
-      place_ = Place::top;
-      return true;
-    }
-    if (place_ != Place::top) return refuse("an object");
-    if (key_ == "__metadata__") {
-      place_ = Place::metadata;
-    } else {
-      place_ = Place::tensor;
+  // The parser's callback: false for what is read and need not be kept.
+  PLAIT_COLD bool operator()(int depth, Json::parse_event_t event, Json& json) {
+    using Event = Json::parse_event_t;
+    if (event == Event::key) {
+      add_key(depth, json.get_ref<const std::string&>());
+    } else if (event == Event::object_start) {
+      if (depth > 1) refuse("an object");
       fields_.clear();
-      tensor_ = TensorInfo();
-      tensor_.name = key_;
+    } else if (event == Event::array_start) {
+      if (depth != 2 || in_metadata()) refuse("an array");
+      list_ = 0;
+    } else if (event == Event::value) {
+      if (depth < 2) refuse(kind(json));
+      if (depth == 3 && list_++ == max_rank) refuse("a list of more than 64 numbers");
+    } else if (event == Event::object_end && depth == 1) {
+      in_metadata() ? add_metadata(json) : add_tensor(json);
+      return false;
     }
     return true;
-  }
-
-  bool end_object() {
-    if (place_ == Place::tensor) {
-      if (fields_.size() != 3) return refuse("tensor '" + tensor_.name + "' without all fields");
-      header_.tensors.push_back(std::move(tensor_));
-    }
-    place_ = place_ == Place::top ? Place::outside : Place::top;
-    return true;
-  }
-
-  bool start_array(std::size_t) {
-    if (place_ == Place::tensor && key_ == "shape") {
-      place_ = Place::shape;
-      return true;
-    }
-    if (place_ == Place::tensor && key_ == "data_offsets") {
-      place_ = Place::offsets;
-      offsets_ = 0;
-      return true;
-    }
-    return refuse("an array");
-  }
-
-  bool end_array() {
-    if (place_ == Place::offsets && offsets_ != 2) return refuse("one data offset");
-    place_ = Place::tensor;
-    return true;
-  }
-
-  bool parse_error(std::size_t position, const std::string&, const nlohmann::json::exception&) {
-    return refuse("no JSON from byte " + std::to_string(position) + " on");
   }
 
  private:
-  enum class Place { outside, top, metadata, tensor, shape, offsets };
+  [[noreturn]] void refuse(const std::string& what) const {
+    throw FormatError(file_, "header", what, "the JSON of a safetensors header");
+  }
 
-  bool refuse(std::string what) {
-    if (complaint_.empty()) complaint_ = std::move(what);
-    return false;
+  static std::string kind(const Json& json) {
+    if (json.is_null()) return "null";
+    if (json.is_number_float()) return "a fraction";
+    if (json.is_number_integer() && !json.is_number_unsigned()) return "a negative number";
+    return std::string("a ") + json.type_name();
+  }
+
+  bool in_metadata() const { return name_ == "__metadata__"; }
+
+  PLAIT_COLD void add_key(int depth, const std::string& key) {
+    if (!(depth == 1 ? names_ : fields_).insert(key).second) refuse("a second key '" + key + "'");
+    if (depth == 1)
+      name_ = key;
+    else if (in_metadata() && fields_.size() > max_metadata)
+      refuse(text("more than ", max_metadata, " pairs of metadata"));
+    else if (!in_metadata() && key != "dtype" && key != "shape" && key != "data_offsets")
+      refuse("the key '" + key + "'");
+  }
+
+  const std::string& words(const Json& json) const {
+    if (!json.is_string()) refuse(kind(json));
+    return json.get_ref<const std::string&>();
+  }
+
+  std::vector<std::uint64_t> numbers(const Json& json) const {
+    if (!json.is_array()) refuse(kind(json));
+    std::vector<std::uint64_t> list;
+    for (const Json& number : json) {
+      if (!number.is_number_unsigned()) refuse(kind(number));
+      list.push_back(number.get<std::uint64_t>());
+    }
+    return list;
+  }
+
+  PLAIT_COLD void add_metadata(const Json& json) {
+    for (const auto& [key, value] : json.items()) header_.metadata.emplace_back(key, words(value));
+  }
+
+  PLAIT_COLD void add_tensor(const Json& json) {
+    if (json.size() != 3) refuse("tensor '" + name_ + "' without all fields");
+    const std::string& name = words(json["dtype"]);
+    const auto dtype = parse_dtype(name);
+    if (!dtype) refuse("dtype '" + name + "'");
+    const auto offsets = numbers(json["data_offsets"]);
+    if (offsets.size() != 2) refuse(text(offsets.size(), " data offsets"));
+    header_.tensors.push_back({name_, *dtype, numbers(json["shape"]), offsets[0], offsets[1]});
   }
 
   SafetensorsHeader& header_;
-  Place place_ = Place::outside;
-  std::string key_;
-  TensorInfo tensor_;
-  int offsets_ = 0;
-  std::unordered_set<std::string> names_, meta_keys_, fields_;
-  std::string complaint_;
+  const std::string& file_;
+  std::string name_;  // of the tensor that is read
+  std::size_t list_ = 0;
+  std::unordered_set<std::string> names_, fields_;
 };
 
 // Bytes of a tensor of this shape, or nothing when that overflows.
@@ -193,19 +167,23 @@ inline std::optional<std::uint64_t> tensor_bytes(const TensorInfo& tensor) {
 
 // Parses the JSON and checks it against the number of data bytes that follow it. Throws FormatError
 // naming `file`.
-inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::uint64_t data_bytes,
-                                                  const std::string& file) {
-  SafetensorsHeader header;
-  detail::HeaderHandler handler(header);
+PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view json,
+                                                             std::uint64_t data_bytes,
+                                                             const std::string& file) {
   if (json.empty() || json.front() != '{')
     throw FormatError(file, "header", "no opening brace", "a JSON object");
-  const bool parsed = nlohmann::json::sax_parse(json, &handler);
-  if (!parsed)
-    throw FormatError(file, "header", handler.complaint(), "the JSON of a safetensors header");
+  SafetensorsHeader header;
+  detail::HeaderReader read(header, file);
+  try {
+    const auto rest = detail::Json::parse(json, std::ref(read));
+  } catch (const nlohmann::json::parse_error& error) {
+    throw FormatError(file, "header", text("no JSON from byte ", error.byte, " on"),
+                      "the JSON of a safetensors header");
+  }
 
   auto& tensors = header.tensors;
-  std::stable_sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  std::ranges::sort(tensors, {}, [](const TensorInfo& tensor) {
+    return std::tuple(tensor.begin, tensor.end, std::string_view(tensor.name));
   });
   std::uint64_t covered = 0;
   for (const auto& tensor : tensors) {
@@ -227,8 +205,8 @@ inline SafetensorsHeader parse_safetensors_header(std::string_view json, std::ui
 
 // The JSON text, padded with spaces so that the data starts at a multiple of 8 bytes. Throws
 // ConfigError for names or metadata that are not UTF-8.
-inline std::string write_safetensors_header(const SafetensorsHeader& header) {
-  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& header) {
+  detail::Json json = detail::Json::object();
   if (!header.metadata.empty()) {
     auto& metadata = json["__metadata__"];
     for (const auto& [key, value] : header.metadata) metadata[key] = value;

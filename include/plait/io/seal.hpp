@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plait/core/config.hpp"
 #include "plait/io/checksum.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/safetensors.hpp"
@@ -20,7 +21,7 @@ inline constexpr std::string_view data_checksum_key = "plait.data_checksum";
 
 // Of everything that the header says, except this checksum itself; texts are preceded by their
 // lengths so that none can pass for another.
-inline std::string header_checksum(const SafetensorsHeader& header) {
+PLAIT_COLD inline std::string header_checksum(const SafetensorsHeader& header) {
   Checksum checksum;
   const auto add_number = [&](std::uint64_t number) {
     checksum.update(std::as_bytes(std::span(&number, 1)));

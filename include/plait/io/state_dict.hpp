@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plait/core/config.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/safetensors.hpp"
@@ -44,10 +45,11 @@ inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
 // The file's tensor of every parameter, in table order. Throws FormatError listing all that is
 // wrong. Tensors for which ignore(name) is true may be there besides.
 template <class Ignore>
-std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
-                                                const std::string& file, const ParamTable& table,
-                                                const StateDictOptions& options,
-                                                const Ignore& ignore) {
+PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
+                                                           const std::string& file,
+                                                           const ParamTable& table,
+                                                           const StateDictOptions& options,
+                                                           const Ignore& ignore) {
   std::string complaints;
   const auto complain = [&](const std::string& what) {
     complaints += (complaints.empty() ? "" : "; ") + what;
@@ -88,8 +90,8 @@ std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
 // Reads every tensor of the table into place_of(id). The file is read twice, once to see that all
 // of it can be read, so that no second copy of the numbers is needed.
 template <class PlaceOf>
-void read_state_dict(SafetensorsReader& file, const ParamTable& table,
-                     const StateDictOptions& options, const PlaceOf& place_of) {
+PLAIT_COLD void read_state_dict(SafetensorsReader& file, const ParamTable& table,
+                                const StateDictOptions& options, const PlaceOf& place_of) {
   const auto sources =
       match_state_dict(file.header(), file.name(), table, options,
                        [](std::string_view name) { return name.starts_with("plait."); });
@@ -109,14 +111,14 @@ void read_state_dict(SafetensorsReader& file, const ParamTable& table,
 // Throws FormatError listing every missing, unexpected and wrongly shaped tensor, or FileError; the
 // numbers are then as they were.
 template <class Scalar>
-void load_state_dict(SafetensorsReader& file, Model<Scalar>& model,
-                     const StateDictOptions& options = {}) {
+PLAIT_COLD void load_state_dict(SafetensorsReader& file, Model<Scalar>& model,
+                                const StateDictOptions& options = {}) {
   detail::read_state_dict(file, model.table(), options,
                           [&](ParamId id) { return model.values_of(id); });
 }
 template <class Scalar>
-void load_state_dict(SafetensorsReader& file, ParamBuffer<Scalar>& values,
-                     const StateDictOptions& options = {}) {
+PLAIT_COLD void load_state_dict(SafetensorsReader& file, ParamBuffer<Scalar>& values,
+                                const StateDictOptions& options = {}) {
   detail::read_state_dict(file, values.table(), options, [&](ParamId id) { return values.of(id); });
 }
 

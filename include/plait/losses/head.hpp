@@ -110,7 +110,7 @@ inline Index Head::width() const {
   return with_loss(*this, [](const auto& loss) { return loss.width(); });
 }
 
-inline void Head::fields(FieldVisitor& visit) {
+PLAIT_COLD inline void Head::fields(FieldVisitor& visit) {
   const Head defaults;
   visit("kind", kind);
   visit("classes", classes);

@@ -34,6 +34,7 @@
 #include <vector>
 
 #include "plait/core/config.hpp"
+#include "plait/core/function_ref.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/losses/check_heads.hpp"
@@ -212,8 +213,9 @@ class MultiTaskLoss {
 
   // visit(row, share of it in the task's mean, its logits, their gradient or null) for the rows
   // that count; the gradient of the others is set to zero.
-  template <class Visit>
-  void for_each_share(Index t, const Tile& tile, const Visit& visit) const {
+  void for_each_share(
+      Index t, const Tile& tile,
+      FunctionRef<void(Index row, double share, const Scalar* z, Scalar* dz)> visit) const {
     const RowWeights<Scalar> weights = row_weights(t, tile.targets);
     const Index width = head(t).width();
     for (Index b = 0; b < tile.logits.batch(); ++b) {
@@ -236,9 +238,15 @@ class MultiTaskLoss {
       for_each_group(targets.groups,
                      [&](Index first, Index count) { sum += loss.mass(all.rows(first, count)); });
     } else {
-      const RowWeights<Scalar> weights = row_weights(t, targets);
-      for (Index b = 0; b < targets.labels.batch(); ++b) sum += weights[b];
+      sum = total_weight(t, targets);
     }
+    return sum;
+  }
+
+  double total_weight(Index t, const Targets<Scalar>& targets) const {
+    const RowWeights<Scalar> weights = row_weights(t, targets);
+    double sum = 0;
+    for (Index b = 0; b < targets.labels.batch(); ++b) sum += weights[b];
     return sum;
   }
 

@@ -122,14 +122,17 @@ void check_targets(const std::string& where, std::span<const Head> heads,
     const Index column = label_column(heads, t);
     RowWeights<Scalar> counts = targets.row_weights(head, column);
     counts.weights = {};  // a label of a sample of weight 0 is still a label
-    with_loss(head, [&](const auto& loss) {
-      for (Index b = 0; b < batch; ++b) {
-        const Scalar y = targets.labels.row(b)[column];
-        if (counts[b] != 0 && !loss.accepts(static_cast<double>(y)))
-          throw ValueError(where, text("label of row ", b, ", ", task_name(heads, t)), text(y),
-                           loss.label_domain());
-      }
+    const Index refused = with_loss(head, [&](const auto& loss) {
+      Index b = 0;
+      while (b < batch &&
+             (counts[b] == 0 || loss.accepts(static_cast<double>(targets.labels.row(b)[column]))))
+        ++b;
+      return b;
     });
+    if (refused < batch)
+      throw ValueError(where, text("label of row ", refused, ", ", task_name(heads, t)),
+                       text(targets.labels.row(refused)[column]),
+                       with_loss(head, [](const auto& loss) { return loss.label_domain(); }));
   }
 }
 

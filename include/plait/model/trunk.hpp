@@ -19,6 +19,7 @@
 #include <string_view>
 #include <utility>
 
+#include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/core/network.hpp"
@@ -89,7 +90,7 @@ class Trunk {
       return plait::build<Scalar>(table, prefix, description);
     }
     std::string_view name() const override { return name_of<D>(); }
-    std::shared_ptr<const Interface> with_fields(FieldVisitor& visit) const override {
+    PLAIT_COLD std::shared_ptr<const Interface> with_fields(FieldVisitor& visit) const override {
       if constexpr (HasFields<D>) {
         D copy = description;
         copy.fields(visit);
