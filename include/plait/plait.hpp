@@ -116,6 +116,7 @@
 #include "plait/train/gradient_mean.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/learning_rate_search.hpp"
+#include "plait/train/running_mean.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 #include "plait/train/trainer.hpp"

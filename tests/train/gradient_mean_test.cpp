@@ -61,7 +61,7 @@ TEST_CASE("a stored mean goes on bit for bit") {
   whole.add(ranker.values(), 3);
   whole.add(other);
   first.add(ranker.values(), 3);
-  second.restore(first.weight(), first.values());
+  second.restore(first.weight(), first.buffers());
   second.add(other);
   CHECK(std::ranges::equal(second.values().flat(), whole.values().flat()));
   CHECK(second.weight() == 4);
@@ -84,8 +84,8 @@ TEST_CASE("a mean of gradients refuses what does not fit") {
   CHECK_THROWS_WITH(mean.add(ranker.values(), 0),
                     "plait::GradientMean: weight: got 0, expected a finite number above 0");
   CHECK_THROWS_AS(mean.add(ParamBuffer<double>()), ShapeError);
-  CHECK_THROWS_WITH(mean.restore(-1, ranker.values()),
+  CHECK_THROWS_WITH(mean.restore(-1, mean.buffers()),
                     "plait::GradientMean: weight: got -1, expected a finite number of at least 0");
-  CHECK_THROWS_AS(mean.restore(1, ParamBuffer<double>()), ShapeError);
+  CHECK_THROWS_AS(mean.restore(1, std::vector<ParamBuffer<double>>(2)), ShapeError);
   CHECK(mean.weight() == 0);
 }

@@ -291,7 +291,7 @@ TEMPLATE_TEST_CASE("parts of one's own learn, and are scored bit for bit as forw
   const auto y = labels<Scalar>();
   for (auto& [name, model, tells] : own_models<Scalar>()) {
     INFO(name);
-    Trainer trainer(model, data::binary_heads(tasks), Adam{.learning_rate = 2e-2},
+    Trainer trainer(model, data::binary_heads(tasks), Adam{.learning_rate = 5e-3},
                     {.tile_rows = 16});
     const double first = trainer.step(x, y);
     double last = first;
@@ -397,7 +397,7 @@ TEST_CASE("small towers may be one's own as well") {
   const auto x = inputs<double>();
   const auto y = labels<double>();
   Trainer trainer(model, with_auxiliary(data::binary_heads(tasks), 0.3),
-                  Adam{.learning_rate = 2e-2});
+                  Adam{.learning_rate = 5e-3});
   const double first = trainer.step(x, y);
   for (int i = 0; i < 100; ++i) trainer.step(x, y);
   CHECK(trainer.step(x, y) < 0.8 * first);

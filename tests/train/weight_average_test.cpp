@@ -60,7 +60,7 @@ TEST_CASE("a stored average goes on bit for bit, and copies are independent") {
     if (i < 4) part.update(values<double>(parameters, i));
   }
   WeightAverage<double> after(parameters, 0.9);
-  after.restore(part.updates(), part.values());
+  after.restore(part.updates(), part.buffers());
   for (int i = 4; i < 10; ++i) after.update(values<double>(parameters, i));
   CHECK(after.values().of("w")[1] == whole.values().of("w")[1]);
   CHECK(part.updates() == 4);
@@ -83,8 +83,9 @@ TEST_CASE("an average refuses what does not fit") {
                     "plait::WeightAverage: values: got a table of 1 tensors, 4 numbers, expected "
                     "the one it was built for, of 1 tensors, 3 numbers");
   CHECK(average.updates() == 0);
-  CHECK_THROWS_AS(average.restore(1, ParamBuffer<double>(table(4))), plait::ShapeError);
-  CHECK_THROWS_WITH(average.restore(-1, ParamBuffer<double>(table())),
+  CHECK_THROWS_AS(average.restore(1, std::vector(2, ParamBuffer<double>(table(4)))),
+                  plait::ShapeError);
+  CHECK_THROWS_WITH(average.restore(-1, average.buffers()),
                     "plait::WeightAverage: updates: got -1, expected at least 0");
   CHECK_THROWS_WITH(WeightAverage<double>(table(), 1),
                     "plait::WeightAverage: decay: got 1, expected a number in [0, 1)");

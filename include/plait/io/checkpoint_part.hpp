@@ -95,24 +95,24 @@ template <class S>
 struct PartAccess<WeightAverage<S>, S> {
   static MethodState state(const WeightAverage<S>& object) { return {.steps = object.updates()}; }
   static std::span<const ParamBuffer<S>> buffers(const WeightAverage<S>& object) {
-    return {&object.values(), 1};
+    return object.buffers();
   }
   static void restore(WeightAverage<S>& object, MethodState state,
                       std::vector<ParamBuffer<S>> buffers) {
     require_numbers(state, 0);
-    object.restore(state.steps, std::move(buffers.front()));
+    object.restore(state.steps, buffers);
   }
 };
 template <class S>
 struct PartAccess<GradientMean<S>, S> {
   static MethodState state(const GradientMean<S>& object) { return {.numbers = {object.weight()}}; }
   static std::span<const ParamBuffer<S>> buffers(const GradientMean<S>& object) {
-    return {&object.values(), 1};
+    return object.buffers();
   }
   static void restore(GradientMean<S>& object, MethodState state,
                       std::vector<ParamBuffer<S>> buffers) {
     require_numbers(state, 1);
-    object.restore(state.numbers.front(), std::move(buffers.front()));
+    object.restore(state.numbers.front(), buffers);
   }
 };
 template <class S>

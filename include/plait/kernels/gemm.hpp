@@ -18,8 +18,10 @@
 
 namespace plait::simd {
 
-// What is done to a number of c before it is stored.
-enum class Finish { none, relu };
+// What is done to a sum before it is stored. `add`: what c holds is added to it, c += a b; a long
+// sum of many products then loses a rounding per product, where one that starts at c, as Start has
+// it, would lose one per term.
+enum class Finish { none, relu, add };
 
 // Where the sums start: at zero (null), at one row for all rows (stride 0), or at a matrix, which
 // may be c itself.
@@ -98,6 +100,12 @@ PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel
     for (int m = 0; m < Rows; ++m)
 #pragma GCC unroll 3
       for (int v = 0; v < Packets; ++v) sum[m][v] = relu<Scalar>(sum[m][v]);
+  if (finish == Finish::add)
+#pragma GCC unroll 8
+    for (int m = 0; m < Rows; ++m)
+#pragma GCC unroll 3
+      for (int v = 0; v < Packets; ++v)
+        sum[m][v] = Eigen::internal::padd(load(c + m * c_stride + v * w), sum[m][v]);
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m, c += c_stride)
 #pragma GCC unroll 3
@@ -125,7 +133,7 @@ void copy_rows(Index rows, Index columns, const Scalar* from, Index from_stride,
 template <int Packets, class Scalar, bool Transposed>
 void multiply_whole_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                           Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
-  const bool adds = start.row == c;
+  const bool adds = finish == Finish::add || start.row == c;
   const bool asks = panel.next > 0 && rows >= Packets * tile_rows;
   Index m = 0;
   const auto tiles = [&]<int Rows>() {
@@ -164,6 +172,7 @@ void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<S
     const Index count = std::min<Index>(tile_rows, rows - m);
     const bool copies = start.stride != 0;
     if (copies) copy_rows(count, columns, start.row + m * start.stride, start.stride, room, whole);
+    if (finish == Finish::add) copy_rows(count, columns, c + m * c_stride, c_stride, room, whole);
     multiply_whole_panel<Packets>(count, depth, a.from(m, 0), panel,
                                   copies ? Start<Scalar>{room, whole} : start, finish, room, whole);
     copy_rows(count, columns, room, whole, c + m * c_stride, c_stride);
@@ -248,11 +257,13 @@ void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false>
 }
 
 // The product panel by panel, each in pieces of up to panel_depth: panel_at(k, p, depth, room)
-// gives the piece of panel p from k on, perhaps packed into `room`.
+// gives the piece of panel p from k on, perhaps packed into `room`. Finish::add starts at zero, in
+// every piece.
 template <class Scalar, bool Transposed, class PanelAt>
 void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
               const PanelAt& panel_at, Start<Scalar> start, Finish finish, Scalar* c,
               Index c_stride) {
+  PLAIT_ASSERT(finish != Finish::add || start.row == nullptr);
   alignas(buffer_alignment) Scalar room[panel_depth * tile_packets * width<Scalar>];
   const Panels<Scalar> layout(columns);
   for (Index p = 0; p < layout.count(); ++p) {
@@ -260,13 +271,14 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
     for (Index k = 0; k == 0 || k < depth; k += panel_depth) {
       const Index count = (std::min)(panel_depth, depth - k);
       const Panel<Scalar> panel = panel_at(k, p, count, room);
-      const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
-                                 : start.row == nullptr
-                                     ? Start<Scalar>{}
-                                     : Start<Scalar>{start.row + n, start.stride};
+      Start<Scalar> from;
+      if (k > 0 && finish != Finish::add)
+        from = {c + n, c_stride};
+      else if (start.row != nullptr)
+        from = {start.row + n, start.stride};
+      const bool finishes = finish == Finish::add || k + count == depth;
       multiply_panel(layout.packets(p), rows, count, a.from(0, k), panel, from,
-                     k + count == depth ? finish : Finish::none, c + n, c_stride,
-                     layout.columns(p));
+                     finishes ? finish : Finish::none, c + n, c_stride, layout.columns(p));
     }
   }
 }

@@ -2,6 +2,7 @@
 // transposing. For y the weight comes plain, and is then packed on the way, or packed before; the
 // result is the same to the last bit. The backward reads the weight as it is.
 #pragma once
+#include <algorithm>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
@@ -65,16 +66,21 @@ void linear_backward_input(ConstView3<Scalar> dy, MatrixMap<const Scalar> weight
 }
 
 // Reverses y = x Wᵀ + b: dW += dyᵀ x, or dW = dyᵀ x in a slot to overwrite, to the same bits as if
-// it had been zero; and, unless dbias is null, db += sum over the batch of dy.
+// it had been zero; and, unless dbias is null, db += sum over the batch of dy. What is added is
+// whole before it is added, so that a sum of many batches loses one rounding for each.
 template <class Scalar>
 void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy,
                             const GradSlot<Scalar>& dweight, std::type_identity_t<Scalar>* dbias) {
   PLAIT_ASSERT(x.batch() == dy.batch() && x.dim() == dweight.cols && dy.dim() == dweight.rows);
-  simd::multiply_rows(
-      dweight.rows, dweight.cols, x.batch(), simd::Left<Scalar, true>{dy.data(), dy.batch_stride()},
-      x.data(), x.batch_stride(),
-      dweight.overwrite ? simd::Start<Scalar>{} : simd::Start<Scalar>{dweight.data, dweight.cols},
-      simd::Finish::none, dweight.data, dweight.cols);
+  for (Index first = 0; first == 0 || first < x.batch(); first += simd::panel_depth) {
+    const Index rows = (std::min)(simd::panel_depth, x.batch() - first);
+    const bool overwrites = dweight.overwrite && first == 0;
+    const simd::Left<Scalar, true> left{dy.data() + first * dy.batch_stride(), dy.batch_stride()};
+    simd::multiply_rows(dweight.rows, dweight.cols, rows, left, x.data() + first * x.batch_stride(),
+                        x.batch_stride(), simd::Start<Scalar>{},
+                        overwrites ? simd::Finish::none : simd::Finish::add, dweight.data,
+                        dweight.cols);
+  }
   if (dbias != nullptr) add_batch_sums(dy, dbias);
 }
 

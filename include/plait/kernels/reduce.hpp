@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <span>
 #include <type_traits>
 
 #include "plait/core/config.hpp"
@@ -99,6 +100,14 @@ bool all_finite(View3<const Scalar> x) {
   return true;
 }
 
+template <class Scalar>
+bool all_finite(std::span<const Scalar> x) {
+  const auto zero = simd::broadcast(Scalar(0));
+  return fold(std::ssize(x), x.data(), [&](const auto& v, const auto& sum) PLAIT_INLINE {
+           return Eigen::internal::pmadd(v, zero, sum);
+         }) == 0;
+}
+
 // Σ x² is finite, so that no number is too large to be squared either.
 template <class Scalar>
 bool has_finite_norm(Index size, const Scalar* x) {
@@ -107,10 +116,20 @@ bool has_finite_norm(Index size, const Scalar* x) {
   }));
 }
 
-// out[d] += sum over the batch of x[b, 0, d].
+// out[d] += sum over the batch of x[b, 0, d], whole before it is added: in sums of up to 128 rows.
 template <class Scalar>
 void add_batch_sums(ConstView3<Scalar> x, Scalar* out) {
-  for (Index b = 0; b < x.batch(); ++b) add(x.dim(), x.row(b), out);
+  constexpr Index together = 128;
+  alignas(buffer_alignment) Scalar sums[together];
+  for (Index d = 0; d < x.dim(); d += together) {
+    const Index count = (std::min)(together, x.dim() - d);
+    for (Index first = 0; first < x.batch(); first += together) {
+      std::fill_n(sums, count, Scalar(0));
+      const Index end = (std::min)(first + together, x.batch());
+      for (Index b = first; b < end; ++b) add(count, x.row(b) + d, sums);
+      add(count, sums, out + d);
+    }
+  }
 }
 
 }  // namespace plait::kernels

@@ -12,12 +12,12 @@
 // batches that arrive one after the other, each gone before the next comes.
 #pragma once
 #include <cmath>
-#include <cstddef>
 #include <memory>
-#include <utility>
+#include <span>
 
 #include "plait/core/error.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/train/running_mean.hpp"
 
 namespace plait {
 
@@ -31,42 +31,41 @@ namespace plait {
 template <class Scalar>
 class GradientMean {
  public:
-  explicit GradientMean(std::shared_ptr<const ParamTable> table) : values_(std::move(table)) {}
+  explicit GradientMean(const std::shared_ptr<const ParamTable>& table) : mean_(table) {}
 
   // Throws, before anything is changed, ValueError unless weight is a finite number above 0,
   // ShapeError for a gradient of other parameters.
   void add(const ParamBuffer<Scalar>& gradient, double weight = 1) {
     if (!(std::isfinite(weight) && weight > 0))
       throw ValueError("GradientMean", "weight", text(weight), "a finite number above 0");
-    require_schema("GradientMean", "gradient", gradient.shared_table(), values_.shared_table());
+    require_schema("GradientMean", "gradient", gradient.shared_table(),
+                   mean_.values().shared_table());
     weight_ += weight;
-    const auto share = static_cast<Scalar>(weight / weight_);
-    const auto from = gradient.flat();
-    const auto to = values_.flat();
-    for (std::size_t i = 0; i < to.size(); ++i) to[i] += share * (from[i] - to[i]);
+    mean_.move(gradient, weight / weight_);
   }
   void clear() {
     weight_ = 0;
-    values_.set_zero();
+    mean_.set_zero();
   }
 
   // The mean; zeros before the first gradient.
-  const ParamBuffer<Scalar>& values() const { return values_; }
+  const ParamBuffer<Scalar>& values() const { return mean_.values(); }
   // Σ_k w_k.
   double weight() const { return weight_; }
 
+  // With weight(), all that a stored state needs: the mean and what it rounds away.
+  std::span<const ParamBuffer<Scalar>> buffers() const { return mean_.buffers(); }
   // Goes on from a stored state. Throws before anything is changed: ConfigError for a weight that
-  // is negative or not finite, ShapeError for values of other parameters.
-  void restore(double weight, ParamBuffer<Scalar> values) {
+  // is negative or not finite, ShapeError for other buffers than buffers() has.
+  void restore(double weight, std::span<const ParamBuffer<Scalar>> buffers) {
     require_config(std::isfinite(weight) && weight >= 0, "GradientMean", "weight", text(weight),
                    "a finite number of at least 0");
-    require_schema("GradientMean", "values", values.shared_table(), values_.shared_table());
+    mean_.restore("GradientMean", buffers);
     weight_ = weight;
-    values_ = std::move(values);
   }
 
  private:
-  ParamBuffer<Scalar> values_;
+  RunningMean<Scalar> mean_;
   double weight_ = 0;
 };
 

@@ -5,6 +5,10 @@
 // own. With an executor lanes run on its threads; the result depends on the number of lanes, never
 // on the number of threads or their timing.
 //
+// A batch may have any number of rows, and its gradient is a sum over all of them: of whole tiles,
+// of runs of tiles, and of the runs in double, so that what Scalar rounds away does not grow with
+// the batch.
+//
 // Every task's gradient costs one forward for all of them and a backward each, on the activations
 // that they share, and only of what the task's loss reaches.
 #pragma once
@@ -16,6 +20,8 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/buffer.hpp"
+#include "plait/core/config.hpp"
 #include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
@@ -42,7 +48,8 @@ struct LaneWork {
   ForwardOptions options;
 };
 
-// Allocates in the first call of each kind, and for tiles that are larger than any before.
+// Allocates in the first call of each kind, for tiles that are larger than any before, and in the
+// first batch of more than tiles_per_run tiles for a lane.
 template <class Scalar>
 class Lanes {
  public:
@@ -66,7 +73,10 @@ class Lanes {
     run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
       lane.begin(gradient);
-      for_each_tile([&](Index tile) { lane.add_gradient(work, tile, scales); });
+      for_each_tile([&](Index tile) {
+        lane.begin_tile(gradient);
+        lane.add_gradient(work, tile, scales);
+      });
       lane.finish(gradient);
     });
     sum(
@@ -79,7 +89,10 @@ class Lanes {
       while (lane.task_gradients.size() < tasks)
         lane.task_gradients.emplace_back(lane.gradient.shared_table());
       lane.begin(lane.task_gradients);
-      for_each_tile([&](Index tile) { lane.add_task_gradients(work, tile, reach); });
+      for_each_tile([&](Index tile) {
+        lane.begin_tile(lane.task_gradients);
+        lane.add_task_gradients(work, tile, reach);
+      });
       lane.finish(lane.task_gradients);
     });
     for (std::size_t t = 0; t < tasks; ++t)
@@ -108,6 +121,9 @@ class Lanes {
  private:
   // A lane that runs fewer tiles is not worth its gradient's way through memory.
   static constexpr Index tiles_per_lane = 4;
+  // Tiles whose gradients are added up in Scalar. Adding the sum to that in double takes the time
+  // of reading the gradients three times.
+  static constexpr Index tiles_per_run = 64;
 
   // What one thread needs to run tiles.
   struct Lane {
@@ -118,22 +134,48 @@ class Lanes {
     Tensor<Scalar> logits;                // [tile, 1, C]
     Tensor<Scalar> dlogits;               // [tile, 1, C]
     std::vector<double> task_losses;      // [T]
-    std::vector<std::uint8_t> unclaimed;  // [gradient, tensor]: no tile has written it yet
+    std::vector<std::uint8_t> unclaimed;  // [gradient, tensor]: no tile of the run has written it
+    std::vector<AlignedVector<double>> runs;  // [gradient]: the sum of the runs before this one
+    Index tiles_in_run = 0;
+    bool has_runs = false;
 
     Lane(std::shared_ptr<const ParamTable> table, Index tasks)
         : gradient(std::move(table)), task_losses(static_cast<std::size_t>(tasks), 0.0) {}
 
     Index num_tensors() const { return std::ssize(gradient.table().entries()); }
     void begin(std::span<ParamBuffer<Scalar>> gradients) {
-      unclaimed.assign(gradients.size() * static_cast<std::size_t>(num_tensors()), 1);
+      has_runs = false;
+      begin_run(gradients.size());
+    }
+    void begin_run(std::size_t gradients) {
+      unclaimed.assign(gradients * static_cast<std::size_t>(num_tensors()), 1);
+      tiles_in_run = 0;
     }
     GradView<Scalar> view_of(ParamBuffer<Scalar>& buffer, std::size_t which = 0) {
       return GradView<Scalar>::from_anything(
           buffer.flat().data(), unclaimed.data() + which * static_cast<std::size_t>(num_tensors()));
     }
-    void finish(std::span<ParamBuffer<Scalar>> gradients) {
-      for (std::size_t i = 0; i < gradients.size(); ++i)
+    void begin_tile(std::span<ParamBuffer<Scalar>> gradients) {
+      if (tiles_in_run++ < tiles_per_run) return;
+      if (runs.size() < gradients.size()) runs.resize(gradients.size());
+      for (std::size_t i = 0; i < gradients.size(); ++i) {
         view_of(gradients[i], i).zero_unclaimed(gradient.table());
+        const auto run = gradients[i].flat();
+        runs[i].resize(run.size());
+        for (std::size_t k = 0; k < run.size(); ++k)
+          runs[i][k] = (has_runs ? runs[i][k] : 0) + static_cast<double>(run[k]);
+      }
+      has_runs = true;
+      begin_run(gradients.size());
+      ++tiles_in_run;
+    }
+    void finish(std::span<ParamBuffer<Scalar>> gradients) {
+      for (std::size_t i = 0; i < gradients.size(); ++i) {
+        view_of(gradients[i], i).zero_unclaimed(gradient.table());
+        const auto run = gradients[i].flat();
+        for (std::size_t k = 0; has_runs && k < run.size(); ++k)
+          run[k] = static_cast<Scalar>(runs[i][k] + static_cast<double>(run[k]));
+      }
     }
 
     View3<const Scalar> rows_of(const Work& work, Index tile) {

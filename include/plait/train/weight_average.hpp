@@ -6,13 +6,13 @@
 //   model.load(average.values());          // to evaluate, save or serve
 #pragma once
 #include <cmath>
-#include <cstddef>
 #include <memory>
-#include <utility>
+#include <span>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/train/running_mean.hpp"
 
 namespace plait {
 
@@ -26,41 +26,39 @@ template <class Scalar>
 class WeightAverage {
  public:
   // Throws ConfigError unless decay is in [0, 1).
-  WeightAverage(std::shared_ptr<const ParamTable> table, double decay)
-      : decay_(decay), values_(std::move(table)) {
+  WeightAverage(const std::shared_ptr<const ParamTable>& table, double decay)
+      : decay_(decay), mean_(table) {
     require_config(decay >= 0 && decay < 1, "WeightAverage", "decay", text(decay),
                    "a number in [0, 1)");
   }
 
   // Throws ShapeError for the values of other parameters.
   void update(const ParamBuffer<Scalar>& values) {
-    require_schema("WeightAverage", "values", values.shared_table(), values_.shared_table());
+    require_schema("WeightAverage", "values", values.shared_table(), mean_.values().shared_table());
     ++updates_;
     // (1 - d) / (1 - d^n): 1 at first, 1 - d in the long run.
     const double share =
         (1 - decay_) / -std::expm1(static_cast<double>(updates_) * std::log(decay_));
-    const auto from = values.flat();
-    const auto to = values_.flat();
-    for (std::size_t i = 0; i < to.size(); ++i)
-      to[i] += static_cast<Scalar>(share) * (from[i] - to[i]);
+    mean_.move(values, share);
   }
 
   // The average; zeros before the first update.
-  const ParamBuffer<Scalar>& values() const { return values_; }
+  const ParamBuffer<Scalar>& values() const { return mean_.values(); }
   Index updates() const { return updates_; }
 
+  // With updates(), all that a stored state needs: the average and what it rounds away.
+  std::span<const ParamBuffer<Scalar>> buffers() const { return mean_.buffers(); }
   // Goes on from a stored state. Throws before anything is changed: ConfigError for a negative
-  // number of updates, ShapeError for values of other parameters.
-  void restore(Index updates, ParamBuffer<Scalar> values) {
+  // number of updates, ShapeError for other buffers than buffers() has.
+  void restore(Index updates, std::span<const ParamBuffer<Scalar>> buffers) {
     require_config(updates >= 0, "WeightAverage", "updates", text(updates), "at least 0");
-    require_schema("WeightAverage", "values", values.shared_table(), values_.shared_table());
+    mean_.restore("WeightAverage", buffers);
     updates_ = updates;
-    values_ = std::move(values);
   }
 
  private:
   double decay_;
-  ParamBuffer<Scalar> values_;
+  RunningMean<Scalar> mean_;
   Index updates_ = 0;
 };
 
