@@ -35,6 +35,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/function_ref.hpp"
+#include "plait/core/representable.hpp"
 #include "plait/core/view.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/losses/check_heads.hpp"
@@ -49,9 +50,16 @@ class MultiTaskLoss {
  public:
   using Scalar = S;
 
-  // Throws ConfigError for heads without a meaning (check_heads).
-  explicit MultiTaskLoss(std::vector<Head> heads) : heads_(std::move(heads)) {
+  // Throws ConfigError for heads without a meaning (check_heads), or with settings that Scalar
+  // cannot hold (require_representable).
+  PLAIT_COLD explicit MultiTaskLoss(std::vector<Head> heads) : heads_(std::move(heads)) {
     check_heads("MultiTaskLoss", heads_);
+    detail::RepresentableFields<Scalar> visit("MultiTaskLoss");
+    for (Index t = 0; t < num_tasks(); ++t) {
+      visit.of(" of " + task_name(heads_, t));
+      Head copy = head(t);
+      copy.fields(visit);
+    }
     offsets_ = head_offsets(heads_);
   }
 

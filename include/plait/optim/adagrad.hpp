@@ -25,7 +25,7 @@ struct Adagrad {
     detail::require_not_negative("Adagrad", "learning_rate_decay", learning_rate_decay);
     detail::require_not_negative("Adagrad", "weight_decay", weight_decay);
     detail::require_not_negative("Adagrad", "initial_accumulator", initial_accumulator);
-    detail::require_not_negative("Adagrad", "epsilon", epsilon);
+    detail::require_above_zero("Adagrad", "epsilon", epsilon);
   }
 
   std::vector<std::string> moment_names() const { return {"sum"}; }

@@ -54,7 +54,7 @@ void validate_adam(const char* name, const R& rule) {
   require_not_negative(name, "learning_rate", rule.learning_rate);
   require_below_one(name, "beta1", rule.beta1);
   require_below_one(name, "beta2", rule.beta2);
-  require_not_negative(name, "epsilon", rule.epsilon);
+  require_above_zero(name, "epsilon", rule.epsilon);
   require_not_negative(name, "weight_decay", rule.weight_decay);
 }
 

@@ -14,6 +14,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/core/representable.hpp"
 #include "plait/optim/clip.hpp"
 #include "plait/optim/param_groups.hpp"
 #include "plait/optim/rule.hpp"
@@ -33,8 +34,8 @@ struct OptimizerOptions {
 template <class Scalar>
 class Optimizer {
  public:
-  // Throws ConfigError for hyper-parameters out of range, a group that matches no parameter, or a
-  // clip_norm that is not a finite number above 0.
+  // Throws ConfigError for hyper-parameters out of range or that Scalar cannot hold, a group that
+  // matches no parameter, or a clip_norm that is not a finite number above 0.
   PLAIT_COLD Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
                        OptimizerOptions options = {});
 
@@ -94,6 +95,11 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
                              {.learning_rate = rule_.learning_rate(),
                               .weight_decay = rule_.weight_decay(),
                               .frozen = false});
+  for (const ParamSettings& settings : settings_) {
+    require_representable<Scalar>("Optimizer", "learning_rate", settings.learning_rate);
+    require_representable<Scalar>("Optimizer", "weight_decay", settings.weight_decay);
+  }
+  require_representable<Scalar>("Optimizer", "clip_norm", options_.clip_norm.value_or(0));
   moment_names_ = rule_.moment_names();
   moments_.assign(moment_names_.size(), ParamBuffer<Scalar>(table_));
   blocks_.resize(moments_.size());

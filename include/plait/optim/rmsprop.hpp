@@ -27,7 +27,7 @@ struct RMSprop {
   void validate() const {
     detail::require_not_negative("RMSprop", "learning_rate", learning_rate);
     detail::require_below_one("RMSprop", "alpha", alpha);
-    detail::require_not_negative("RMSprop", "epsilon", epsilon);
+    detail::require_above_zero("RMSprop", "epsilon", epsilon);
     detail::require_not_negative("RMSprop", "weight_decay", weight_decay);
     detail::require_not_negative("RMSprop", "momentum", momentum);
   }

@@ -93,7 +93,8 @@ struct TrainingBatch {
 // options.optimizer.schedule is replaced by the rising one.
 //
 // Throws ConfigError for a range without a meaning, and as Trainer's constructor and step do for
-// heads, options and data; a gradient that is not finite ends the search instead.
+// heads, options and data; a gradient or an update that is not finite ends the search
+// instead.
 template <class Scalar>
 LearningRateCurve search_learning_rate(
     const Model<Scalar>& model, const std::vector<Head>& heads,
@@ -138,7 +139,11 @@ LearningRateCurve search_learning_rate(
     points.push_back({range.lowest * std::pow(growth, steps), loss, smoothed});
     lowest = (std::min)(lowest, smoothed);
     if (smoothed - lowest > (range.divergence - 1) * std::abs(lowest)) break;
-    trainer.apply(trainer.gradient());
+    try {
+      trainer.apply(trainer.gradient());
+    } catch (const ValueError&) {
+      break;
+    }
   }
   return LearningRateCurve(std::move(points));
 }
