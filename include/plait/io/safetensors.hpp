@@ -3,11 +3,13 @@
 #pragma once
 #include <algorithm>
 #include <cstdint>
+#include <filesystem>
 #include <fstream>
 #include <istream>
 #include <memory>
 #include <span>
 #include <string>
+#include <system_error>
 #include <type_traits>
 #include <unordered_set>
 #include <utility>
@@ -26,9 +28,9 @@ namespace plait {
 // used by one thread at a time.
 class SafetensorsReader {
  public:
-  // Throws FileError when the file cannot be read, FormatError when it is not a safetensors file.
-  explicit SafetensorsReader(const std::string& path)
-      : SafetensorsReader(std::make_unique<std::ifstream>(path, std::ios::binary), path) {}
+  // Throws FileError when the file cannot be read or is none (a directory, a pipe, a device),
+  // FormatError when it is not a safetensors file.
+  explicit SafetensorsReader(const std::string& path) : SafetensorsReader(open(path), path) {}
 
   // From any seekable stream; `name` stands for the file in errors.
   PLAIT_COLD SafetensorsReader(std::unique_ptr<std::istream> stream, std::string name)
@@ -95,6 +97,15 @@ class SafetensorsReader {
   }
 
  private:
+  PLAIT_COLD static std::unique_ptr<std::istream> open(const std::string& path) {
+    std::error_code none;
+    const auto status = std::filesystem::status(path, none);
+    // Opening a pipe would wait for a writer.
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+      throw FileError(path, "file", "a directory, pipe or device", "a regular file");
+    return std::make_unique<std::ifstream>(path, std::ios::binary);
+  }
+
   void read_at(std::uint64_t position, std::span<std::byte> out) {
     stream_->seekg(static_cast<std::streamoff>(position));
     stream_->read(reinterpret_cast<char*>(out.data()), static_cast<std::streamsize>(out.size()));
