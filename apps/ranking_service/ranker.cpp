@@ -13,17 +13,6 @@
 namespace service {
 namespace {
 
-std::vector<std::string> column_names(std::span<const plait::Head> heads) {
-  std::vector<std::string> names;
-  for (Index t = 0; t < std::ssize(heads); ++t) {
-    const Index width = heads[static_cast<std::size_t>(t)].width();
-    const std::string task = plait::task_name(heads, t);
-    for (Index c = 0; c < width; ++c)
-      names.push_back(width > 1 ? task + "." + std::to_string(c) : task);
-  }
-  return names;
-}
-
 void check_scores(const Ranker& ranker, const std::string& path, std::size_t contexts) {
   const Interface& interface = ranker.interface();
   const plait::Tensor<float> user(1, 1, interface.user_features);
@@ -45,7 +34,7 @@ Ranker::Ranker(plait::Model<float> model, std::vector<plait::Head> heads,
   const plait::Shape in = scorer_.model().in_shape();
   interface_.user_features = std::ssize(options.user_columns);
   interface_.candidate_features = in.slots * in.dim - interface_.user_features;
-  interface_.columns = column_names(heads_);
+  interface_.columns = plait::column_names(heads_);
   for (std::size_t i = 0; i < options.contexts; ++i)
     contexts_.push_back(std::make_unique<plait::ScoringContext<float>>(scorer_.context()));
 }

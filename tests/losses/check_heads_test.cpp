@@ -1,6 +1,7 @@
 #include "plait/losses/check_heads.hpp"
 
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -84,4 +85,44 @@ TEST_CASE("settings are refused out of their domain, and where they mean nothing
   CHECK(refusal({.out_of_space = -1}) ==
         "plait::Loss: out_of_space of task2: got -1, expected a finite number of at least 0");
   CHECK(refusal({.in_space = 2, .out_of_space = 0.5}) == "accepted");
+}
+
+TEST_CASE("names of heads are keys: no two are alike, nor like another head's columns") {
+  const auto refusal = [](const std::vector<Head>& heads) {
+    try {
+      plait::check_heads("Loss", heads);
+    } catch (const plait::ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string("accepted");
+  };
+  const Head classes{.kind = HeadKind::multiclass, .classes = 3, .name = "a"};
+  CHECK(refusal({{.name = "a"}, {}, {.name = "a"}}) ==
+        "plait::Loss: name of head 2: got 'a', expected another than that of head 0");
+  CHECK(refusal({{.name = "task1"}, {}}) ==
+        "plait::Loss: name of head 1: got 'task1', expected another than that of head 0");
+  CHECK(refusal({{}, {.name = "task0"}}) ==
+        "plait::Loss: name of head 1: got 'task0', expected another than that of head 0");
+  CHECK(refusal({classes, {.name = "a.2"}}) ==
+        "plait::Loss: name of head 1: got 'a.2', expected another than that of a column of head 0");
+  CHECK(refusal({{.name = "a.0"}, classes}) ==
+        "plait::Loss: name of head 0: got 'a.0', expected another than that of a column of head 1");
+  CHECK(refusal({{.kind = HeadKind::ziln}, {.name = "task0.1"}}) ==
+        "plait::Loss: name of head 1: got 'task0.1', expected another than that of a column of "
+        "head 0");
+  CHECK(refusal({{.kind = HeadKind::jrc, .name = "x.1"}, {.kind = HeadKind::jrc, .name = "x"}}) ==
+        "plait::Loss: name of head 0: got 'x.1', expected another than that of a column of head 1");
+  for (const char* name : {"a.3", "a.00", "a.", "a.-1", "a.1x", ".0", "a.99999999999999999999"})
+    CHECK(refusal({classes, {.name = name}}) == "accepted");
+  CHECK(refusal({{.name = "b"}, {.name = "b.0"}, {}, {.name = "task1"}}) == "accepted");
+  CHECK(refusal({classes, {.kind = HeadKind::ziln}, {}}) == "accepted");
+  CHECK(plait::column_names(std::vector<Head>{classes, {}, {.name = "b"}}) ==
+        std::vector<std::string>{"a.0", "a.1", "a.2", "task1", "b"});
+}
+
+TEST_CASE("long and hidden names of heads leave the error in sight") {
+  const std::string name = "\n" + std::string(5000, 'n');
+  CHECK_THROWS_WITH(plait::check_heads("Loss", std::vector<Head>{{.weight = -1, .name = name}}),
+                    "plait::Loss: weight of \\x0a" + std::string(99, 'n') +
+                        "...: got -1, expected a finite number of at least 0");
 }

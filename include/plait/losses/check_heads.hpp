@@ -1,10 +1,14 @@
 // What a list of heads must be to have a meaning.
 #pragma once
+#include <charconv>
 #include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <unordered_map>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
@@ -12,14 +16,56 @@
 
 namespace plait {
 
+namespace detail {
+
+// The column c of a name "<task>.<c>" as column_names() writes it.
+struct ColumnName {
+  std::string_view task;
+  Index column = 0;
+};
+inline std::optional<ColumnName> parse_column_name(std::string_view name) {
+  const auto dot = name.rfind('.');
+  if (dot == std::string_view::npos) return std::nullopt;
+  ColumnName result{name.substr(0, dot)};
+  const std::string_view digits = name.substr(dot + 1);
+  const char* const end = digits.data() + digits.size();
+  const auto [after, error] = std::from_chars(digits.data(), end, result.column);
+  if (error != std::errc() || after != end || text(result.column) != digits) return std::nullopt;
+  return result;
+}
+
+// Names are keys, of metrics, columns and replies.
+PLAIT_COLD inline void check_head_names(const std::string& where, std::span<const Head> heads) {
+  std::unordered_map<std::string, Index> tasks;
+  for (Index t = 0; t < std::ssize(heads); ++t) {
+    const auto [other, added] = tasks.emplace(task_name(heads, t), t);
+    require_config(added, where, text("name of head ", t), in_quotes(other->first),
+                   text("another than that of head ", other->second));
+  }
+  for (Index t = 0; t < std::ssize(heads); ++t) {
+    const std::string name = task_name(heads, t);
+    const auto column = parse_column_name(name);
+    const auto owner = column ? tasks.find(std::string(column->task)) : tasks.end();
+    if (owner == tasks.end()) continue;
+    const Index width = heads[static_cast<std::size_t>(owner->second)].width();
+    require_config(width == 1 || column->column < 0 || column->column >= width, where,
+                   text("name of head ", t), in_quotes(name),
+                   text("another than that of a column of head ", owner->second));
+  }
+}
+
+}  // namespace detail
+
 // Throws ConfigError, in the name of `where`, for a list of heads that has no meaning: a setting
-// out of its domain, or one that the head's kind has no use for and that is not at its default.
+// out of its domain, or one that the head's kind has no use for and that is not at its default; a
+// name that two heads have, or a head and another's column ("a.0" beside a multi-class "a"), where
+// a head without a name is called "task<t>".
 PLAIT_COLD inline void check_heads(const std::string& where, std::span<const Head> heads) {
   require_config(!heads.empty(), where, "heads", "none", "at least one");
   const Head defaults;
   for (Index t = 0; t < std::ssize(heads); ++t) {
     const Head& head = heads[static_cast<std::size_t>(t)];
-    const std::string of_task = " of " + task_name(heads, t);
+    const std::string of_task = " of " + shown(task_name(heads, t), 100);
     const auto one_of = [&](auto... kinds) { return ((head.kind == kinds) || ...); };
     const auto at_least_0 = [](double value) { return std::isfinite(value) && value >= 0; };
     const auto above_0 = [](double value) { return std::isfinite(value) && value > 0; };
@@ -69,6 +115,7 @@ PLAIT_COLD inline void check_heads(const std::string& where, std::span<const Hea
             "a finite number of at least 0");
     require(at_least_0(head.weight), "weight", head.weight, "a finite number of at least 0");
   }
+  detail::check_head_names(where, heads);
 }
 
 }  // namespace plait

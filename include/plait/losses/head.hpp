@@ -132,6 +132,17 @@ inline std::string task_name(std::span<const Head> heads, Index t) {
   return name.empty() ? text("task", t) : name;
 }
 
+// A name per logit column: the task's, and ".<c>" for column c of a head with several.
+inline std::vector<std::string> column_names(std::span<const Head> heads) {
+  std::vector<std::string> names;
+  for (Index t = 0; t < std::ssize(heads); ++t) {
+    const Index width = heads[static_cast<std::size_t>(t)].width();
+    const std::string task = task_name(heads, t);
+    for (Index c = 0; c < width; ++c) names.push_back(width > 1 ? text(task, ".", c) : task);
+  }
+  return names;
+}
+
 // First logit column of every task, and their total width C as one more entry.
 inline std::vector<Index> head_offsets(std::span<const Head> heads) {
   std::vector<Index> offsets = {0};

@@ -80,7 +80,8 @@ void require_flags(const std::string& where, const char* argument, std::span<con
     for (Index k = 0; k < flags.dim(); ++k) {
       const Scalar flag = flags.row(b)[k];
       if (flag != 0 && flag != 1)
-        throw ValueError(where, text(argument, " of row ", b, ", ", task_name(heads, k)),
+        throw ValueError(where,
+                         text(argument, " of row ", b, ", ", shown(task_name(heads, k), 100)),
                          text(flag), "0 or 1");
     }
 }
@@ -130,7 +131,7 @@ void check_targets(const std::string& where, std::span<const Head> heads,
       return b;
     });
     if (refused < batch)
-      throw ValueError(where, text("label of row ", refused, ", ", task_name(heads, t)),
+      throw ValueError(where, text("label of row ", refused, ", ", shown(task_name(heads, t), 100)),
                        text(targets.labels.row(refused)[column]),
                        with_loss(head, [](const auto& loss) { return loss.label_domain(); }));
   }
