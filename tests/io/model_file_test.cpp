@@ -685,9 +685,10 @@ TEST_CASE("model file: self-test rows are replayed") {
     logits[0] += 0.25f;
     logits[3] -= 0.5f;
   });
-  CHECK(
-      message.starts_with("plait::memory: self-test: got logits that differ by 0.5, expected at "
-                          "most 2.4"));
+  CAPTURE(message);
+  CHECK(message.starts_with("plait::memory: self-test: got logits that differ by "));
+  CHECK(std::abs(std::stod(message.substr(message.find(" by ") + 4)) - 0.5) < 1e-6);
+  CHECK_THAT(message, Catch::Contains(" (row 1, column 1), expected at most 2.4"));
   CHECK(refusal(bytes, [&](Parts& parts) {
           numbers(parts, "plait.self_test.logits")[0] = std::nanf("");
           numbers(parts, "plait.self_test.logits")[1] += 1e-6f;
@@ -717,6 +718,49 @@ TEST_CASE("model file: self-test rows are replayed") {
   const auto model = small_model();
   const auto wrong = rows<float>({1, 3});
   CHECK_THROWS_AS(saved(model, {}, wrong), plait::ShapeError);
+}
+
+TEST_CASE("model file: a logit of one scale is no excuse for those of another") {
+  const auto changed_biases = [](float first, float second) {
+    auto model = small_model();
+    const plait::Tensor<float> x = rows<float>(model.in_shape());
+    model.values_of("task_modules.0.1.bias")[0] = first;
+    model.values_of("task_modules.1.1.bias")[0] = second;
+    return saved(model, {}, x);
+  };
+  // Logits [row][column] of four rows and two columns.
+  const auto after = [](const std::string& bytes, std::size_t which, float by) {
+    return refusal(bytes, [&](Parts& parts) {
+      REQUIRE(parts.header.tensors.back().name == "plait.self_test.logits");
+      reinterpret_cast<float*>(parts.data.back().data())[which] += by;
+    });
+  };
+  const std::string differ = "plait::memory: self-test: got logits that differ by ";
+  constexpr float infinity = std::numeric_limits<float>::infinity();
+  for (const float scale : {1e6f, 1e30f, -3e38f, infinity, -infinity}) {
+    CAPTURE(scale);
+    const std::string first = changed_biases(scale, 0), second = changed_biases(0, scale);
+    CHECK(after(first, 0, 0) == "accepted");
+    for (const std::size_t row : {0, 3}) {
+      CHECK(after(first, 2 * row + 1, 1).starts_with(differ));
+      CHECK(after(first, 2 * row + 1, 1e-3f).starts_with(differ));
+      CHECK(after(second, 2 * row, 1e-3f).starts_with(differ));
+      CHECK(after(first, 2 * row + 1, 1e-5f) == "accepted");
+    }
+  }
+  CHECK(after(changed_biases(1e6f, 0), 0, 5) == "accepted");  // 2.4e-5 of it is 24
+  CHECK(after(changed_biases(1e6f, 0), 0, 50).starts_with(differ));
+
+  // One row of a column that is larger than the others.
+  auto model = small_model();
+  plait::Tensor<float> x = rows<float>(model.in_shape());
+  for (Index d = 0; d < x.dim(); ++d) x.view()(1, 0, d) *= 1e7f;
+  const std::string bytes = saved(model, {}, x);
+  CHECK(after(bytes, 0, 0) == "accepted");
+  for (const std::size_t which : {0, 1, 4, 5, 6, 7})
+    CHECK(after(bytes, which, 1e-3f).starts_with(differ));
+  for (const float stored : {infinity, -infinity, std::nanf("")})
+    CHECK(after(bytes, 2, stored).starts_with(differ));
 }
 
 TEST_CASE("model file: a file with another activation is refused") {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <vector>
 
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/layers/mlp.hpp"
@@ -148,4 +149,81 @@ TEST_CASE("state_dict: a file cut short while it is open changes nothing") {
   ParamBuffer<float> loaded(values.shared_table());
   CHECK_THROWS_AS(load_state_dict(file, loaded), plait::FileError);
   CHECK(std::ranges::all_of(loaded.flat(), [](float n) { return n == 0; }));
+}
+
+TEST_CASE("state_dict: types that no parameter has do not keep the others from being read") {
+  const auto values = parameters<float>();
+  const std::array<std::byte, 16> bytes{};
+  for (const auto& type : plait::dtypes) {
+    CAPTURE(std::string(type.name));
+    SafetensorsWriter writer;
+    add_state_dict(writer, values);
+    writer.add_bytes("scales\n", type.dtype, {2}, std::span(bytes).first(2 * type.size));
+    auto file = files::reader(files::written(writer));
+    ParamBuffer<float> loaded(values.shared_table());
+    CHECK_NOTHROW(load_state_dict(file, loaded, {.allow_unexpected = true}));
+    CHECK(equal(loaded, values));
+    CHECK_THROWS_WITH(load_state_dict(file, loaded),
+                      "plait::memory: tensors: got unexpected 'scales\\x0a', expected the "
+                      "parameters of the model");
+
+    SafetensorsWriter as_parameter;
+    const std::vector<std::byte> zeros(6 * type.size);
+    as_parameter.add_bytes("m.mlp_net.0.weight", type.dtype, {3, 2}, zeros);
+    auto wrong = files::reader(files::written(as_parameter));
+    const auto of_type =
+        Catch::Contains("'m.mlp_net.0.weight' of type " + std::string(type.name) + ";");
+    if (is_floating(type.dtype))
+      CHECK_THROWS_WITH(load_state_dict(wrong, loaded), !of_type);
+    else
+      CHECK_THROWS_WITH(load_state_dict(wrong, loaded), of_type);
+  }
+  CHECK_THROWS_WITH(
+      files::reader(files::raw(R"({"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}})", 1)),
+      Catch::Contains("dtype 'F4' of 'a'"));
+}
+
+TEST_CASE("state_dict: tied weights, several parameters from one tensor") {
+  ParamTable table;
+  plait::MLP<float>(table, "a", 2, {3});
+  plait::MLP<float>(table, "b", 2, {3});
+  plait::MLP<float>(table, "c", 2, {3});
+  ParamBuffer<float> tied(std::make_shared<const ParamTable>(std::move(table)));
+  const auto values = parameters<float>("a");
+  auto file = files::reader(saved(values));
+  const plait::StateDictOptions options{.rename = {{"b.mlp_net.0.weight", "a.mlp_net.0.weight"},
+                                                   {"b.mlp_net.0.bias", "a.mlp_net.0.bias"},
+                                                   {"c.mlp_net.0.weight", "a.mlp_net.0.weight"},
+                                                   {"c.mlp_net.0.bias", "a.mlp_net.0.bias"}}};
+  load_state_dict(file, tied, options);
+  for (const char* mlp : {"a", "b", "c"})
+    for (const char* name : {".mlp_net.0.weight", ".mlp_net.0.bias"})
+      CHECK(std::ranges::equal(tied.of(tied.table().at(std::string(mlp) + name).id),
+                               values.of(values.table().at("a" + std::string(name)).id)));
+
+  // Of another shape.
+  const plait::StateDictOptions wrong{.rename = {{"m.mlp_net.0.weight", "a.mlp_net.0.weight"},
+                                                 {"m.mlp_net.0.bias", "a.mlp_net.0.weight"}}};
+  auto one = parameters<float>("m");
+  CHECK_THROWS_WITH(load_state_dict(file, one, wrong),
+                    "plait::memory: tensors: got 'a.mlp_net.0.weight' of shape [3, 2] instead of "
+                    "[3]; unexpected 'a.mlp_net.0.bias', expected the parameters of the model");
+}
+
+TEST_CASE("state_dict: names without end and lists without end are cut") {
+  SafetensorsWriter writer;
+  const std::array<float, 1> number{};
+  for (int i = 0; i < 3000; ++i)
+    writer.add(std::to_string(i) + std::string(1000, 'n'), {1}, std::span<const float>(number));
+  auto file = files::reader(files::written(writer));
+  auto values = parameters<float>();
+  try {
+    load_state_dict(file, values);
+    FAIL("accepted");
+  } catch (const plait::FormatError& error) {
+    const std::string what = error.what();
+    CHECK(what.size() < 5000);
+    CHECK_THAT(what, Catch::Contains("missing 'm.mlp_net.0.bias'; unexpected '0nnn"));
+    CHECK_THAT(what, Catch::Contains(" more, expected the parameters of the model"));
+  }
 }

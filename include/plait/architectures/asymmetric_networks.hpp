@@ -36,7 +36,9 @@ class AsymmetricNetworks {
         stop_gradient_(config.stop_gradient),
         bank_(table, routes(table, name, config), {1, config.input_dim}, config.expert),
         projections_(sources_.size()) {
+    table.spend_activations(std::ssize(sources_), width(), "AsymmetricSharing");
     for (std::size_t t = 0; t < sources_.size(); ++t) {
+      table.spend_terms(1 + std::ssize(sources_[t]), width(), "AsymmetricSharing");
       const Index before = table.buffer_size();
       if (projects(t))
         projections_[t].emplace(table, join_name(name, text("projections.", t)),

@@ -29,7 +29,9 @@ class CustomizedNetworks {
   // Throws ConfigError for sizes below 1.
   CustomizedNetworks(ParamTable& table, const std::string& name, const CustomizedSharing& config)
       : num_tasks_(config.num_tasks),
-        bank_(table, routes(table, name, config), {1, config.input_dim}, config.expert) {}
+        bank_(table, routes(table, name, config), {1, config.input_dim}, config.expert) {
+    table.spend_activations(num_tasks_, 2 * width(), "CustomizedSharing");
+  }
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return {num_tasks_, 2 * width()}; }

@@ -88,7 +88,7 @@ PLAIT_COLD inline std::size_t visible(std::string_view words) {
 
 // Words from outside as a text may show them: what is not visible as \x and two digits for each of
 // its bytes, and "..." for what follows the first `most` bytes.
-PLAIT_COLD inline std::string shown(std::string_view words, std::size_t most = 1000) {
+PLAIT_COLD inline std::string shown(std::string_view words, std::size_t most = 4000) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string result;
   for (std::size_t at = 0; at < words.size();) {

@@ -64,9 +64,11 @@ inline std::string join_name(const std::string& prefix, const std::string& name)
 
 // What a table takes: bounds of the work that a description from outside may cause.
 struct ParamBudget {
-  Index tensors = (std::numeric_limits<Index>::max)();
-  Index routes =
-      (std::numeric_limits<Index>::max)();  // pairs of a unit and an expert that it selects
+  static constexpr Index unlimited = (std::numeric_limits<Index>::max)();
+  Index tensors = unlimited;
+  Index routes = unlimited;       // pairs of a unit and an expert that it selects
+  Index activations = unlimited;  // numbers that experts and units make of one row
+  Index terms = unlimited;        // of the sums over experts that units take for one row
 };
 
 // The schema. Filled while layers are constructed, constant afterwards. A layer whose constructor
@@ -94,9 +96,15 @@ class ParamTable {
   const ParamBudget& budget() const { return budget_; }
   // Takes `count` routes; throws ConfigError, in the name of `where`, for more than are left.
   void spend_routes(Index count, const std::string& where) {
-    require_config(count <= budget_.routes, where, "routes", text(count),
-                   text("at most ", budget_.routes));
-    budget_.routes -= count;
+    spend(count, 1, budget_.routes, where, "routes");
+  }
+  // As many activations, or terms of sums, for one row: `count` slots of `width` numbers. Experts
+  // without parameters, and units, cost no tensor that a file would have to hold.
+  void spend_activations(Index count, Index width, const std::string& where) {
+    spend(count, width, budget_.activations, where, "activations of a row");
+  }
+  void spend_terms(Index count, Index width, const std::string& where) {
+    spend(count, width, budget_.terms, where, "terms of a row's sums");
   }
 
   // Weights that always multiply the same input, with their biases (all or none): PackedWeights
@@ -132,11 +140,18 @@ class ParamTable {
   }
 
  private:
+  PLAIT_COLD static void spend(Index count, Index width, Index& left, const std::string& where,
+                               const char* what) {
+    require_config(count <= left / width, where, what,
+                   width == 1 ? text(count) : text(count, " x ", width), text("at most ", left));
+    left -= count * width;
+  }
+
   PLAIT_COLD ParamId add(const std::string& name, std::vector<Index> shape, Index rows, Index cols,
                          Init init) {
     require_config(rows >= 1 && cols >= 1, "ParamTable", name, text(rows, " x ", cols),
                    "sizes of at least 1");
-    require_config(!by_name_.contains(name), "ParamTable", "name", "a second '" + name + "'",
+    require_config(!by_name_.contains(name), "ParamTable", "name", "a second " + in_quotes(name),
                    "unique names");
     require_config(budget_.tensors > 0, "ParamTable", name, "one tensor more",
                    text("at most ", entries_.size()));

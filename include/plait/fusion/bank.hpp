@@ -31,7 +31,7 @@ class ExpertBank {
   };
 
   // All experts are of one description and draw their own numbers. Throws ConfigError when there
-  // are none.
+  // are none, or more activations than the table has room for.
   PLAIT_COLD ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
                         const Body& expert)
       : in_(in) {
@@ -42,6 +42,7 @@ class ExpertBank {
                      text("slot ", route.slot), text("one of ", in.slots));
       const Index before = table.buffer_size();
       Network<Scalar> network = expert.build<Scalar>(table, route.name, in.dim);
+      table.spend_activations(1, network.out_shape().dim, "ExpertBank");
       experts_.push_back({std::move(network), route.slot, table.range_from(before)});
     }
   }

@@ -53,6 +53,7 @@ class FusionLevel {
     std::vector<std::vector<Index>> selected;
     for (const UnitRoute& route : plan.route.units) {
       check(route, gate_input);
+      table.spend_terms(std::ssize(route.experts), bank_.out_shape().dim, "FusionLevel");
       selected.push_back(route.experts);
       Unit& unit = units_.emplace_back();
       unit.statics = route.statics;
@@ -68,6 +69,7 @@ class FusionLevel {
       unit.gate_params = table.range_from(before);
     }
     require_config(!units_.empty(), "FusionLevel", "units", "none", "at least one");
+    table.spend_activations(std::ssize(units_), out_shape().dim, "FusionLevel");
     selections_ = Selections(selected, bank_.size());
     join_gates(table);
   }

@@ -1,8 +1,8 @@
 // DType: the element types of safetensors that plait reads and writes, and their conversions.
 //
-// Any of them converts to float and double: F16 and BF16 widen exactly, F64 rounds to nearest when
-// read as float, integers round and BOOL becomes 0 or 1. Integers are read as what they are stored
-// as. Writing stores float as F32 and double as F64.
+// Any of them converts to float and double: F16, BF16 and F8 widen exactly, F64 rounds to nearest
+// when read as float, integers round and BOOL becomes 0 or 1. Integers are read as what they are
+// stored as. Writing stores float as F32 and double as F64.
 #pragma once
 #include <array>
 #include <bit>
@@ -22,7 +22,24 @@ namespace plait {
 
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
-enum class DType { f64, f32, f16, bf16, i64, i32, u8, boolean };
+// Checksums of files have their numbers: new ones go to the end.
+enum class DType {
+  f64,
+  f32,
+  f16,
+  bf16,
+  i64,
+  i32,
+  u8,
+  boolean,
+  i8,
+  i16,
+  u16,
+  u32,
+  u64,
+  f8_e4m3,
+  f8_e5m2,
+};
 
 struct DTypeInfo {
   DType dtype;
@@ -30,17 +47,25 @@ struct DTypeInfo {
   std::size_t size;  // bytes
 };
 
-inline constexpr std::array<DTypeInfo, 8> dtypes{{{DType::f64, "F64", 8},
-                                                  {DType::f32, "F32", 4},
-                                                  {DType::f16, "F16", 2},
-                                                  {DType::bf16, "BF16", 2},
-                                                  {DType::i64, "I64", 8},
-                                                  {DType::i32, "I32", 4},
-                                                  {DType::u8, "U8", 1},
-                                                  {DType::boolean, "BOOL", 1}}};
+inline constexpr std::array<DTypeInfo, 15> dtypes{{{DType::f64, "F64", 8},
+                                                   {DType::f32, "F32", 4},
+                                                   {DType::f16, "F16", 2},
+                                                   {DType::bf16, "BF16", 2},
+                                                   {DType::i64, "I64", 8},
+                                                   {DType::i32, "I32", 4},
+                                                   {DType::u8, "U8", 1},
+                                                   {DType::boolean, "BOOL", 1},
+                                                   {DType::i8, "I8", 1},
+                                                   {DType::i16, "I16", 2},
+                                                   {DType::u16, "U16", 2},
+                                                   {DType::u32, "U32", 4},
+                                                   {DType::u64, "U64", 8},
+                                                   {DType::f8_e4m3, "F8_E4M3", 1},
+                                                   {DType::f8_e5m2, "F8_E5M2", 1}}};
 
 constexpr const DTypeInfo& info(DType dtype) { return dtypes[static_cast<std::size_t>(dtype)]; }
 
+// Of parameters. Not F8: such numbers need the scales that are stored beside them.
 constexpr bool is_floating(DType dtype) {
   return dtype == DType::f64 || dtype == DType::f32 || dtype == DType::f16 || dtype == DType::bf16;
 }
@@ -89,6 +114,21 @@ inline float bfloat16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
 }
 
+// The 8-bit formats of the Open Compute Project. E4M3 has no infinities, E5M2 is the upper half of
+// IEEE half precision.
+inline float f8_e4m3_to_float(std::uint8_t bits) {
+  const int exponent = (bits >> 3) & 0xf;
+  const int mantissa = bits & 7;
+  const float magnitude = (bits & 0x7f) == 0x7f ? std::numeric_limits<float>::quiet_NaN()
+                          : exponent == 0
+                              ? std::ldexp(static_cast<float>(mantissa), -9)
+                              : std::ldexp(static_cast<float>(mantissa + 8), exponent - 10);
+  return (bits & 0x80) != 0 ? -magnitude : magnitude;
+}
+inline float f8_e5m2_to_float(std::uint8_t bits) {
+  return half_to_float(static_cast<std::uint16_t>(bits << 8));
+}
+
 namespace detail {
 
 template <class Stored, class T, class Widen>
@@ -124,6 +164,20 @@ void convert(DType dtype, const std::byte* from, std::size_t count, T* to) {
     case DType::boolean:
       return detail::widen_all<std::uint8_t>(from, count, to,
                                              [](std::uint8_t v) { return v != 0; });
+    case DType::i8:
+      return detail::widen_all<std::int8_t>(from, count, to, same);
+    case DType::i16:
+      return detail::widen_all<std::int16_t>(from, count, to, same);
+    case DType::u16:
+      return detail::widen_all<std::uint16_t>(from, count, to, same);
+    case DType::u32:
+      return detail::widen_all<std::uint32_t>(from, count, to, same);
+    case DType::u64:
+      return detail::widen_all<std::uint64_t>(from, count, to, same);
+    case DType::f8_e4m3:
+      return detail::widen_all<std::uint8_t>(from, count, to, f8_e4m3_to_float);
+    case DType::f8_e5m2:
+      return detail::widen_all<std::uint8_t>(from, count, to, f8_e5m2_to_float);
   }
 }
 

@@ -186,7 +186,7 @@ class JsonReader final : public FieldVisitor {
   }
 
   [[noreturn]] void fail(const std::string& expected) const {
-    throw FormatError(source_.file, where_, here().dump().substr(0, 60), expected);
+    throw FormatError(source_.file, where_, shown(here().dump(), 60), expected);
   }
 
   const FieldsSource& source_;

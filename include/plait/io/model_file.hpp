@@ -11,10 +11,10 @@
 // checksums (see seal.hpp), and whatever the user adds. Trunks and bodies of one's own are saved
 // under the names that they have, and loaded with a Registry that knows them.
 //
-// Loading trusts nothing. The header's checksum is verified first. Then every size is bounded by
-// what the file holds (ParamBudget), the network is built over a table without numbers and compared
-// with the file's tensors, and only then are numbers allocated: time and memory stay in proportion
-// to the file.
+// Loading trusts nothing. The header's checksum is verified first. Then every size, and what one
+// row costs, is bounded by what the file holds (ParamBudget), the network is built over a table
+// without numbers and compared with the file's tensors, and only then are numbers allocated: time
+// and memory stay in proportion to the file, those of scoring a row as well.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -82,6 +82,24 @@ inline Index largest_size(Index numbers) {
   return std::min<Index>(numbers, (std::numeric_limits<std::int32_t>::max)());
 }
 
+// What a file of so many tensors and floating-point numbers may describe. Every task has a tensor
+// and every route a number. Layers with parameters make fewer numbers of a row than they have; what
+// is allowed beyond that is for experts without parameters, and for the units of many tasks.
+inline ParamBudget budget_of_file(Index tensors, Index numbers) {
+  constexpr Index room = Index{1} << 16;
+  return {.tensors = tensors,
+          .routes = numbers,
+          .activations = room + 4 * numbers,
+          .terms = 16 * (room + 4 * numbers)};
+}
+
+// How many of `rows` are replayed when each takes `row_work` multiplications: a tenth of a second's
+// work or so, and more in proportion to the file; at least one.
+inline Index self_test_rows(Index rows, Index row_work, Index numbers) {
+  const Index affordable = ((Index{1} << 27) + 64 * numbers) / (std::max<Index>)(row_work, 1);
+  return (std::min)(rows, (std::max<Index>)(affordable, 1));
+}
+
 template <class Scalar>
 std::span<Scalar> numbers(View3<Scalar> view) {
   return {view.data(), static_cast<std::size_t>(view.batch() * view.slots() * view.dim())};
@@ -90,7 +108,7 @@ std::span<Scalar> numbers(View3<Scalar> view) {
 inline void add_user_metadata(SafetensorsWriter& writer, const Metadata& metadata,
                               const char* where) {
   for (const auto& [key, value] : metadata) {
-    require_config(!key.starts_with("plait."), where, "metadata key", "'" + key + "'",
+    require_config(!key.starts_with("plait."), where, "metadata key", in_quotes(key),
                    "one that does not start with plait.");
     writer.add_metadata(key, value);
   }
@@ -113,7 +131,8 @@ void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Sca
 }  // namespace detail
 
 // Writes the model to `path`; a file that is there survives a failure (see AtomicFile). With
-// self_test_x [N, S, D], rows and their logits are stored as well and replayed on load. Throws
+// self_test_x [N, S, D], rows and their logits are stored as well and replayed on load, as many of
+// the first as take work in proportion to the file (a few dozen of a large model). Throws
 // ConfigError for a trunk or a body without name or fields, settings that could not be read again
 // (numbers that are not finite, sizes above the number of parameters), heads that do not fit the
 // towers or metadata that cannot be stored; ShapeError for rows that do not fit; FileError.
@@ -186,8 +205,8 @@ inline double epsilon(DType dtype) {
   }
 }
 
-// What logits may differ by, relative to the largest of them, or to 1 if all are smaller (near 0
-// they are differences of larger numbers): 2.4e-5 for a float model in its own file.
+// What a logit may differ by, relative to its scale (see logit_scales): 2.4e-5 for a float model in
+// its own file.
 //
 // * Two computers add the numbers of a sum in different orders, 4, 8 or 16 at a time, and one of
 //   them rounds the products. These errors are random and mostly cancel: logits of models of up to
@@ -207,26 +226,56 @@ double self_test_tolerance(const SafetensorsHeader& header, DType logits) {
   return 200 * epsilon(doubles ? DType::f64 : DType::f32) + 4 * stored;
 }
 
+// The scale of every column of logits [N, 1, C]: the size that half of its rows do not exceed, at
+// least 1. A column for itself, because the tasks' logits have nothing in common, and the median,
+// because near 0 a logit is the difference of larger numbers, while one that is enormous, or
+// infinite, says nothing about the others.
+template <class Scalar>
+PLAIT_COLD std::vector<double> logit_scales(View3<const Scalar> logits) {
+  std::vector<double> scales, sizes;
+  for (Index c = 0; c < logits.dim(); ++c) {
+    sizes.clear();
+    for (Index b = 0; b < logits.batch(); ++b)
+      if (const double size = std::abs(double{logits.row(b)[c]}); std::isfinite(size))
+        sizes.push_back(size);
+    const auto middle = sizes.begin() + std::ssize(sizes) / 2;
+    if (!sizes.empty()) std::ranges::nth_element(sizes, middle);
+    scales.push_back(sizes.empty() ? 1 : (std::max)(1.0, *middle));
+  }
+  return scales;
+}
+
+// Replays the first `rows` rows. Throws FormatError, naming the logit that is farthest beyond its
+// tolerance.
 template <class Scalar>
 PLAIT_COLD void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& x,
-                              const Tensor<Scalar>& expected, double relative_tolerance,
+                              const Tensor<Scalar>& expected, Index rows, double relative_tolerance,
                               const std::string& file) {
-  Tensor<Scalar> logits(expected.batch(), 1, expected.dim());
-  compute_logits<Scalar>(model, x, logits);
-  const auto from = numbers(std::as_const(logits).view());
-  const auto to = numbers(expected.view());
-  double worst = 0;
-  double magnitude = 1;
-  for (std::size_t i = 0; i < to.size(); ++i) {
-    if (std::isfinite(to[i])) magnitude = (std::max)(magnitude, std::abs(double{to[i]}));
-    if (from[i] == to[i] || (std::isnan(from[i]) && std::isnan(to[i]))) continue;
-    const double difference = std::abs(double{from[i]} - double{to[i]});
-    if (std::isnan(difference) || difference > worst) worst = difference;  // NaN stays
-  }
-  const double tolerance = relative_tolerance * magnitude;
-  if (!(worst <= tolerance))
-    throw FormatError(file, "self-test", text("logits that differ by ", worst),
-                      text("at most ", tolerance));
+  Tensor<Scalar> computed(rows, 1, expected.dim());
+  compute_logits<Scalar>(model, x.view().rows(0, rows), computed);
+  const std::vector<double> scales = logit_scales<Scalar>(expected.view());
+  struct {
+    Index row = 0, column = 0;
+    double difference = 0, tolerance = 0, excess = 1;  // excess: the quotient of the two
+  } worst;
+  for (Index b = 0; b < rows; ++b)
+    for (Index c = 0; c < expected.dim(); ++c) {
+      const double got = double{std::as_const(computed).view().row(b)[c]};
+      const double stored = double{expected.view().row(b)[c]};
+      if (got == stored || (std::isnan(got) && std::isnan(stored))) continue;
+      const double size = std::isfinite(stored) ? std::abs(stored) : 0;
+      const double tolerance =
+          relative_tolerance * (std::max)(scales[static_cast<std::size_t>(c)], size);
+      const double difference = std::abs(got - stored);
+      const double excess =
+          std::isnan(difference) ? std::numeric_limits<double>::infinity() : difference / tolerance;
+      if (excess > worst.excess) worst = {b, c, difference, tolerance, excess};
+    }
+  if (worst.excess > 1)
+    throw FormatError(file, "self-test",
+                      text("logits that differ by ", static_cast<Scalar>(worst.difference),
+                           " (row ", worst.row, ", column ", worst.column, ")"),
+                      text("at most ", static_cast<Scalar>(worst.tolerance)));
 }
 
 // The two tensors of rows to replay: both or none. Throws FormatError for other shapes than the
@@ -245,7 +294,7 @@ struct SelfTestTensors {
       const std::vector<std::uint64_t> expected{batch(), static_cast<std::uint64_t>(shape.slots),
                                                 static_cast<std::uint64_t>(shape.dim)};
       if (tensor.shape != expected || !is_floating(tensor.dtype))
-        throw FormatError(file.name(), "'" + tensor.name + "'",
+        throw FormatError(file.name(), in_quotes(tensor.name),
                           std::string(info(tensor.dtype).name) + " " + shape_text(tensor.shape),
                           "floating-point " + shape_text(expected));
     };
@@ -261,7 +310,7 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
   const std::string& architecture = file.meta("plait.architecture");
   const Trunk<Scalar>* known = registry.trunk(architecture);
   if (known == nullptr)
-    throw FormatError(file.name(), "plait.architecture", "'" + architecture + "'",
+    throw FormatError(file.name(), "plait.architecture", in_quotes(architecture),
                       "one that is registered");
   const auto& header = file.header();
   Index count = 0;
@@ -280,10 +329,14 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
   read("plait.heads", heads);
 
   // Without numbers.
-  ParamTable table({.tensors = std::ssize(header.tensors), .routes = count});
+  const ParamBudget budget = budget_of_file(std::ssize(header.tensors), count);
+  ParamTable table(budget);
   build_from_file(file.name(), "plait.config",
                   [&] { return Model<Scalar>::build(table, trunk, towers); });
   const auto sources = match_state_dict(header, file.name(), table, {}, is_self_test);
+
+  const Index row_work = table.num_parameters() + budget.activations - table.budget().activations +
+                         budget.terms - table.budget().terms;
 
   auto model = Model<Scalar>::zeros(std::move(trunk), std::move(towers));
   build_from_file(file.name(), "plait.heads", [&] { check_heads_of("load", heads, model); });
@@ -306,8 +359,8 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
   for (std::size_t i = 0; i < places.size(); ++i) file.read(header.tensors[i], places[i]);
   file.finish();
   if (self_test.x != nullptr)
-    run_self_test(model, x, logits, self_test_tolerance<Scalar>(header, self_test.logits->dtype),
-                  file.name());
+    run_self_test(model, x, logits, self_test_rows(batch, row_work, count),
+                  self_test_tolerance<Scalar>(header, self_test.logits->dtype), file.name());
   return {std::move(model), std::move(heads), user_metadata(header)};
 }
 
@@ -326,8 +379,8 @@ PLAIT_COLD LoadedModel<Scalar> load(SafetensorsReader reader,
   SealedReader file(std::move(reader));
   const std::string& format = file.meta("plait.format");
   if (format != detail::model_format)
-    throw FormatError(file.name(), "plait.format", "'" + format + "'",
-                      "'" + std::string(detail::model_format) + "'");
+    throw FormatError(file.name(), "plait.format", in_quotes(format),
+                      in_quotes(detail::model_format));
   return detail::load_model(file, registry);
 }
 template <class Scalar>

@@ -63,7 +63,7 @@ class SafetensorsReader {
     PLAIT_ASSERT(out.size() == tensor.count());
     const bool direct = tensor.dtype == dtype_of<T>();
     if (std::is_integral_v<T> && !direct)
-      throw FormatError(name_, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
+      throw FormatError(name_, in_quotes(tensor.name), std::string(info(tensor.dtype).name),
                         std::string(info(dtype_of<T>()).name));
     const std::size_t width = info(tensor.dtype).size;
     const std::size_t piece = piece_bytes / width;
@@ -131,7 +131,7 @@ class SafetensorsWriter {
   // Throws ConfigError for a key that was added before.
   void add_metadata(std::string key, std::string value) {
     require_config(header_.meta(key) == nullptr, "SafetensorsWriter", "metadata key",
-                   "'" + key + "' again", "a key of its own");
+                   in_quotes(key) + " again", "a key of its own");
     header_.metadata.emplace_back(std::move(key), std::move(value));
   }
 
@@ -144,7 +144,7 @@ class SafetensorsWriter {
                  std::span<const std::byte> bytes) {
     TensorInfo tensor{name, dtype, std::move(shape), end_, end_ + bytes.size()};
     require_config(name != "__metadata__" && names_.insert(name).second, "SafetensorsWriter",
-                   "name", "'" + name + "' again", "a name of its own");
+                   "name", in_quotes(name) + " again", "a name of its own");
     require_config(detail::tensor_bytes(tensor) == bytes.size(), "SafetensorsWriter", name,
                    text(bytes.size(), " bytes"), "the bytes of its shape");
     end_ = tensor.end;

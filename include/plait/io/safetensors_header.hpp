@@ -107,13 +107,14 @@ class HeaderReader {
   bool in_metadata() const { return name_ == "__metadata__"; }
 
   PLAIT_COLD void add_key(int depth, const std::string& key) {
-    if (!(depth == 1 ? names_ : fields_).insert(key).second) refuse("a second key '" + key + "'");
+    if (!(depth == 1 ? names_ : fields_).insert(key).second)
+      refuse("a second key " + in_quotes(key));
     if (depth == 1)
       name_ = key;
     else if (in_metadata() && fields_.size() > max_metadata)
       refuse(text("more than ", max_metadata, " pairs of metadata"));
     else if (!in_metadata() && key != "dtype" && key != "shape" && key != "data_offsets")
-      refuse("the key '" + key + "'");
+      refuse("the key " + in_quotes(key));
   }
 
   const std::string& words(const Json& json) const {
@@ -136,10 +137,10 @@ class HeaderReader {
   }
 
   PLAIT_COLD void add_tensor(const Json& json) {
-    if (json.size() != 3) refuse("tensor '" + name_ + "' without all fields");
+    if (json.size() != 3) refuse("tensor " + in_quotes(name_) + " without all fields");
     const std::string& name = words(json["dtype"]);
     const auto dtype = parse_dtype(name);
-    if (!dtype) refuse("dtype '" + name + "'");
+    if (!dtype) refuse("dtype " + in_quotes(name) + " of " + in_quotes(name_));
     const auto offsets = numbers(json["data_offsets"]);
     if (offsets.size() != 2) refuse(text(offsets.size(), " data offsets"));
     header_.tensors.push_back({name_, *dtype, numbers(json["shape"]), offsets[0], offsets[1]});
@@ -188,12 +189,12 @@ PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view js
   std::uint64_t covered = 0;
   for (const auto& tensor : tensors) {
     if (tensor.begin != covered || tensor.end < tensor.begin)
-      throw FormatError(file, "data_offsets of '" + tensor.name + "'",
+      throw FormatError(file, "data_offsets of " + in_quotes(tensor.name),
                         text("[", tensor.begin, ", ", tensor.end, "]"),
                         text("a range from ", covered, " on, without holes and overlaps"));
     const auto bytes = detail::tensor_bytes(tensor);
     if (bytes != tensor.end - tensor.begin)
-      throw FormatError(file, "data_offsets of '" + tensor.name + "'",
+      throw FormatError(file, "data_offsets of " + in_quotes(tensor.name),
                         text(tensor.end - tensor.begin, " bytes"), "the bytes of its shape");
     covered = tensor.end;
   }

@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,8 +21,10 @@
 namespace plait {
 
 struct StateDictOptions {
-  std::string prefix = {};                         // of every name in the file: prefix + name
-  std::map<std::string, std::string> rename = {};  // plait's name -> the file's, before the prefix
+  std::string prefix = {};  // of every name in the file: prefix + name
+  // plait's name -> the file's, before the prefix. Several may have one: they are tied, and start
+  // with the same numbers.
+  std::map<std::string, std::string> rename = {};
   bool allow_unexpected = false;  // ignore tensors of the file that have no parameter
 };
 
@@ -42,8 +45,8 @@ inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
   return {entry.shape.begin(), entry.shape.end()};
 }
 
-// The file's tensor of every parameter, in table order. Throws FormatError listing all that is
-// wrong. Tensors for which ignore(name) is true may be there besides.
+// The file's tensor of every parameter, in table order. Throws FormatError listing what is wrong.
+// Tensors for which ignore(name) is true may be there besides.
 template <class Ignore>
 PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
                                                            const std::string& file,
@@ -51,37 +54,44 @@ PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHead
                                                            const StateDictOptions& options,
                                                            const Ignore& ignore) {
   std::string complaints;
+  Index more = 0;
   const auto complain = [&](const std::string& what) {
-    complaints += (complaints.empty() ? "" : "; ") + what;
+    constexpr std::size_t enough = 3000;
+    if (complaints.size() < enough)
+      complaints += (complaints.empty() ? "" : "; ") + what;
+    else
+      ++more;
   };
   for (const auto& [name, unused] : options.rename)
-    if (!table.contains(name)) complain("rename of '" + name + "', no such parameter");
+    if (!table.contains(name)) complain("rename of " + in_quotes(name) + ", no such parameter");
 
   std::map<std::string_view, const TensorInfo*> by_name;
   for (const auto& tensor : header.tensors)
     if (tensor.name.starts_with(options.prefix)) by_name.emplace(tensor.name, &tensor);
 
   std::vector<const TensorInfo*> sources;
+  std::set<std::string_view> used;
   for (const auto& entry : table.entries()) {
     const std::string name = file_name(entry.name, options);
     const auto found = by_name.find(name);
     if (found == by_name.end()) {
-      complain("missing '" + name + "'");
+      complain("missing " + in_quotes(name));
       continue;
     }
     const TensorInfo& tensor = *found->second;
-    by_name.erase(found);
+    used.insert(found->first);
     sources.push_back(&tensor);
     const auto shape = file_shape(entry);
     if (tensor.shape != shape)
-      complain("'" + name + "' of shape " + shape_text(tensor.shape) + " instead of " +
+      complain(in_quotes(name) + " of shape " + shape_text(tensor.shape) + " instead of " +
                shape_text(shape));
     if (!is_floating(tensor.dtype))
-      complain("'" + name + "' of type " + std::string(info(tensor.dtype).name));
+      complain(in_quotes(name) + " of type " + std::string(info(tensor.dtype).name));
   }
   for (const auto& [name, tensor] : by_name)
-    if (tensor->count() > 0 && !options.allow_unexpected && !ignore(name))
-      complain("unexpected '" + std::string(name) + "'");
+    if (!used.contains(name) && tensor->count() > 0 && !options.allow_unexpected && !ignore(name))
+      complain("unexpected " + in_quotes(name));
+  if (more > 0) complaints += text("; and ", more, " more");
   if (!complaints.empty())
     throw FormatError(file, "tensors", complaints, "the parameters of the model");
   return sources;
@@ -108,8 +118,8 @@ PLAIT_COLD void read_state_dict(SafetensorsReader& file, const ParamTable& table
 // model files) are ignored. Floating-point tensors convert: F64 rounds when loaded into a float
 // model, the others are exact.
 //
-// Throws FormatError listing every missing, unexpected and wrongly shaped tensor, or FileError; the
-// numbers are then as they were.
+// Throws FormatError listing the missing, unexpected and wrongly shaped tensors (of very many, the
+// first), or FileError; the numbers are then as they were.
 template <class Scalar>
 PLAIT_COLD void load_state_dict(SafetensorsReader& file, Model<Scalar>& model,
                                 const StateDictOptions& options = {}) {

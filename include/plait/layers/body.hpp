@@ -129,7 +129,7 @@ class Bodies {
   // Throws ConfigError for a description without a name, or a name that is taken.
   void add(Body prototype) {
     const std::string name(prototype.name());
-    require_config(!name.empty() && !by_name_.contains(name), "Bodies", "name", "'" + name + "'",
+    require_config(!name.empty() && !by_name_.contains(name), "Bodies", "name", in_quotes(name),
                    "one that is not taken");
     by_name_.emplace(name, std::move(prototype));
   }
@@ -150,7 +150,7 @@ PLAIT_COLD inline void Body::fields(FieldVisitor& visit) {
   visit.unless_default("body", body, std::string());
   if (visit.reads()) {
     const Body* known = visit.bodies() == nullptr ? nullptr : visit.bodies()->find(body);
-    require_config(body.empty() || known != nullptr, "Body", "name", "'" + body + "'",
+    require_config(body.empty() || known != nullptr, "Body", "name", in_quotes(body),
                    "one that is registered");
     *this = body.empty() ? Body() : *known;
   }

@@ -54,7 +54,7 @@ Registry<Scalar>::Registry() {
 template <class Scalar>
 Registry<Scalar>& Registry<Scalar>::add_trunk(Trunk<Scalar> prototype) {
   const std::string name(prototype.name());
-  require_config(!name.empty() && !trunks_.contains(name), "Registry", "trunk", "'" + name + "'",
+  require_config(!name.empty() && !trunks_.contains(name), "Registry", "trunk", in_quotes(name),
                  "a name that is not taken");
   trunks_.emplace(name, std::move(prototype));
   return *this;

@@ -62,7 +62,7 @@ PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& ta
     const auto require = [&](const char* argument, const std::optional<double>& value) {
       if (value)
         require_config(std::isfinite(*value) && *value >= 0, "ParamGroup",
-                       text(argument, " of '", group.pattern, "'"), text(*value),
+                       text(argument, " of ", in_quotes(group.pattern)), text(*value),
                        "a finite number of at least 0");
     };
     require("learning_rate", group.learning_rate);
@@ -77,7 +77,7 @@ PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& ta
       s.weight_decay = group.weight_decay.value_or(s.weight_decay);
       s.frozen = group.frozen.value_or(s.frozen);
     }
-    require_config(matched, "ParamGroup", "pattern", "'" + group.pattern + "'",
+    require_config(matched, "ParamGroup", "pattern", in_quotes(group.pattern),
                    "one that matches a parameter");
   }
   return settings;
