@@ -1,6 +1,5 @@
 // score_file: scores rows of numbers with a model file. See --help.
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "plait/core/csv.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/predict.hpp"
@@ -25,27 +25,16 @@ struct Options {
   bool logits = false;
 };
 
-// A column per logit: the task's name, with the class's number for a multiclass head.
-std::string column_names(std::span<const plait::Head> heads) {
-  std::string result;
-  for (Index t = 0; t < std::ssize(heads); ++t) {
-    const plait::Head& head = heads[static_cast<std::size_t>(t)];
-    for (Index c = 0; c < head.width(); ++c) {
-      result += (result.empty() ? "" : ",") + plait::task_name(heads, t);
-      if (head.width() > 1) result += "." + std::to_string(c);
-    }
-  }
-  return result + '\n';
+// A column per logit: the task's name, with the class's number for a head of several.
+std::string header(std::span<const plait::Head> heads) {
+  std::string line;
+  for (const std::string& name : plait::column_names(heads))
+    line += (line.empty() ? "" : ",") + plait::csv_text(name);
+  return line + '\n';
 }
 
-// The shortest texts that read back as the same numbers.
 void write_row(std::ostream& out, const float* numbers, Index count) {
-  char buffer[32];
-  for (Index i = 0; i < count; ++i) {
-    const auto end = std::to_chars(buffer, buffer + sizeof(buffer), numbers[i]).ptr;
-    if (i > 0) out << ',';
-    out.write(buffer, end - buffer);
-  }
+  for (Index i = 0; i < count; ++i) out << (i > 0 ? "," : "") << plait::csv_number(numbers[i]);
   out << '\n';
 }
 
@@ -59,7 +48,7 @@ void score(const plait::Model<float>& model, std::span<const plait::Head> heads,
   std::vector<float> numbers;
   plait::Tensor<float> scores;
   Index rows = reader.read(batch, numbers);
-  if (!heads.empty()) out << column_names(heads);
+  if (!heads.empty()) out << header(heads);
   for (; rows > 0; rows = reader.read(batch, numbers)) {
     scores.resize(rows, 1, width);
     context.score({numbers.data(), rows, in.slots, in.dim}, scores);

@@ -1,10 +1,10 @@
 #include "rows.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
-#include <system_error>
+#include <optional>
+#include <string_view>
 
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 
 namespace scoring {
@@ -12,7 +12,8 @@ namespace scoring {
 Index RowReader::read(Index count, std::vector<float>& numbers) {
   Index rows = 0;
   for (std::string line; rows < count && std::getline(stream_, line);) {
-    ++line_;
+    if (line_++ == 0 && line.starts_with(plait::byte_order_mark))
+      line.erase(0, plait::byte_order_mark.size());
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.empty()) continue;
     parse(line, numbers);
@@ -27,16 +28,16 @@ void RowReader::parse(const std::string& line, std::vector<float>& numbers) cons
   Index column = 0;
   for (std::size_t begin = 0; begin <= line.size(); ++column) {
     const std::size_t end = std::min(line.find(',', begin), line.size());
-    const std::size_t first = std::min(line.find_first_not_of(" \t", begin), end);
-    const char* const stop = line.data() + end;
-    float value = 0;
-    const auto [after, error] = std::from_chars(line.data() + first, stop, value);
-    const std::size_t rest =
-        line.find_first_not_of(" \t", static_cast<std::size_t>(after - line.data()));
-    if (error != std::errc() || (rest != std::string::npos && rest < end) || !std::isfinite(value))
-      throw DataError(plait::text(place, "column ", column + 1, ": got '",
-                                  line.substr(begin, end - begin), "', expected a number"));
-    numbers.push_back(value);
+    const std::string_view field = std::string_view(line).substr(begin, end - begin);
+    const std::size_t first = std::min(field.find_first_not_of(" \t"), field.size());
+    const std::size_t last = field.find_last_not_of(" \t") + 1;  // 0 if there is none
+    const auto number = first < last
+                            ? plait::parse_csv_number<float>(field.substr(first, last - first))
+                            : std::nullopt;
+    if (!number)
+      throw DataError(plait::text(place, "column ", column + 1, ": got ", plait::in_quotes(field),
+                                  ", expected a number"));
+    numbers.push_back(*number);
     begin = end + 1;
   }
   if (column != columns_)

@@ -1,12 +1,13 @@
 #include "census.hpp"
 
 #include <array>
-#include <charconv>
 #include <cmath>
 #include <string_view>
 #include <unordered_map>
 
 #include "errors.hpp"
+#include "plait/core/csv.hpp"
+#include "plait/core/error.hpp"
 
 namespace ranker {
 namespace {
@@ -100,11 +101,6 @@ class Dictionary {
   std::unordered_map<std::string, int> codes_;
 };
 
-bool parse_number(std::string_view text, float& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size() && std::isfinite(value);
-}
-
 bool is_number(Kind kind) { return kind == Kind::number || kind == Kind::weight; }
 
 enum class Part { train, validation, test };
@@ -168,6 +164,8 @@ std::vector<CensusColumn> read_census(std::istream& in, const std::string& name)
   std::array<std::string_view, fields.size()> values;
   std::string line;
   for (Index number = 1; std::getline(in, line); ++number) {
+    if (number == 1 && line.starts_with(plait::byte_order_mark))
+      line.erase(0, plait::byte_order_mark.size());
     std::string_view text = trim(line);
     if (text.empty()) continue;
     const auto fail = [&](const std::string& what) {
@@ -177,16 +175,16 @@ std::vector<CensusColumn> read_census(std::istream& in, const std::string& name)
     if (const auto count = split(text, values); count != fields.size())
       fail("got " + std::to_string(count) + " columns, expected " + std::to_string(fields.size()));
     if (values[income] != "- 50000" && values[income] != "50000+")
-      fail("column income_50k: got '" + std::string(values[income]) +
-           "', expected '- 50000.' or '50000+.'");
+      fail("column income_50k: got " + plait::in_quotes(values[income]) +
+           ", expected '- 50000.' or '50000+.'");
     for (std::size_t c = 0; c < fields.size(); ++c) {
       CensusColumn& column = columns[c];
       if (is_number(column.kind)) {
-        float value = 0;
-        if (!parse_number(values[c], value))
-          fail("column " + column.name + ": got '" + std::string(values[c]) +
-               "', expected a number");
-        column.numbers.push_back(value);
+        const auto value = plait::parse_csv_number<float>(values[c]);
+        if (!value)
+          fail("column " + column.name + ": got " + plait::in_quotes(values[c]) +
+               ", expected a number");
+        column.numbers.push_back(*value);
       } else {
         column.codes.push_back(dictionaries[c].code(values[c], column.values));
       }

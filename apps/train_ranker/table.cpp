@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "plait/core/csv.hpp"
+
 namespace ranker {
 namespace {
 
@@ -28,13 +30,7 @@ std::string csv_line(const Row& row) {
   std::string line;
   for (const std::string& cell : row) {
     if (&cell != &row.front()) line += ',';
-    if (cell.find_first_of(",\"\r\n") == std::string::npos) {
-      line += cell;
-    } else {
-      line += '"';
-      for (const char c : cell) line += c == '"' ? std::string("\"\"") : std::string(1, c);
-      line += '"';
-    }
+    line += plait::csv_text(cell);
   }
   return line + "\r\n";
 }

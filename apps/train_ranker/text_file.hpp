@@ -7,7 +7,7 @@
 namespace ranker {
 
 // Throws DataError when the file cannot be opened, and from the stream's reads when its contents
-// are damaged or cut short.
+// are damaged, cut short, or followed by anything but more gzip or zeros.
 std::unique_ptr<std::istream> open_text(const std::string& path);
 
 }  // namespace ranker

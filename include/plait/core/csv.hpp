@@ -1,18 +1,80 @@
-// Numbers as fields of a CSV file.
+// Fields of a CSV file (RFC 4180): numbers and texts, whatever the locale.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 namespace plait {
 
-// The shortest text that reads back as the same number, whatever the locale; "nan" for every NaN.
-inline std::string csv_number(double value) {
+// The shortest text that reads back as the same number of this type; "nan" for every NaN.
+template <std::floating_point Number>
+std::string csv_number(Number value) {
   if (std::isnan(value)) return "nan";
-  std::array<char, 32> text{};
+  std::array<char, 48> text{};
   const auto end = std::to_chars(text.data(), text.data() + text.size(), value).ptr;
   return {text.data(), end};
 }
+
+// A text as a field: in quotes when it holds what would end the field, or spaces at its ends.
+inline std::string csv_text(std::string_view text) {
+  const bool plain = text.find_first_of(",\"\r\n") == std::string_view::npos &&
+                     !text.starts_with(' ') && !text.ends_with(' ');
+  if (plain) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
+  return quoted + '"';
+}
+
+namespace detail {
+
+// Whether a decimal number other than 0, as from_chars takes it, lies between -1 and 1.
+inline bool is_fraction(std::string_view number) {
+  const auto e = number.find_first_of("eE");
+  const std::string_view digits = number.substr(0, e);
+  std::int32_t exponent = 0;
+  if (e != std::string_view::npos) {
+    std::string_view power = number.substr(e + 1);
+    if (power.starts_with('+')) power.remove_prefix(1);
+    const auto result = std::from_chars(power.data(), power.data() + power.size(), exponent);
+    if (result.ec != std::errc()) return power.starts_with('-');
+  }
+  const auto position = [](std::size_t at) { return static_cast<std::int64_t>(at); };
+  const auto first = digits.find_first_of("123456789");
+  const auto point = (std::min)(digits.find('.'), digits.size());
+  // 10^(magnitude - 1) <= |number| < 10^magnitude
+  const std::int64_t magnitude =
+      position(point) - position(first) + (first > point ? 1 : 0) + exponent;
+  return magnitude <= 0;
+}
+
+}  // namespace detail
+
+// The finite number that a field is, nearest to what it says: one below the type's range is 0, one
+// above it is none. With or without a sign, without spaces. Nothing for any other text.
+template <std::floating_point Number>
+std::optional<Number> parse_csv_number(std::string_view field) {
+  if (field.starts_with('+')) {
+    field.remove_prefix(1);
+    if (field.starts_with('-')) return std::nullopt;
+  }
+  Number value = 0;
+  const auto [after, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  if (after != field.data() + field.size()) return std::nullopt;
+  if (error == std::errc::result_out_of_range && detail::is_fraction(field))
+    return field.starts_with('-') ? -Number(0) : Number(0);
+  if (error != std::errc() || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+// What some programs write before the first field of a file.
+inline constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
 
 }  // namespace plait

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 #include "errors.hpp"
@@ -85,6 +86,17 @@ TEST_CASE("census: Windows line ends and an empty last line change nothing") {
   CHECK(columns[41].codes.size() == 10);
 }
 
+TEST_CASE("census: a byte order mark, signs and numbers below float's range change nothing") {
+  const auto columns = read("\xef\xbb\xbf" + replaced(sample(), "1032.38", "+1e-46"));
+  CHECK(columns[0].numbers.front() == 20);
+  CHECK(columns[24].numbers.front() == 0);
+  CHECK(columns[24].numbers[1] == 1032.38f);
+  CHECK_THROWS_WITH(read(replaced(sample(), "21, ?",
+                                  "\xef\xbb\xbf"
+                                  "21, ?")),
+                    "census.data:2: column age: got '\\xef\\xbb\\xbf21', expected a number");
+}
+
 TEST_CASE("census: labels and parts follow the protocol") {
   const Dataset data = dataset(sample());
   CHECK(data.train == std::vector<plait::Index>{0, 1, 2, 3, 4, 5});
@@ -140,6 +152,10 @@ TEST_CASE("census: errors name the file, the line and the column") {
   CHECK_THROWS_WITH(
       read(replaced(sample(), "50000+.", "rich.")),
       "census.data:5: column income_50k: got 'rich', expected '- 50000.' or '50000+.'");
+  CHECK_THROWS_WITH(read(replaced(sample(), "22, Private",
+                                  "\x1b[2J"
+                                  "22, Private")),
+                    "census.data:3: column age: got '\\x1b[2J22', expected a number");
   CHECK_THROWS_WITH(dataset(""), "census.data: got 0 rows, expected at least 10");
   CHECK_THROWS_AS(dataset(""), DataError);
 }
@@ -162,6 +178,43 @@ TEST_CASE("census: a gzip file reads like a plain one") {
   CHECK_THROWS_AS(ranker::read_census(*ranker::open_text(packed.string()), "packed"), DataError);
   std::filesystem::remove(plain);
   std::filesystem::remove(packed);
+}
+
+TEST_CASE("census: gzip files of several members are read, and nothing else may follow") {
+  const auto path = scratch_file("members.gz");
+  const auto pack = [&](const std::string& text) {
+    const gzFile file = gzopen(path.c_str(), "wb");
+    gzwrite(file, text.data(), static_cast<unsigned>(text.size()));
+    gzclose(file);
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  };
+  const auto rows = [&](const std::string& bytes) {
+    std::ofstream(path, std::ios::binary) << bytes;
+    return ranker::read_census(*ranker::open_text(path.string()), "packed")[0].numbers.size();
+  };
+  const std::string packed = pack(sample()), nothing = pack("");
+  std::string long_text;
+  for (int i = 0; i < 500; ++i) long_text += sample();
+  CHECK(rows(packed) == 10);
+  CHECK(rows(packed + packed) == 20);
+  CHECK(rows(nothing + packed + nothing) == 10);
+  CHECK(rows(packed + std::string(70'000, '\0') + packed) == 20);
+  CHECK(rows(packed + std::string(512, '\0')) == 10);
+  CHECK(rows(pack(long_text)) == 5000);
+  CHECK(rows(long_text) == 5000);
+  CHECK(rows("\n") == 0);
+  CHECK(rows("") == 0);
+  for (const std::string& rubbish :
+       {std::string("rubbish"), std::string("x"), sample(), std::string(100'000, 'z'),
+        std::string("\0\0more", 6), packed.substr(0, packed.size() - 1), packed.substr(0, 3)})
+    CHECK_THROWS_AS(rows(packed + rubbish), DataError);
+  CHECK_THROWS_WITH(rows(packed + "rubbish"),
+                    path.string() + ": bytes that are no gzip after the last of its gzip members");
+  std::string damaged = packed;
+  damaged[packed.size() - 6] ^= 1;  // of its checksum
+  CHECK_THROWS_WITH(rows(damaged), path.string() + ": incorrect data check");
+  std::filesystem::remove(path);
 }
 
 TEST_CASE("census: a file that is not there, and a directory, are refused by name") {
