@@ -8,14 +8,16 @@ seconds=${1:-60}
 [[ $seconds =~ ^[0-9]+$ ]] || { echo "usage: scripts/fuzz.sh [seconds per target]" >&2; exit 2; }
 
 cmake --preset fuzz > /dev/null
-cmake --build --preset fuzz --target fuzz_safetensors fuzz_model
+cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
-  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len=16384 -timeout=10 \
+  "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="$2" -timeout=10 \
     -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1 \
-    -artifact_prefix="build/fuzz/findings/$1-" "${@:2}" \
+    -artifact_prefix="build/fuzz/findings/$1-" "${@:3}" \
     "build/fuzz/corpus/$1" "tests/fuzz/seeds/$1" "tests/fuzz/regressions/$1"
 }
-run safetensors
-run model -dict=tests/fuzz/model.dict
+# Bytes of an input: files of 1 MB, with room for 200 KB of brackets; a list of changes.
+run safetensors 1048576
+run model 1048576 -dict=tests/fuzz/model.dict
+run sealed_model 512

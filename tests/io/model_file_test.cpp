@@ -325,11 +325,33 @@ TEST_CASE("model file: only the text that is written is read") {
   CHECK(refusal(bytes, replacing("plait.towers", "\"outputs\":[1]",
                                  "\"outputs\":[1],\"has_small\":true,\"small\":[]")) ==
         "plait::memory: plait.towers: got another text, expected JSON as plait writes it");
-  // Nesting without end.
-  const std::string deep(1'000'000, '[');
-  CHECK(refusal(bytes, [&](Parts& parts) {
-          parts.meta("plait.config") = deep;
-        }).starts_with("plait::memory: plait.config: got values nested more deeply"));
+}
+
+TEST_CASE("model file: nesting without end is refused before it is taken apart") {
+  const auto bytes = saved(small_model());
+  const auto times = [](std::size_t count, const std::string& what) {
+    std::string all;
+    for (std::size_t i = 0; i < count; ++i) all += what;
+    return all;
+  };
+  constexpr std::size_t many = 100'000;
+  for (const std::string key : {"plait.config", "plait.towers", "plait.heads"})
+    for (const std::string& deep :
+         {times(many, "["), times(many, "[") + times(many, "]"), times(many, "{\"a\":"),
+          times(many, "{\"a\":") + "0" + times(many, "}"), times(many / 2, "[{\"dims\":"),
+          "[" + times(many, "[") + times(many, "]") + ",1]", times(1'000'000, "[")}) {
+      CAPTURE(key, deep.substr(0, 20));
+      CHECK(refusal(bytes, [&](Parts& parts) { parts.meta(key) = deep; }) ==
+            "plait::memory: " + key +
+                ": got values nested more deeply, expected at most 200 within each other");
+    }
+  // Deep, within bounds, and where something else belongs: told, cut.
+  const std::string message = refusal(bytes, [&](Parts& parts) {
+    parts.meta("plait.heads") = times(190, "{\"a\":") + "0" + times(190, "}");
+  });
+  CHECK(message.starts_with("plait::memory: plait.heads: got {\"a\":{"));
+  CHECK(message.ends_with("..., expected a list"));
+  CHECK(message.size() < 200);
 }
 
 TEST_CASE("model file: sizes that its tensors do not bear out are refused before they cost") {
