@@ -14,4 +14,5 @@
 #include "plait/io/safetensors.hpp"
 #include "plait/io/safetensors_header.hpp"
 #include "plait/io/seal.hpp"
+#include "plait/io/sharded_state_dict.hpp"
 #include "plait/io/state_dict.hpp"
