@@ -9,6 +9,7 @@
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/fields.hpp"
+#include "plait/io/json.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/io/reports.hpp"
 #include "plait/io/safetensors.hpp"

@@ -5,7 +5,7 @@
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
 #    reference kernels, io and methods, io.hpp all of io, methods.hpp all of methods,
 #  * plait's own files are included as "plait/...",
-#  * third-party headers are Eigen's narrow ones, and nlohmann-json's in io.
+#  * third-party headers are Eigen's narrow ones, and in io nlohmann-json's and POSIX's.
 cmake_minimum_required(VERSION 3.22)
 
 set(may_include_core core)
@@ -57,7 +57,7 @@ foreach(header IN LISTS headers)
       endif()
     elseif(quoted MATCHES "^\"" AND NOT path MATCHES "^plait/")
       report("write \"plait/...\" instead of ${quoted}")
-    elseif(folder STREQUAL "io" AND path MATCHES "^nlohmann/")
+    elseif(folder STREQUAL "io" AND path MATCHES "^(nlohmann|sys)/")
       continue()
     elseif(path MATCHES "/" AND NOT path MATCHES "^(plait|Eigen)/"
            OR path MATCHES "^Eigen/(Dense|Eigen)$")
