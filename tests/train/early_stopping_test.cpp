@@ -126,6 +126,112 @@ TEST_CASE("metrics of an evaluation are taken as they come") {
   CHECK(stopping.best(0) == 0.7);
 }
 
+// As a training loop does, which has no other end.
+template <std::size_t T>
+Index stops_after_repeating(EarlyStopping stopping, const std::array<double, T>& values) {
+  while (!stopping.stop() && stopping.evaluations() < 100) stopping.update(values);
+  return stopping.evaluations();
+}
+
+TEST_CASE("a loop ends that only ever sees NaN or infinity") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  for (const StopWhen when :
+       {StopWhen::sum_stalls, StopWhen::every_task_stalls, StopWhen::any_task_stalls}) {
+    CAPTURE(int(when));
+    const plait::EarlyStoppingOptions options{.patience = 4, .stop_when = when};
+    for (const double value : {missing, infinity, -infinity}) {
+      CAPTURE(value);
+      for (const Better better : {Better::higher, Better::lower, Better::closer_to_one}) {
+        CHECK(stops_after_repeating(EarlyStopping({{.better = better}}, options),
+                                    std::array{value}) == 4);
+        const EarlyStopping two({{.better = better}, {.better = better}}, options);
+        CHECK(stops_after_repeating(two, Values{value, value}) == 4);
+      }
+      // After a good start: a model that diverges.
+      auto stopping = auc_and_mse(options);
+      stopping.update(Values{0.7, 1});
+      CHECK(stops_after_repeating(stopping, Values{value, value}) == 5);
+    }
+  }
+}
+
+TEST_CASE("a task that never has a value again holds up nothing once the others stall") {
+  auto stopping = auc_and_mse({.patience = 3, .stop_when = StopWhen::every_task_stalls});
+  stopping.update(Values{0.7, 1.0});
+  for (const double mse : {0.9, 0.8, 0.7}) {
+    stopping.update(Values{missing, mse});
+    CHECK_FALSE(stopping.stop());
+  }
+  CHECK(stops_after_repeating(stopping, Values{missing, 0.7}) == 4 + 3);
+}
+
+TEST_CASE("an infinite loss is the worst value, not a missing one") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto stopping = auc_and_mse({.patience = 2, .stop_when = StopWhen::any_task_stalls});
+  CHECK_FALSE((stopping.update(Values{0.70, infinity})));
+  CHECK(stopping.gain(1) == -infinity);
+  CHECK(stopping.best_at(1) == -1);
+  CHECK(std::isnan(stopping.best_sum()));
+  CHECK((stopping.update(Values{0.71, 2.0})));
+  CHECK(stopping.gain(1) == 0);  // over the first value that is one
+  CHECK_FALSE((stopping.update(Values{0.75, infinity})));
+  CHECK_FALSE(stopping.stop());
+  CHECK_FALSE((stopping.update(Values{0.76, infinity})));
+  CHECK(stopping.stop());
+  CHECK(stopping.best_sum_at() == 1);
+}
+
+TEST_CASE("gains beyond all numbers end a loop, too") {
+  // Both finite; the gains are not, and their sum is none.
+  auto stopping = auc_and_mse({.patience = 2});
+  stopping.update(Values{0, 0});
+  CHECK(stops_after_repeating(stopping, Values{1e308, 1e308}) == 1 + 2);
+}
+
+TEST_CASE("the direction is the metric's own where a watch says nothing") {
+  const auto evaluation = [](double auc, double mse, double calibration) {
+    return std::vector<plait::MetricValue>{
+        {"click", "auc", auc, Better::higher},
+        {"watch", "mse", mse, Better::lower},
+        {"buy", "calibration", calibration, Better::closer_to_one}};
+  };
+  EarlyStopping stopping({{}, {}, {}});
+  CHECK(stopping.update(evaluation(0.7, 1.0, 1.2)));
+  CHECK_FALSE(stopping.update(evaluation(0.7, 1.1, 1.2)));  // a worse MSE is no gain
+  CHECK_THAT(stopping.gain(1), WithinAbs(-0.1, 1e-12));
+  CHECK_FALSE(stopping.update(evaluation(0.7, 1.0, 1.3)));  // nor is more calibration
+  CHECK(stopping.update(evaluation(0.7, 0.9, 1.1)));
+  CHECK(stopping.best(1) == 0.9);
+
+  EarlyStopping wrong({{.better = Better::higher}, {.better = Better::higher}, {}});
+  CHECK_THROWS_WITH(wrong.update(evaluation(0.7, 1, 1)),
+                    "plait::EarlyStopping: better of task 1: got higher, expected lower, as its "
+                    "metric");
+  CHECK_THROWS_AS(EarlyStopping({{}, {}, {.better = Better::lower}}).update(evaluation(1, 1, 1)),
+                  plait::ConfigError);
+  CHECK(wrong.evaluations() == 0);
+  CHECK(std::isnan(wrong.best(0)));
+}
+
+TEST_CASE("watches may be written in every kind of braces") {
+  CHECK(EarlyStopping({{}, {}}).num_tasks() == 2);
+  CHECK(EarlyStopping({{}}).num_tasks() == 1);
+  CHECK(EarlyStopping({{}, {}}, {}).num_tasks() == 2);
+  CHECK(EarlyStopping({{}, {}, {}}).num_tasks() == 3);
+  EarlyStopping parentheses({{}, {}});
+  EarlyStopping braces{{{}, {}}}, three{{{}, {}, {}}}, patient{{{}, {}}, {.patience = 7}};
+  CHECK(parentheses.num_tasks() == 2);
+  CHECK(braces.num_tasks() == 2);
+  CHECK(three.num_tasks() == 3);
+  CHECK(patient.num_tasks() == 2);
+  const std::vector<plait::Watch> watches(4);
+  CHECK(EarlyStopping(watches).num_tasks() == 4);
+  CHECK(EarlyStopping{watches, {.patience = 2}}.num_tasks() == 4);
+  plait::Watch lower;
+  lower.better = Better::lower;
+  CHECK((EarlyStopping({lower, {Better::higher, 0.5}}).num_tasks() == 2));
+}
+
 TEST_CASE("a stored state goes on as if nothing had happened") {
   const std::vector<Values> evaluations{{0.70, 1.0}, {0.72, missing}, {0.71, 1.2},   {0.73, 1.1},
                                         {0.72, 1.1}, {0.72, 1.1},     {missing, 1.2}};
@@ -157,6 +263,14 @@ TEST_CASE("early stopping refuses what has no meaning") {
   CHECK(stopping.evaluations() == 0);
   CHECK_THROWS_WITH(stopping.restore(std::array{1.0}),
                     "plait::EarlyStopping: state: got 1 numbers, expected 16");
+  const std::vector<double> state = stopping.state();
+  for (const std::size_t place : std::vector<std::size_t>{0, 2, 3, 8, 9})
+    for (const double count : {missing, -2.0, 0.5, 1e300}) {
+      std::vector<double> forged = state;
+      forged[place] = count;
+      CHECK_THROWS_AS(stopping.restore(forged), plait::ValueError);
+      CHECK(stopping.evaluations() == 0);
+    }
   CHECK_THROWS_WITH(EarlyStopping({}),
                     "plait::EarlyStopping: tasks: got none, expected at least one");
   CHECK_THROWS_WITH(

@@ -10,6 +10,7 @@
 #pragma once
 #include <cmath>
 #include <cstddef>
+#include <initializer_list>
 #include <limits>
 #include <optional>
 #include <span>
@@ -23,9 +24,17 @@
 
 namespace plait {
 
+// Which way a metric is better; empty: as the metric itself says. It cannot be made from {}, so
+// that
+// {{}, {}} is two watches and never the members of one.
+struct WatchedBetter : std::optional<Better> {
+  constexpr WatchedBetter(std::nullopt_t none) : std::optional<Better>(none) {}
+  constexpr WatchedBetter(Better better) : std::optional<Better>(better) {}
+};
+
 // The metric of one task.
 struct Watch {
-  Better better = Better::higher;
+  WatchedBetter better = std::nullopt;  // empty: MetricValue::better; of bare numbers, higher
   double unit = 1;  // what counts as a gain of 1, so that gains in AUC and in MSE can be added
   std::optional<double> baseline = {};  // gains are over this value, say the single-task model's;
                                         // empty: over the first value
@@ -33,7 +42,8 @@ struct Watch {
 
 enum class StopWhen {
   sum_stalls,         // the sum of the tasks' gains
-  every_task_stalls,  // each by itself, the last one included
+  every_task_stalls,  // each by itself, the last one included; a task without a value in `patience`
+                      // evaluations since its best holds nothing up
   any_task_stalls,
 };
 
@@ -46,8 +56,10 @@ struct EarlyStoppingOptions {
 // A value; not thread-safe. gain_t = mtl_gain(value_t, baseline_t) / unit_t, positive for better
 // whichever way the metric runs; sum = Σ_t gain_t. With unit = |baseline|, sum / T is delta_m.
 //
-// A value that is not finite (an AUC without positives) is no evaluation of its task: the task's
-// last gain stands, 0 before its first, and its patience does not run.
+// A NaN (an AUC without positives) is no evaluation of its task: the task's last gain stands, 0
+// before its first, and its patience does not run. An infinite value on the worse side is one, with
+// a gain of -infinity, and one on the better side is as NaN. An evaluation without any value is one
+// without a new best, for every task and for the sum: a model that has diverged stops, too.
 class EarlyStopping {
  public:
   // Throws ConfigError for no tasks, a unit that is not a finite number above 0, a baseline that is
@@ -67,30 +79,26 @@ class EarlyStopping {
     require_config(options.patience >= 1, where, "patience", text(options.patience), "at least 1");
     require_config(options.min_gain >= 0, where, "min_gain", text(options.min_gain), "at least 0");
   }
+  explicit EarlyStopping(std::initializer_list<Watch> tasks, EarlyStoppingOptions options = {})
+      : EarlyStopping(std::vector<Watch>(tasks), options) {}
 
   // Takes the values of an evaluation, one per task; true when their sum of gains is the best so
-  // far. Throws ShapeError for another number of values.
+  // far. Throws, before anything is changed, ShapeError for another number of values, and
+  // ConfigError for a metric that is better the other way than its Watch says.
   bool update(std::span<const double> values) {
-    if (values.size() != tasks_.size())
-      throw ShapeError("EarlyStopping", "values", text(values.size()),
-                       text(tasks_.size(), ", one per task"));
-    bool evaluated = false;
-    for (std::size_t t = 0; t < tasks_.size(); ++t) {
-      if (!std::isfinite(values[t])) continue;
-      evaluated = true;
-      Task& task = tasks_[t];
-      if (std::isnan(task.baseline)) task.baseline = values[t];
-      task.gain = mtl_gain(values[t], task.baseline, watches_[t].better) / watches_[t].unit;
-      if (observe(task.gain, task.record)) task.best = values[t];
-    }
-    const bool improved = evaluated && observe(sum_of_gains(), sum_);
-    ++evaluations_;
-    return improved;
+    require_one_per_task(values.size());
+    return observe_all([&](std::size_t t) { return values[t]; },
+                       [&](std::size_t t) { return watches_[t].better.value_or(Better::higher); });
   }
   bool update(std::span<const MetricValue> values) {
-    std::vector<double> numbers;
-    for (const MetricValue& value : values) numbers.push_back(value.value);
-    return update(numbers);
+    require_one_per_task(values.size());
+    for (std::size_t t = 0; t < values.size(); ++t) {
+      const Better better = watches_[t].better.value_or(values[t].better);
+      require_config(better == values[t].better, "EarlyStopping", text("better of task ", t),
+                     better_name(better), text(better_name(values[t].better), ", as its metric"));
+    }
+    return observe_all([&](std::size_t t) { return values[t].value; },
+                       [&](std::size_t t) { return values[t].better; });
   }
 
   bool stop() const {
@@ -99,7 +107,7 @@ class EarlyStopping {
         return has_stalled(sum_);
       case StopWhen::every_task_stalls:
         for (const Task& task : tasks_)
-          if (!has_stalled(task.record)) return false;
+          if (!has_stalled(task.record) && missing(task.record) < options_.patience) return false;
         return true;
       case StopWhen::any_task_stalls:
         for (const Task& task : tasks_)
@@ -140,11 +148,17 @@ class EarlyStopping {
     }
     return numbers;
   }
-  // Throws ShapeError for the state of another number of tasks.
+  // Throws, before anything is changed, ShapeError for the state of another number of tasks, and
+  // ValueError for counts that state() cannot have given.
   void restore(std::span<const double> state) {
     if (state.size() != 4 + 6 * tasks_.size())
       throw ShapeError("EarlyStopping", "state", text(state.size(), " numbers"),
                        text(4 + 6 * tasks_.size()));
+    require_count("evaluations", state[0], 0, 9007199254740992);  // what a double can count
+    for (std::size_t record = 1; record < state.size(); record += 6) {
+      require_count("place of a best", state[record + 1], -1, state[0] - 1);
+      require_count("evaluations since a best", state[record + 2], 0, state[0]);
+    }
     auto next = state.begin();
     evaluations_ = static_cast<Index>(*next++);
     take(next, sum_);
@@ -158,6 +172,7 @@ class EarlyStopping {
 
  private:
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
+  static constexpr double infinity = std::numeric_limits<double>::infinity();
 
   struct Record {
     double best = none;
@@ -171,14 +186,54 @@ class EarlyStopping {
     Record record;  // of the gain
   };
 
+  void require_one_per_task(std::size_t count) const {
+    if (count != tasks_.size())
+      throw ShapeError("EarlyStopping", "values", text(count),
+                       text(tasks_.size(), ", one per task"));
+  }
+  static void require_count(const char* argument, double count, double least, double most) {
+    if (!(count >= least && count <= most && count == std::floor(count)))
+      throw ValueError("EarlyStopping", argument, text(count),
+                       text("a whole number in [", least, ", ", most, "]"));
+  }
+  static const char* better_name(Better better) {
+    return better == Better::higher ? "higher" : better == Better::lower ? "lower" : "closer to 1";
+  }
+
+  template <class Value, class Direction>
+  bool observe_all(const Value& value_of, const Direction& better_of) {
+    bool evaluated = false;
+    for (std::size_t t = 0; t < tasks_.size(); ++t) {
+      const double value = value_of(t);
+      const Better better = better_of(t);
+      const bool worst = std::isinf(value) && mtl_gain(value, 0, better) < 0;
+      if (!std::isfinite(value) && !worst) continue;
+      evaluated = true;
+      Task& task = tasks_[t];
+      if (std::isnan(task.baseline) && !worst) task.baseline = value;
+      task.gain = worst ? -infinity : mtl_gain(value, task.baseline, better) / watches_[t].unit;
+      if (observe(task.gain, task.record)) task.best = value;
+    }
+    if (!evaluated)
+      for (Task& task : tasks_) ++task.record.since;
+    const bool improved = observe(evaluated ? sum_of_gains() : none, sum_);
+    ++evaluations_;
+    return improved;
+  }
+
+  // NaN and -infinity are no gain, be they the first.
   bool observe(double gain, Record& record) const {
-    if (gain <= record.best + options_.min_gain) {
+    const bool best =
+        std::isnan(record.best) ? gain > -infinity : gain > record.best + options_.min_gain;
+    if (!best) {
       ++record.since;
       return false;
     }
     record = {gain, evaluations_, 0};
     return true;
   }
+  // Evaluations after the best one in which the patience did not run.
+  Index missing(const Record& record) const { return evaluations_ - 1 - record.at - record.since; }
   bool has_stalled(const Record& record) const { return record.since >= options_.patience; }
   const Task& at(Index t) const { return tasks_[static_cast<std::size_t>(t)]; }
 
