@@ -92,6 +92,7 @@
 #include "plait/metrics/mse.hpp"
 #include "plait/metrics/mtl_gain.hpp"
 #include "plait/metrics/pair_accuracy.hpp"
+#include "plait/metrics/sample.hpp"
 #include "plait/metrics/seesaw.hpp"
 #include "plait/metrics/task_metrics.hpp"
 #include "plait/metrics/weighted_mean.hpp"

@@ -34,6 +34,44 @@ TEST_CASE("bins of equal width have the means of their samples") {
   CHECK_THAT(plait::largest_calibration_error(bins), WithinAbs(0.575, 1e-15));
 }
 
+TEST_CASE("the lower end of every bin of equal width belongs to it, the number below does not") {
+  for (Index count = 1; count <= 300; ++count)
+    for (Index i = 1; i < count; ++i) {
+      const double end = double(i) / double(count);
+      CAPTURE(i, count);
+      CalibrationCurve curve;
+      curve.add((double(i) + 0.5) / double(count), 1);  // in the bin
+      curve.add(end, 0);
+      const auto bins = curve.equal_width(count);
+      REQUIRE(bins.size() == 1);
+      CHECK(bins[0].weight == 2);
+      CalibrationCurve below;
+      below.add(end, 0);
+      below.add(std::nextafter(end, 0), 1);
+      CHECK(below.equal_width(count).size() == 2);
+    }
+  CalibrationCurve ends;
+  ends.add(0, 1);
+  ends.add(1, 1);
+  ends.add(std::nextafter(1.0, 0), 1);
+  for (const Index count : {2, 3, 49, 1000}) CHECK(ends.equal_width(count).size() == 2);
+}
+
+TEST_CASE("bins of equal weight part where a sample's middle is exactly an end") {
+  for (Index n = 3; n <= 100; ++n)
+    for (Index k = 1; k + 2 <= n; ++k) {
+      CAPTURE(n, k);
+      // Of a weight of n in all; the third middle is k + 1/2, the end of a bin, the second 1/4
+      // less.
+      CalibrationCurve curve;
+      curve.add(0.1, 1, double(k) + 0.125);
+      curve.add(0.2, 1, 0.25);
+      curve.add(0.3, 1, 0.25);
+      curve.add(0.4, 1, double(n - k) - 0.625);
+      CHECK(curve.equal_weight(2 * n).size() == 4);
+    }
+}
+
 TEST_CASE("bins of equal weight divide rare events, and keep equal predictions together") {
   CalibrationCurve curve;
   for (int i = 0; i < 100; ++i) curve.add(0.001 * (i + 1), i % 10 == 0 ? 1 : 0);

@@ -34,6 +34,27 @@ TEST_CASE("the best constant prediction has a normalized entropy of 1") {
   CHECK_THAT(loss.normalized_entropy(), WithinAbs(1, 1e-14));
 }
 
+TEST_CASE("normalized entropy keeps its digits however rare a class is") {
+  for (const double rare : {1e-3, 1e-6, 1e-12, 1e-100, 1e-290})
+    for (const double label : {0.0, 1.0}) {
+      CAPTURE(rare, label);
+      LogLoss loss;
+      loss.add_logit(0, label, 1e6);
+      loss.add_logit(0, 1 - label, rare);
+      // Of the rate r = rare / 1e6, up to r²: r (1 - log r); every sample's loss is log 2.
+      const double rate = rare / (1e6 + rare);
+      const double entropy = rate * (1 - std::log(rate)) - rate * rate / 2;
+      CHECK_THAT(loss.normalized_entropy(), WithinRel(std::log(2.0) / entropy, 1e-13));
+    }
+  // The classes' names do not matter.
+  LogLoss positive, negative;
+  for (const double y : {0.25, 0.9, 1.0, 1.0}) {
+    positive.add_logit(1.5, y, 3);
+    negative.add_logit(-1.5, 1 - y, 3);
+  }
+  CHECK_THAT(positive.normalized_entropy(), WithinRel(negative.normalized_entropy(), 1e-15));
+}
+
 TEST_CASE("a weight counts as so many samples, in one accumulator or in two") {
   LogLoss repeated, first, second;
   for (int i = 0; i < 3; ++i) repeated.add_logit(0.4, 1);

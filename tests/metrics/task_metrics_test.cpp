@@ -336,3 +336,75 @@ TEST_CASE("gauc is told where there are groups, in any order") {
   CHECK(with.values()[1].value == 0);
   CHECK(with.values()[0].value == 0);
 }
+
+TEST_CASE("groups in some batches only are refused: their gauc would be that of some rows") {
+  plait::Matrix<double> logits(4, 1), labels(4, 1);
+  logits << 0.1, 0.9, 0.5, 0.4;
+  labels << 1, 0, 0, 1;
+  const std::vector<std::int64_t> groups{7, 2, 7, 2};
+  const Targets<double> bare{labels}, grouped{labels, {}, {}, {}, groups};
+  for (const Head& head : {Head{}, Head{.kind = HeadKind::focal}}) {
+    TaskMetrics first({head}), second({head});
+    first.add<double>(logits, bare);
+    const double auc = first.values()[0].value;
+    CHECK_THROWS_MATCHES(first.add<double>(logits, grouped), plait::ShapeError,
+                         Message("plait::TaskMetrics: groups: got one per row, expected none, as "
+                                 "in the batches before"));
+    second.add<double>(logits, grouped);
+    second.add<double>(logits, grouped);
+    const double gauc = second.values()[1].value;
+    CHECK_THROWS_MATCHES(second.add<double>(logits, bare), plait::ShapeError,
+                         Message("plait::TaskMetrics: groups: got none, expected one per row, as "
+                                 "in the batches before"));
+    CHECK_THROWS_MATCHES(first.merge(second), plait::ConfigError,
+                         Message("plait::TaskMetrics: merge: got batches with groups and batches "
+                                 "without, expected groups in all batches or in none"));
+    CHECK_THROWS_AS(second.merge(first), plait::ConfigError);
+    CHECK(first.values().size() == 4);
+    CHECK(first.values()[0].value == auc);
+    CHECK(second.values()[1].value == gauc);
+
+    // Without rows there is nothing to tell groups of.
+    const plait::Matrix<double> no_rows(0, 1);
+    second.add<double>(no_rows, Targets<double>{no_rows});
+    second.merge(TaskMetrics({head}));
+    TaskMetrics later({head});
+    later.add<double>(no_rows, Targets<double>{no_rows});
+    later.merge(second);
+    CHECK(later.values()[1].value == gauc);
+    CHECK_THROWS_AS(later.add<double>(logits, bare), plait::ShapeError);
+  }
+  TaskMetrics numbers({{.kind = HeadKind::regression}});  // has no gauc
+  numbers.add<double>(logits, bare);
+  numbers.add<double>(logits, grouped);
+  CHECK(numbers.values().size() == 1);
+}
+
+TEST_CASE("a logit of NaN makes every metric of its task NaN, and no other task's") {
+  const every_kind::Batch<double> clean(60);
+  const auto& all = clean.loss.heads();
+  TaskMetrics expected(all);
+  expected.add(clean.logits.view(), clean.targets());
+  const auto before = expected.values();
+  for (Index column = 0; column < clean.loss.width(); ++column) {
+    every_kind::Batch<double> batch(60);
+    Index task = 0;
+    while (batch.loss.offset(task) + all[std::size_t(task)].width() <= column) ++task;
+    if (all[std::size_t(task)].kind == HeadKind::ziln) continue;  // its auc reads one logit
+    for (Index b = 0; b < 60; ++b)
+      batch.logits.view()(b, 0, column) = std::numeric_limits<double>::quiet_NaN();
+    TaskMetrics metrics(all);
+    metrics.add(batch.logits.view(), batch.targets());
+    const auto after = metrics.values();
+    REQUIRE(after.size() == before.size());
+    for (std::size_t i = 0; i < after.size(); ++i) {
+      CAPTURE(column, after[i].task, after[i].name);
+      const bool conditional = column <= 1 && (after[i].task == "like" || after[i].task == "share");
+      const bool of_task = after[i].task == all[std::size_t(task)].name || conditional;
+      if (of_task)
+        CHECK(std::isnan(after[i].value));
+      else
+        CHECK(after[i].value == before[i].value);
+    }
+  }
+}

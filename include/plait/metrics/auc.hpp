@@ -5,6 +5,8 @@
 #include <limits>
 #include <vector>
 
+#include "plait/metrics/sample.hpp"
+
 namespace plait {
 
 namespace detail {
@@ -39,11 +41,13 @@ double area_under_curve(Iterator first, Iterator end) {
 //
 // with P = weight * label and N = weight * (1 - label), so that soft labels count as both. Any
 // increasing function of the probability serves as score; logits are best, since probabilities near
-// 1 collapse into ties. Keeps every sample (24 bytes each): exact values need all of them.
+// 1 collapse into ties. Keeps every sample (24 bytes each): exact values need all of them. Samples
+// count as metrics/sample.hpp says; labels are in [0, 1], scores may be infinite.
 class AUC {
  public:
   void add(double score, double label, double weight = 1) {
-    samples_.push_back({score, weight * label, weight * (1 - label)});
+    if (detail::sample_counts("AUC", detail::event_labels, label, weight))
+      samples_.push_back({score, weight * label, weight * (1 - label)});
   }
   // As if the other's samples had been added here.
   void merge(const AUC& other) {

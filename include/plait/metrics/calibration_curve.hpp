@@ -9,6 +9,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/metrics/sample.hpp"
 
 namespace plait {
 
@@ -22,12 +23,13 @@ struct CalibrationBin {
 // Keeps every sample (24 bytes each), so that the bins may be chosen afterwards.
 class CalibrationCurve {
  public:
-  // Throws ValueError unless the probability is in [0, 1]. The label may be soft. A sample of
-  // weight 0 counts nothing.
+  // Samples count as metrics/sample.hpp says; labels are in [0, 1]. Throws ValueError, too, unless
+  // the probability is in [0, 1]: NaN lies in no bin.
   void add(double probability, double label, double weight = 1) {
+    if (!detail::sample_counts("CalibrationCurve", detail::event_labels, label, weight)) return;
     if (!(probability >= 0 && probability <= 1))
       throw ValueError("CalibrationCurve", "probability", text(probability), "a number in [0, 1]");
-    if (weight > 0) samples_.push_back({probability, label, weight});
+    samples_.push_back({probability, label, weight});
   }
   // As if the other's samples had been added here.
   void merge(const CalibrationCurve& other) {
@@ -35,16 +37,24 @@ class CalibrationCurve {
   }
 
   // Bins [i / count, (i + 1) / count), the last one including 1, in order; those without a sample
-  // are left out. Throws ConfigError for count below 1.
+  // are left out. i / count is the double nearest to it. Throws ConfigError for count below 1.
   std::vector<CalibrationBin> equal_width(Index count) const {
-    return bins(count, [&](const Sample& s, double, double) { return s.probability; });
+    const auto bins_of_1 = static_cast<double>(count);
+    return bins(count, [&](const Sample& s, double, double) {
+      // The product may round to the other side of a bin's end.
+      const double bin = std::floor(s.probability * bins_of_1);
+      if (s.probability < bin / bins_of_1) return bin - 1;
+      return s.probability >= (bin + 1) / bins_of_1 ? bin + 1 : bin;
+    });
   }
 
   // Bins of about equal weight, in order: with rare events nearly all predictions are small, and
   // bins of equal width would hold them all in one. Equal predictions share a bin, so there may be
   // fewer than `count`. Throws ConfigError for count below 1.
   std::vector<CalibrationBin> equal_weight(Index count) const {
-    return bins(count, [](const Sample&, double middle, double total) { return middle / total; });
+    return bins(count, [&](const Sample&, double middle, double total) {
+      return middle * static_cast<double>(count) / total;
+    });
   }
 
  private:
@@ -54,8 +64,8 @@ class CalibrationCurve {
     double weight;
   };
 
-  // position(sample, middle, total) in [0, 1] says where a sample lies among the bins; `middle` is
-  // the weight of what is predicted lower, with half of what is predicted the same.
+  // position(sample, middle, total) in [0, count] says where a sample lies among the bins; `middle`
+  // is the weight of what is predicted lower, with half of what is predicted the same.
   template <class Position>
   std::vector<CalibrationBin> bins(Index count, const Position& position) const {
     require_config(count >= 1, "CalibrationCurve", "count", text(count), "at least 1");
@@ -72,7 +82,7 @@ class CalibrationCurve {
       auto last = first;
       for (; last != sorted.end() && last->probability == first->probability; ++last)
         tied += last->weight;
-      const double place = position(*first, lower + tied / 2, total) * static_cast<double>(count);
+      const double place = position(*first, lower + tied / 2, total);
       CalibrationBin& bin =
           all[static_cast<std::size_t>((std::min)(place, static_cast<double>(count - 1)))];
       for (; first != last; ++first) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "plait/metrics/auc.hpp"
+#include "plait/metrics/sample.hpp"
 
 namespace plait {
 
@@ -19,11 +20,12 @@ enum class GroupWeights {
 // GAUC = Σ_g n_g AUC_g / Σ_g n_g over the groups that have both classes; the others have no AUC and
 // count nothing. Unlike AUC it compares no samples of different groups, as a ranking never does.
 // Samples come in any order, and a group's may come in several batches. Keeps every sample (32
-// bytes each).
+// bytes each). Samples count as metrics/sample.hpp says; labels are in [0, 1].
 class GAUC {
  public:
   void add(std::int64_t group, double score, double label, double weight = 1) {
-    samples_.push_back({group, score, weight * label, weight * (1 - label)});
+    if (detail::sample_counts("GAUC", detail::event_labels, label, weight))
+      samples_.push_back({group, score, weight * label, weight * (1 - label)});
   }
   // As if the other's samples had been added here.
   void merge(const GAUC& other) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -54,19 +56,29 @@ class TaskMetrics {
     for (Head& head : heads_) {
       head.in_space = 1;
       head.out_of_space = 0;
+      has_gauc_ = has_gauc_ || head.kind == HeadKind::binary || head.kind == HeadKind::focal ||
+                  head.kind == HeadKind::conditional || head.kind == HeadKind::jrc;
     }
     offsets_ = head_offsets(heads_);
     tasks_.resize(heads_.size());
   }
 
   // Adds a batch: logits [batch, 1, C]. The rows of a group must be in one batch for pair_accuracy;
-  // for gauc they need not. Throws, before anything is added, ShapeError for the logits and as
-  // check_targets does.
+  // for gauc they need not, but all batches with rows must have groups, or none: a gauc of some
+  // rows only is none of the task. Throws, before anything is added, ShapeError for the logits and
+  // for groups that other batches lack or have, and as check_targets does.
   template <class Scalar>
   void add(ConstView3<Scalar> logits, const Targets<Scalar>& targets) {
     detail::require_shape<Scalar>("TaskMetrics", "logits", logits, logits.batch(), offsets_.back());
     check_targets("TaskMetrics", heads_, targets, logits.batch());
-    has_groups_ = has_groups_ || !targets.groups.empty();
+    if (logits.batch() > 0) {
+      const bool grouped = !targets.groups.empty();
+      if (has_gauc_ && grouped_ && *grouped_ != grouped)
+        throw ShapeError(
+            "TaskMetrics", "groups", grouped ? "one per row" : "none",
+            grouped ? "none, as in the batches before" : "one per row, as in the batches before");
+      grouped_ = grouped;
+    }
     for (Index t = 0; t < std::ssize(heads_); ++t)
       with_loss(heads_[static_cast<std::size_t>(t)], [&]<class Loss>(const Loss& loss) {
         if constexpr (GroupLoss<Loss, Scalar> && !std::is_same_v<Loss, JointRankingLoss>) {
@@ -78,7 +90,8 @@ class TaskMetrics {
   }
 
   // As if the other's batches had been added here; for one accumulator per thread. Throws
-  // ConfigError unless both have the same tasks.
+  // ConfigError, before anything is changed, unless both have the same tasks, and groups in all of
+  // their batches or in none.
   void merge(const TaskMetrics& other) {
     const auto same = [](const Head& a, const Head& b) {
       return a.kind == b.kind && a.classes == b.classes && a.given == b.given &&
@@ -86,7 +99,10 @@ class TaskMetrics {
     };
     require_config(std::ranges::equal(heads_, other.heads_, same), "TaskMetrics", "merge",
                    "metrics of other tasks", "the same tasks");
-    has_groups_ = has_groups_ || other.has_groups_;
+    require_config(!has_gauc_ || !grouped_ || !other.grouped_ || *grouped_ == *other.grouped_,
+                   "TaskMetrics", "merge", "batches with groups and batches without",
+                   "groups in all batches or in none");
+    if (other.grouped_) grouped_ = other.grouped_;
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
       tasks_[t].auc.merge(other.tasks_[t].auc);
       tasks_[t].gauc.merge(other.tasks_[t].gauc);
@@ -116,7 +132,7 @@ class TaskMetrics {
         case HeadKind::conditional:
         case HeadKind::jrc:
           put("auc", of.auc.value(), Better::higher);
-          if (has_groups_) put("gauc", of.gauc.value(), Better::higher);
+          if (grouped_.value_or(false)) put("gauc", of.gauc.value(), Better::higher);
           put("normalized_entropy", of.log_loss.normalized_entropy(), Better::lower);
           put("log_loss", of.log_loss.value(), Better::lower);
           put("calibration", of.calibration.value(), Better::closer_to_one);
@@ -246,22 +262,31 @@ class TaskMetrics {
   template <class Scalar>
   void add_sample(Index t, const SoftmaxLoss& loss, const Scalar* z, const Sample& sample) {
     const Index top = std::max_element(z, z + loss.classes) - z;
-    add_class(t, loss, z, sample, top);
+    add_class(t, loss, z, sample, unless_nan(z, loss.width(), top));
   }
   template <class Scalar>
   void add_sample(Index t, const OrdinalLoss& loss, const Scalar* z, const Sample& sample) {
-    const Index predicted = ordinal_class(z, loss.classes);
+    const double predicted = unless_nan(z, loss.width(), ordinal_class(z, loss.classes));
     add_class(t, loss, z, sample, predicted);
-    of_task(t).distance.add(std::abs(static_cast<double>(predicted) - sample.label), sample.weight);
+    of_task(t).distance.add(std::abs(predicted - sample.label), sample.weight);
   }
   template <class Scalar, class Loss>
   void add_class(Index t, const Loss& loss, const Scalar* z, const Sample& sample,
-                 Index predicted) {
+                 double predicted) {
     Scalar* none = nullptr;
     Accumulators& to = of_task(t);
     to.loss.add(static_cast<double>(loss(z, static_cast<Scalar>(sample.label), none)),
                 sample.weight);
-    to.accuracy.add(predicted == static_cast<Index>(sample.label) ? 1 : 0, sample.weight);
+    to.accuracy.add(std::isnan(predicted)       ? predicted
+                    : predicted == sample.label ? 1
+                                                : 0,
+                    sample.weight);
+  }
+  // A class that was found in logits with a NaN is none.
+  template <class Scalar>
+  static double unless_nan(const Scalar* z, Index width, Index predicted) {
+    const bool known = std::none_of(z, z + width, [](Scalar logit) { return std::isnan(logit); });
+    return known ? static_cast<double>(predicted) : std::numeric_limits<double>::quiet_NaN();
   }
 
   Accumulators& of_task(Index t) { return tasks_[static_cast<std::size_t>(t)]; }
@@ -269,7 +294,8 @@ class TaskMetrics {
   std::vector<Head> heads_;
   std::vector<Index> offsets_;
   std::vector<Accumulators> tasks_;
-  bool has_groups_ = false;
+  bool has_gauc_ = false;             // some head is of an event
+  std::optional<bool> grouped_ = {};  // have the batches groups? empty before the first with rows
 };
 
 }  // namespace plait

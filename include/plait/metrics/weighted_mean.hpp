@@ -2,12 +2,15 @@
 #pragma once
 #include <limits>
 
+#include "plait/metrics/sample.hpp"
+
 namespace plait {
 
-// Σ w x / Σ w in double. NaN without a sample of positive weight.
+// Σ w x / Σ w in double; NaN without a sample. Samples count as metrics/sample.hpp says.
 class WeightedMean {
  public:
   void add(double x, double weight = 1) {
+    if (!detail::weight_counts("WeightedMean", weight)) return;
     sum_ += weight * x;
     weight_ += weight;
   }
