@@ -41,7 +41,7 @@ void for_each_balancing_method(const Function& function) {
   function("CAGrad far", plait::CAGrad{.c = 3, .rescale = plait::CAGradRescale::by_squared});
   function("IMTL-G", plait::IMTLG{});
   function("Nash-MTL", plait::NashMTL{});
-  function("Nash-MTL official", plait::NashMTL{.scale_by_gramian = true, .max_norm = 1});
+  function("Nash-MTL of length 1", plait::NashMTL{.max_norm = 1});
   function("Aligned-MTL", plait::AlignedMTL{});
   function("Aligned-MTL median", plait::AlignedMTL{.scale = plait::AlignedScale::median});
   function("Aligned-MTL mean", plait::AlignedMTL{.scale = plait::AlignedScale::mean});

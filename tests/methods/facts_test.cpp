@@ -61,13 +61,30 @@ TEST_CASE("facts: Nash-MTL has a closed form for two tasks, and length √T for 
   });
 }
 
-TEST_CASE("facts: Nash-MTL's options scale and clip the direction") {
+// As the authors' code: its constraint is of M / ‖M‖_F and of α alike, so the Gramian's size does
+// not matter to the direction, only to α.
+TEST_CASE("facts: Nash-MTL of length at most 1 has the numbers of the authors' code") {
+  for (const double scale : {1e-3, 0.1, 1.0, 40.0}) {
+    CAPTURE(scale);
+    const Eigen::MatrixXd m = scale * scale * Eigen::MatrixXd::Identity(2, 2);
+    const Eigen::VectorXd plain = weights(plait::NashMTL{}, m);
+    CHECK((plain - Eigen::Vector2d::Constant(1 / scale)).norm() < 1e-12 / scale);
+    const Eigen::VectorXd clipped = weights(plait::NashMTL{.max_norm = 1}, m);
+    CHECK_THAT(std::sqrt(clipped.dot(m * clipped)), Catch::Matchers::WithinAbs(1, 1e-12));
+    CHECK((clipped - plain / std::sqrt(2)).norm() < 1e-12 / scale);
+  }
+  for_gramians(Kind::unequal, 4, [](const Eigen::MatrixXd& m) {
+    const Eigen::VectorXd clipped = weights(plait::NashMTL{.max_norm = 1}, m);
+    const Eigen::VectorXd scaled = weights(plait::NashMTL{.max_norm = 1}, m / m.norm());
+    CHECK_THAT(clipped.dot(m * clipped), Catch::Matchers::WithinAbs(1, 1e-12));
+    CHECK((scaled - clipped * std::sqrt(m.norm())).norm() < 1e-8 * scaled.norm());
+  });
+}
+
+TEST_CASE("facts: Nash-MTL's max_norm shortens the direction") {
   for_gramians(Kind::independent, 3, [](const Eigen::MatrixXd& m) {
     const Eigen::VectorXd plain = weights(plait::NashMTL{}, m);
-    const Eigen::VectorXd scaled = weights(plait::NashMTL{.scale_by_gramian = true}, m);
-    CHECK((scaled - plain * std::sqrt(m.norm())).norm() < 1e-12 * scaled.norm());
-    const plait::NashMTL short_one{.scale_by_gramian = true, .max_norm = 0.5};
-    const Eigen::VectorXd clipped = weights(short_one, m);
+    const Eigen::VectorXd clipped = weights(plait::NashMTL{.max_norm = 0.5}, m);
     CHECK_THAT(clipped.dot(m * clipped), Catch::Matchers::WithinAbs(0.25, 1e-12));
     CHECK(angle(m, clipped, plain) < 1e-7);
     CHECK(weights(plait::NashMTL{.max_norm = 100}, m) == plain);

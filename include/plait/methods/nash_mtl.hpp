@@ -13,8 +13,6 @@
 
 namespace plait {
 
-PLAIT_INTRINSICS_BEGIN
-
 // The direction in a ball that maximises Σ_t log ⟨g_t, d⟩, which is d = Gᵀα with
 //
 //   M α = 1/α  (element-wise), α > 0
@@ -24,9 +22,8 @@ PLAIT_INTRINSICS_BEGIN
 // helps all and there is no solution; α are then weights of sum 1 with d = 0. Near such points α is
 // large, and d is not small. Without any gradient, α = 0.
 struct NashMTL {
-  // The authors' code solves with M / ‖M‖_F and does not undo it: α is √‖M‖_F times larger.
-  bool scale_by_gramian = false;
-  // Largest ‖d‖; the authors use 1. Applied after the scale.
+  // Largest ‖d‖; 1 gives the result of the authors' code, whose solver divides M by ‖M‖_F and
+  // undoes it.
   std::optional<double> max_norm = {};
 
   static constexpr bool needs_gramian = true;
@@ -41,22 +38,16 @@ struct NashMTL {
                Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     detail::fair_weights(input.gramian, 1, out, scratch);
-    const auto scale = [&](double factor) {
-      for (double& alpha : out) alpha *= factor;
-    };
+    if (!max_norm) return;
     const detail::Square m = detail::take_copy(input.gramian, scratch);
-    if (scale_by_gramian) scale(std::sqrt(m.norm()));
-    if (max_norm) {
-      detail::Numbers alpha = detail::take_numbers(scratch, input.tasks);
-      std::ranges::copy(out, alpha.begin());
-      const double norm = std::sqrt((std::max)(0.0, detail::quadratic(m, alpha, scratch)));
-      if (norm > *max_norm) scale(*max_norm / norm);
-    }
+    detail::Numbers alpha = detail::take_numbers(scratch, input.tasks);
+    std::ranges::copy(out, alpha.begin());
+    const double norm = std::sqrt((std::max)(0.0, detail::quadratic(m, alpha, scratch)));
+    if (norm > *max_norm)
+      for (double& weight : out) weight *= *max_norm / norm;
   }
 };
 
 static_assert(BalancingMethod<NashMTL>);
-
-PLAIT_INTRINSICS_END
 
 }  // namespace plait
