@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 
 namespace service {
@@ -45,7 +46,8 @@ std::string Metrics::text(const Gauges& gauges) const {
 
   family("ranking_scoring_seconds_total", "counter",
          "Time that scoring took, reading JSON excluded.");
-  out += plait::text("ranking_scoring_seconds_total ", std::to_string(scoring_seconds_), '\n');
+  out +=
+      plait::text("ranking_scoring_seconds_total ", plait::fixed_number(scoring_seconds_, 6), '\n');
 
   family("ranking_request_seconds", "histogram",
          "From the body's last byte to the answer, waiting for its turn included.");
@@ -56,7 +58,7 @@ std::string Metrics::text(const Gauges& gauges) const {
   }
   count += latencies_.back();
   out += plait::text("ranking_request_seconds_bucket{le=\"+Inf\"} ", count,
-                     "\nranking_request_seconds_sum ", std::to_string(seconds_),
+                     "\nranking_request_seconds_sum ", plait::fixed_number(seconds_, 6),
                      "\nranking_request_seconds_count ", count, '\n');
 
   family("ranking_queue_length", "gauge", "Requests that wait for their turn.");

@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
+
+#include "plait/core/csv.hpp"
 
 namespace svg {
 namespace {
@@ -25,16 +26,10 @@ void Range::include(double value) {
 }
 
 std::string Axis::label(double tick) const {
-  char text[32];
   const double largest = std::max(std::abs(low()), std::abs(high()));
-  if (largest >= 1e5 || digits > 6) {
-    const double step = ticks[1] - ticks[0];
-    std::snprintf(text, sizeof text, "%.*g",
-                  static_cast<int>(std::ceil(std::log10(largest / step))) + 1, tick);
-  } else {
-    std::snprintf(text, sizeof text, "%.*f", digits, tick);
-  }
-  return text;
+  if (largest < 1e5 && digits <= 6) return plait::fixed_number(tick, digits);
+  const double step = ticks[1] - ticks[0];
+  return plait::general_number(tick, static_cast<int>(std::ceil(std::log10(largest / step))) + 1);
 }
 
 Axis round_axis(Range range, int intervals, bool whole) {

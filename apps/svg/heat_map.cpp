@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 
+#include "plait/core/csv.hpp"
 #include "svg/markup.hpp"
 
 namespace svg {
@@ -32,9 +32,8 @@ double widest(const std::vector<std::string>& labels) {
 // A weight that is exactly 0 is none, and looks it.
 std::string two_digits(double value) {
   if (value == 0) return "0";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.2f", value);
-  return text == std::string("-0.00") ? "0.00" : text;
+  const std::string text = plait::fixed_number(value, 2);
+  return text == "-0.00" ? "0.00" : text;
 }
 
 double strength(double value, double full) {

@@ -1,8 +1,9 @@
 #include "svg/markup.hpp"
 
 #include <cmath>
-#include <cstdio>
 #include <stdexcept>
+
+#include "plait/core/csv.hpp"
 
 namespace svg {
 
@@ -41,9 +42,7 @@ std::string escaped(std::string_view text) {
 
 std::string number(double value) {
   const double rounded = std::round(value * 100) / 100;
-  char text[32];
-  std::snprintf(text, sizeof text, "%.10g", rounded == 0 ? 0.0 : rounded);
-  return text;
+  return plait::general_number(rounded == 0 ? 0.0 : rounded, 10);
 }
 
 void Markup::start(std::string_view name, const Attributes& attributes) {

@@ -4,21 +4,18 @@
 #include <cmath>
 #include <cstdio>
 
-namespace ranker {
-namespace {
+#include "plait/core/csv.hpp"
 
-std::string print(const char* format, int digits, double value) {
-  if (std::isnan(value)) return "-";
-  char text[64];
-  const int length = std::snprintf(text, sizeof text, format, digits, value);
-  return length < static_cast<int>(sizeof text) ? text : "overflow";
+namespace ranker {
+
+std::string fixed(double value, int digits) {
+  return std::isnan(value) ? "-" : plait::fixed_number(value, digits);
 }
 
-}  // namespace
-
-std::string fixed(double value, int digits) { return print("%.*f", digits, value); }
-
-std::string signed_fixed(double value, int digits) { return print("%+.*f", digits, value); }
+std::string signed_fixed(double value, int digits) {
+  const bool plus = !std::isnan(value) && !std::signbit(value);
+  return (plus ? "+" : "") + fixed(value, digits);
+}
 
 std::string grouped(plait::Index value) {
   std::string text = std::to_string(value);

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <functional>
 #include <limits>
 
 #include "format.hpp"
+#include "plait/core/csv.hpp"
 #include "plait/metrics/mtl_gain.hpp"
 
 namespace ranker {
@@ -56,12 +56,7 @@ double gain_over(std::span<const plait::Head> heads, const Result& result,
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-std::string exact(double value) {
-  if (std::isnan(value)) return "nan";
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
+std::string exact(double value) { return plait::general_number(value, 9); }
 
 }  // namespace
 

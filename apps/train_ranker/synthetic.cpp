@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
+
+#include "plait/core/csv.hpp"
 
 namespace ranker {
 namespace {
@@ -78,10 +79,8 @@ Dataset synthetic_dataset(const SyntheticConfig& config) {
   const auto directions = task_directions(orthonormal, config.correlation, 1.0);
 
   Dataset data;
-  char description[96];
-  std::snprintf(description, sizeof description, "synthetic (MMoE recipe), task correlation %.2f",
-                config.correlation);
-  data.description = description;
+  data.description =
+      "synthetic (MMoE recipe), task correlation " + plait::fixed_number(config.correlation, 2);
   data.heads = {
       {.name = "click"}, {.kind = plait::HeadKind::regression, .name = "dwell"}, {.name = "buy"}};
   data.train = range(0, config.train_rows);

@@ -1,4 +1,5 @@
-// Fields of a CSV file (RFC 4180): numbers and texts, whatever the locale.
+// Fields of a CSV file (RFC 4180), numbers and texts, and the numbers of tables; whatever the
+// locale.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -11,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+
+#include "plait/core/config.hpp"
 
 namespace plait {
 
@@ -72,6 +75,26 @@ std::optional<Number> parse_csv_number(std::string_view field) {
     return field.starts_with('-') ? -Number(0) : Number(0);
   if (error != std::errc() || !std::isfinite(value)) return std::nullopt;
   return value;
+}
+
+namespace detail {
+
+PLAIT_COLD inline std::string number_text(double value, std::chars_format format, int digits) {
+  if (std::isnan(value)) return "nan";
+  std::string text(330 + static_cast<std::size_t>(digits), ' ');  // 309 digits, sign and point
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), value, format, digits).ptr;
+  text.resize(static_cast<std::size_t>(end - text.data()));
+  return text;
+}
+
+}  // namespace detail
+
+// As printf's %.*f and %.*g in the C locale, digits being 0 or more; "nan" for every NaN.
+inline std::string fixed_number(double value, int digits) {
+  return detail::number_text(value, std::chars_format::fixed, digits);
+}
+inline std::string general_number(double value, int digits) {
+  return detail::number_text(value, std::chars_format::general, digits);
 }
 
 // What some programs write before the first field of a file.

@@ -4,16 +4,15 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <iomanip>
 #include <limits>
 #include <span>
-#include <sstream>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 #include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mtl_gain.hpp"
@@ -54,39 +53,41 @@ struct SeesawReport {
       task_width = (std::max)(task_width, g.task.size());
       metric_width = (std::max)(metric_width, g.metric.size());
     }
-    std::ostringstream out;
-    const auto name = [&](const std::string& cell, std::size_t width) {
-      out << std::left << std::setw(static_cast<int>(width)) << cell << "  ";
+    std::string out;
+    const auto pad = [&](std::size_t width, std::size_t length) {
+      if (length < width) out.append(width - length, ' ');
     };
-    const auto cell = [&](const auto& value) {
-      out << std::right << std::setw(digits + 6) << value << "  ";
+    const auto name = [&](const std::string& words, std::size_t width) {
+      out += words;
+      pad(width + 2, words.size());
     };
-    const auto number = [&](double value, bool sign = false) {
-      out << (sign ? std::showpos : std::noshowpos);
-      cell(value);
+    const auto cell = [&](const std::string& words) {
+      pad(static_cast<std::size_t>(digits + 6), words.size());
+      out += words + "  ";
     };
-    out << std::fixed << std::setprecision(digits);
     name("task", task_width);
     name("metric", metric_width);
     for (const char* column : {"single", "multi", "gain", "spread"}) cell(column);
-    out << "verdict\n";
+    out += "verdict\n";
     for (const TaskGain& g : gains) {
       name(g.task, task_width);
       name(g.metric, metric_width);
-      number(g.single);
-      number(g.multi);
-      number(g.gain, true);
-      number(g.spread);
-      out << verdict_name(g.verdict) << '\n';
+      cell(fixed_number(g.single, digits));
+      cell(fixed_number(g.multi, digits));
+      cell(signed_number(g.gain, digits));
+      cell(fixed_number(g.spread, digits));
+      out.append(verdict_name(g.verdict)) += '\n';
     }
-    out << std::noshowpos << "gained " << count(Verdict::gained) << ", lost "
-        << count(Verdict::lost) << ", unclear " << count(Verdict::unclear)
-        << (seesaws() ? ": a seesaw" : "") << "; relative gain " << std::showpos
-        << 100 * relative_gain << " % (spread " << std::noshowpos << 100 * relative_spread
-        << " %), " << seeds << (seeds == 1 ? " seed\n" : " seeds\n");
-    return std::move(out).str();
+    return out + plait::text("gained ", count(Verdict::gained), ", lost ", count(Verdict::lost),
+                             ", unclear ", count(Verdict::unclear), seesaws() ? ": a seesaw" : "",
+                             "; relative gain ", signed_number(100 * relative_gain, digits),
+                             " % (spread ", fixed_number(100 * relative_spread, digits), " %), ",
+                             seeds, seeds == 1 ? " seed\n" : " seeds\n");
   }
 
+  static std::string signed_number(double value, int digits) {
+    return (std::isnan(value) || std::signbit(value) ? "" : "+") + fixed_number(value, digits);
+  }
   static const char* verdict_name(Verdict verdict) {
     return verdict == Verdict::gained ? "gained" : verdict == Verdict::lost ? "lost" : "unclear";
   }
