@@ -165,3 +165,16 @@ TEST_CASE("shuffle gives every order equally often", "[random]") {
   random.shuffle(none);
   CHECK(none.empty());
 }
+
+TEST_CASE("a generator has no state of zeros alone", "[random]") {
+  CHECK_THROWS_WITH(Random(Random::State{}),
+                    "plait::Random: state: got zeros alone, expected a state that a generator had");
+  CHECK_THROWS_AS(Random(Random::State{}), plait::ValueError);
+  for (std::size_t word = 0; word < 4; ++word) {
+    Random::State state{};
+    state[word] = 1;
+    Random random(state);
+    CHECK(random.state() == state);
+    CHECK(random.below(3) < 3);
+  }
+}

@@ -6,11 +6,14 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "checkpoint_run.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/core/parallel.hpp"
 #include "plait/methods/db_mtl.hpp"
 #include "plait/methods/dwa.hpp"
 #include "plait/methods/gradient_balancer.hpp"
@@ -24,91 +27,14 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
-namespace {
-
+using checkpoints::check_equal;
+using checkpoints::make_model;
+using checkpoints::Run;
 using plait::CheckpointParts;
 using plait::Checkpoints;
 using plait::Index;
 using plait::Model;
 using plait::Progress;
-
-constexpr Index num_rows = 20;
-constexpr Index batch = 4;
-constexpr Index epochs = 3;
-
-template <class S = float>
-Model<S> make_model(Index experts = 2) {
-  return {plait::MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = experts, .expert = {4}},
-          {.hidden = {{3}}},
-          1};
-}
-
-// A run over shuffled rows that can be stopped after any step.
-struct Run {
-  Model<float> model = make_model();
-  plait::Trainer<float> trainer;
-  Progress<float> progress{.random = plait::Random(3)};
-
-  explicit Run(plait::Schedule schedule = plait::Schedule::cosine(12),
-               plait::Adam adam = {.learning_rate = 0.05})
-      : trainer(model, std::vector<plait::Head>(2), adam,
-                {.optimizer = {.schedule = schedule, .clip_norm = 1.0}}) {
-    for (Index row = 0; row < num_rows; ++row) progress.order.push_back(row);
-    progress.random.shuffle(progress.order);
-  }
-
-  // The next batch; false at the end. take(x, labels) makes a step on it.
-  template <class Take>
-  bool step(const Take& take) {
-    if (progress.epoch == epochs) return false;
-    plait::Matrix<float> x(batch, 3);
-    plait::Matrix<float> labels(batch, 2);
-    for (Index b = 0; b < batch; ++b) {
-      const Index row = progress.order[static_cast<std::size_t>(progress.step * batch + b)];
-      x.row(b) << static_cast<float>(row % 5) / 4, static_cast<float>(row % 3), 0.5f;
-      labels.row(b) << static_cast<float>(row % 2), static_cast<float>(row % 3 == 0);
-    }
-    take(x, labels);
-    if (++progress.step == num_rows / batch) {
-      progress.best = plait::Best<float>{0.1 * static_cast<double>(progress.epoch), progress.epoch,
-                                         model.values()};
-      progress.step = 0;
-      ++progress.epoch;
-      progress.random.shuffle(progress.order);
-    }
-    return true;
-  }
-  bool step() {
-    return step([&](const auto& x, const auto& labels) { trainer.step(x, labels); });
-  }
-  void finish() {
-    while (step()) {
-    }
-  }
-  plait::Resumed resume(const Checkpoints& checkpoints, const CheckpointParts<float>& parts = {}) {
-    return checkpoints.resume(trainer, progress, parts);
-  }
-  std::string save(Checkpoints& checkpoints, const CheckpointParts<float>& parts = {}) const {
-    return checkpoints.save(trainer, progress, parts);
-  }
-};
-
-void check_equal(const Run& a, const Run& b) {
-  CHECK(std::ranges::equal(a.model.values().flat(), b.model.values().flat()));
-  REQUIRE(a.trainer.optimizer().steps() == b.trainer.optimizer().steps());
-  for (std::size_t k = 0; k < a.trainer.optimizer().moments().size(); ++k)
-    CHECK(std::ranges::equal(a.trainer.optimizer().moments()[k].flat(),
-                             b.trainer.optimizer().moments()[k].flat()));
-  CHECK(a.progress.order == b.progress.order);
-  CHECK(a.progress.random.state() == b.progress.random.state());
-  REQUIRE(a.progress.best.has_value() == b.progress.best.has_value());
-  if (!a.progress.best) return;
-  CHECK(a.progress.best->metric == b.progress.best->metric);
-  CHECK(a.progress.best->epoch == b.progress.best->epoch);
-  CHECK(std::ranges::equal(a.progress.best->values.flat(), b.progress.best->values.flat()));
-}
-
-}  // namespace
 
 TEST_CASE("checkpoint: resumed after any step, training ends in the same bits") {
   Run whole;
@@ -149,7 +75,7 @@ TEST_CASE("checkpoint: everything a run carries comes back") {
 
 TEST_CASE("checkpoint: without files there is nothing to resume") {
   const files::Directory directory;
-  const Checkpoints checkpoints(directory.path());
+  Checkpoints checkpoints(directory.path());
   files::write(directory / "checkpoint-1.safetensors", "not a name of ours");
   files::write(directory / "checkpoint-000000001.safetensors.partial", "half a file");
   Run run;
@@ -249,14 +175,11 @@ TEST_CASE("checkpoint: one of another run is refused, and nothing changes") {
   run.step();
   const std::string path = run.save(checkpoints);
 
-  Run other_schedule(plait::Schedule::cosine(13));
-  CHECK_THROWS_WITH(other_schedule.resume(checkpoints),
-                    Catch::Contains("plait::" + path + ": plait.schedule: got '") &&
-                        Catch::Contains("as in this run"));
-  Run other_rate(plait::Schedule::cosine(12), {.learning_rate = 0.06});
-  CHECK_THROWS_WITH(other_rate.resume(checkpoints), Catch::Contains("plait.parameter_settings"));
-  Run other_moments(plait::Schedule::cosine(12), {.learning_rate = 0.05, .amsgrad = true});
-  CHECK_THROWS_WITH(other_moments.resume(checkpoints), Catch::Contains("plait.moments"));
+  Run other_moments(plait::Adam{.learning_rate = 0.05, .amsgrad = true});
+  CHECK_THROWS_WITH(other_moments.resume(checkpoints),
+                    "plait::" + path +
+                        ": moments: got 'exp_avg exp_avg_sq', expected 'exp_avg exp_avg_sq "
+                        "max_exp_avg_sq' as of this run's optimizer, Adam");
   CHECK(other_moments.trainer.optimizer().steps() == 0);
 
   Model<float> larger = make_model(3);
@@ -296,6 +219,60 @@ TEST_CASE("checkpoint: model and optimizer without a trainer") {
   check_equal(other, run);
 }
 
+namespace {
+
+// Runs some tasks of a call, as long as it may; then it has no thread for the others.
+struct Failing final : plait::Executor {
+  Index calls = std::numeric_limits<Index>::max();
+  void run(Index count, plait::IndexTask task) override {
+    const bool fails = --calls < 0;
+    for (Index i = 0; i < (fails ? count / 2 : count); ++i) task(i);
+    if (fails) throw std::runtime_error("no thread");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("checkpoint: after half a step a run goes on from its last whole one") {
+  Failing executor;
+  plait::TrainerOptions options = Run::default_options();
+  options.executor = &executor;
+  const plait::Adam adam{.learning_rate = 0.05};
+  Run whole(adam, options);
+  whole.finish();
+
+  // Whichever of a step's calls it is that fails.
+  bool has_halved = false;
+  for (Index calls = 0; calls < 6; ++calls) {
+    INFO("after " << calls << " calls of a step");
+    const files::Directory directory;
+    Checkpoints checkpoints(directory.path());
+    Run run(adam, options);
+    for (int i = 0; i < 3; ++i) run.step();
+    const std::string path = run.save(checkpoints);
+    const auto before = run.model.values();
+    executor.calls = calls;
+    try {
+      run.step();
+    } catch (const std::runtime_error&) {
+    }
+    executor.calls = std::numeric_limits<Index>::max();
+    if (run.trainer.optimizer().half_stepped()) {
+      has_halved = true;
+      CHECK_FALSE(std::ranges::equal(run.model.values().flat(), before.flat()));
+      CHECK_THROWS_AS(run.step(), plait::ConfigError);
+      CHECK_THROWS_WITH(run.save(checkpoints),
+                        "plait::Checkpoints: optimizer: got half a step, expected one whose steps "
+                        "are whole");
+      CHECK(checkpoints.paths().size() == 1);
+    }
+    CHECK(run.resume(checkpoints).path == path);
+    run.finish();
+    check_equal(run, whole);
+  }
+  CHECK(has_halved);
+}
+
 TEST_CASE("checkpoint: one of an earlier version is refused as such") {
   const files::Directory directory;
   Checkpoints checkpoints(directory.path());
@@ -306,16 +283,17 @@ TEST_CASE("checkpoint: one of an earlier version is refused as such") {
                    parts.meta("plait.format") = format;
                  }));
   };
-  as("plait.checkpoint.1");
-  CHECK_THROWS_WITH(run.resume(checkpoints),
-                    "plait::" + path +
-                        ": plait.format: got 'plait.checkpoint.1', that of an earlier version, "
-                        "expected 'plait.checkpoint.2'");
+  for (const std::string before : {"plait.checkpoint.1", "plait.checkpoint.2"}) {
+    as(before);
+    CHECK_THROWS_WITH(run.resume(checkpoints), "plait::" + path + ": plait.format: got '" + before +
+                                                   "', that of an earlier version, expected "
+                                                   "'plait.checkpoint.3'");
+  }
   CHECK_THROWS_AS(run.resume(checkpoints), plait::FormatError);
   as("plait.model.1");
   CHECK_THROWS_WITH(
       run.resume(checkpoints),
-      "plait::" + path + ": plait.format: got 'plait.model.1', expected 'plait.checkpoint.2'");
+      "plait::" + path + ": plait.format: got 'plait.model.1', expected 'plait.checkpoint.3'");
 }
 
 TEST_CASE("checkpoint: notes that cannot be stored are refused") {

@@ -6,7 +6,9 @@
 #include <limits>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "optim/support.hpp"
@@ -299,4 +301,108 @@ TEST_CASE("moments are parts of blocks, of any memory") {
   CHECK(std::ranges::equal(moments[0], std::array<double, 2>{2, 3}));
   moments[1][1] = 7;
   CHECK(numbers[5] == 7);
+}
+
+namespace {
+
+// Runs `count` tasks, then fails: no thread to be had, say.
+struct Failing final : Executor {
+  Index count = 0;
+  void run(Index tasks, IndexTask task) override {
+    for (Index i = 0; i < tasks && i < count; ++i) task(i);
+    if (tasks > count) throw std::runtime_error("no thread");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("half a step is known as one, and followed by none until a whole state is restored") {
+  const auto table = two_tensors();
+  const auto grad = gradient<float>(table, 0);
+  for (const Rule<float>& rule :
+       {Rule<float>(Adam{}), Rule<float>(SGD{.momentum = 0.9}), Rule<float>(RMSprop{})}) {
+    Optimizer<float> optimizer(table, rule);
+    auto values = start<float>(table);
+    optimizer.step(values, grad);
+    const auto whole_values = values;
+    const auto whole = optimizer;
+    Failing executor;
+
+    // Nothing moved: nothing is lost.
+    CHECK_THROWS_AS(optimizer.step(values, grad, &executor), std::runtime_error);
+    CHECK_FALSE(optimizer.half_stepped());
+    CHECK(equal(values, whole_values));
+
+    executor.count = 1;
+    CHECK_THROWS_AS(optimizer.step(values, grad, &executor), std::runtime_error);
+    CHECK(optimizer.half_stepped());
+    CHECK_FALSE(equal(values, whole_values));
+    CHECK(optimizer.steps() == 1);
+    const auto half_values = values;
+    CHECK_THROWS_WITH(optimizer.step(values, grad),
+                      "plait::Optimizer: state: got that of half a step, expected restore() of a "
+                      "whole one after a step that threw");
+    CHECK_THROWS_AS(optimizer.step(values, grad), ConfigError);
+    CHECK(equal(values, half_values));
+    CHECK_THROWS_AS(Optimizer<float>(optimizer).step(values, grad), ConfigError);
+
+    optimizer.restore(whole.steps(), whole.moments());
+    values = whole_values;
+    executor.count = 2;
+    optimizer.step(values, grad, &executor);
+    auto expected_values = whole_values;
+    Optimizer<float>(whole).step(expected_values, grad);
+    CHECK(equal(values, expected_values));
+  }
+  // A frozen tensor does not move, so what fails after it has moved nothing.
+  Optimizer<float> optimizer(table, Adam{}, {.groups = {{.pattern = "a.weight", .frozen = true}}});
+  auto values = start<float>(table);
+  Failing executor;
+  executor.count = 1;
+  CHECK_THROWS_AS(optimizer.step(values, grad, &executor), std::runtime_error);
+  CHECK_FALSE(optimizer.half_stepped());
+}
+
+TEST_CASE("a step count that no run reaches is not restored") {
+  const auto table = two_tensors();
+  Optimizer<float> optimizer(table, Adam{});
+  for (const Index steps : {Index{-1}, (Index{1} << 53) + 1, std::numeric_limits<Index>::max()})
+    CHECK_THROWS_AS(optimizer.restore(steps, optimizer.moments()), ConfigError);
+  CHECK(optimizer.steps() == 0);
+  optimizer.restore(Index{1} << 53, optimizer.moments());
+  CHECK(optimizer.steps() == Index{1} << 53);
+}
+
+TEST_CASE("rules tell their names and hyper-parameters") {
+  struct Seen final : FieldVisitor {
+    std::string all;
+    bool reads() const override { return false; }
+    void scalar(bool& value) override { all += value ? "true " : "false "; }
+    void scalar(Index& value) override { all += text(value, ' '); }
+    void scalar(double& value) override { all += text(value, ' '); }
+    void scalar(std::string& value) override { all += value + ' '; }
+    void enumerator(std::size_t&, std::span<const std::string_view>) override {}
+    void begin_object() override {}
+    void end_object() override {}
+    void begin_field(const char* name) override { all += text(name, ' '); }
+    void end_field() override {}
+    bool has_field(const char*, bool) override { return true; }
+    void needless_field(const char*) override {}
+    std::size_t begin_list(std::size_t size) override { return size; }
+    void end_list() override {}
+    void begin_element(std::size_t) override {}
+    void end_element() override {}
+  };
+  const auto told = [](const Rule<float>& rule) {
+    Seen seen;
+    seen.all = text(rule.name(), ": ");
+    rule.settings(seen);
+    return seen.all;
+  };
+  CHECK(told(Adam{}) == "Adam: beta1 0.9 beta2 0.999 epsilon 1e-08 amsgrad false ");
+  CHECK(told(AdamW{.beta1 = 0.5}) == "AdamW: beta1 0.5 beta2 0.999 epsilon 1e-08 amsgrad false ");
+  CHECK(told(SGD{}) == "SGD: momentum 0 dampening 0 nesterov false ");
+  CHECK(told(Adagrad{}) == "Adagrad: learning_rate_decay 0 initial_accumulator 0 epsilon 1e-10 ");
+  CHECK(told(RMSprop{}) == "RMSprop: alpha 0.99 epsilon 1e-08 momentum 0 centered false ");
+  CHECK(told(SignRule{}) == ": ");
 }

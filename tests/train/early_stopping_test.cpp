@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
 #include <vector>
 
@@ -263,13 +264,18 @@ TEST_CASE("early stopping refuses what has no meaning") {
   CHECK(stopping.evaluations() == 0);
   CHECK_THROWS_WITH(stopping.restore(std::array{1.0}),
                     "plait::EarlyStopping: state: got 1 numbers, expected 16");
-  const std::vector<double> state = stopping.state();
-  for (const std::size_t place : std::vector<std::size_t>{0, 2, 3, 8, 9})
-    for (const double count : {missing, -2.0, 0.5, 1e300}) {
-      std::vector<double> forged = state;
-      forged[place] = count;
-      CHECK_THROWS_AS(stopping.restore(forged), plait::ValueError);
-      CHECK(stopping.evaluations() == 0);
+  stopping.update(Values{0.7, 1.0});
+  stopping.update(Values{0.7, 1.0});
+  const auto state = stopping.state();
+  // Evaluations, then where the best sum was and how long ago, then the same of each task.
+  for (const std::size_t place : {0, 2, 3, 8, 9, 14, 15})
+    for (const double value : {-2.0, 0.5, 3.0, 1e300, -1e300, missing}) {
+      auto other = state;
+      if (place == 0 && value == 3) continue;  // one can have evaluated three times
+      other[place] = value;
+      CHECK_THROWS_AS(stopping.restore(other), plait::ValueError);
+      CHECK(stopping.evaluations() == 2);
+      CHECK(stopping.best_at(0) == 0);
     }
   CHECK_THROWS_WITH(EarlyStopping({}),
                     "plait::EarlyStopping: tasks: got none, expected at least one");

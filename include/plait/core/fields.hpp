@@ -80,7 +80,7 @@ class FieldVisitor {
   }
   template <class T>
   void visit(std::optional<T>& value) {
-    visit(value ? *value : value.emplace());
+    if (value || visits_empty()) visit(value ? *value : value.emplace());
   }
   template <class T>
   void visit(std::vector<T>& values) {
@@ -96,6 +96,8 @@ class FieldVisitor {
 
   // True for a visitor that replaces values.
   virtual bool reads() const = 0;
+  // False for one who leaves out what an optional without a value would hold.
+  virtual bool visits_empty() const { return true; }
   // For one who reads: the bodies of one's own by name; null for none.
   virtual const Bodies* bodies() const { return nullptr; }
 

@@ -15,7 +15,8 @@ namespace plait {
 using IndexTask = FunctionRef<void(Index)>;
 
 // Runs task(0) ... task(count - 1), in any order and on any threads, and returns when all are done.
-// The first exception thrown by a task is rethrown after the others have finished.
+// The first exception thrown by a task is rethrown after the others have finished. One that cannot
+// run all tasks throws after those that it began have finished.
 class Executor {
  public:
   virtual ~Executor() = default;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "plait/core/config.hpp"
+#include "plait/core/error.hpp"
 
 namespace plait {
 
@@ -27,8 +28,12 @@ class Random {
       word = z ^ (z >> 31);
     }
   }
-  // Continues a saved stream.
-  explicit Random(const State& state) : state_(state) {}
+  // Continues a saved stream. Throws ValueError for a state of zeros alone: what follows it are
+  // zeros, from which below() would draw for ever.
+  explicit Random(const State& state) : state_(state) {
+    if (state == State{})
+      throw ValueError("Random", "state", "zeros alone", "a state that a generator had");
+  }
   const State& state() const { return state_; }
 
   std::uint64_t bits() {

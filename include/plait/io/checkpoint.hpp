@@ -11,13 +11,24 @@
 // that appears whole or not at all (atomic_file.hpp): checkpoint-{number}.safetensors, numbered
 // from 1. With it training goes on bit for bit, provided that model, optimizer, data and everything
 // else that the caller chooses are those of the run that wrote it; what can be compared is
-// compared. Restoring is all or nothing. One program at a time may use a directory.
+// compared, by name (checkpoint_settings.hpp), and may be changed on purpose:
+//
+//   checkpoints.resume(trainer, progress, parts, {.may_differ = {"learning_rate*"}});
+//
+// Restoring is all or nothing. One program at a time writes to a directory, which a lock sees to
+// (directory_lock.hpp). A run that starts anew where others have left checkpoints leaves them there
+// and counts on from them; resume() then goes on from the newest, this run's.
 #pragma once
 #include <algorithm>
 #include <charconv>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -28,6 +39,8 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/io/checkpoint_file.hpp"
 #include "plait/io/checkpoint_part.hpp"
+#include "plait/io/checkpoint_settings.hpp"
+#include "plait/io/directory_lock.hpp"
 #include "plait/io/error.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/optimizer.hpp"
@@ -46,7 +59,8 @@ struct Resumed {
   explicit operator bool() const { return !path.empty(); }
 };
 
-// A Trainer, or what else holds a model and its optimizer.
+// A Trainer, or what else holds a model and its optimizer. One with settings(FieldVisitor&) is held
+// to them as a Trainer is.
 template <class T, class S>
 concept TrainsModel = requires(T& trainer, const T& constant, const ParamBuffer<S>& values) {
   { constant.model() } -> std::convertible_to<const Model<S>&>;
@@ -55,10 +69,12 @@ concept TrainsModel = requires(T& trainer, const T& constant, const ParamBuffer<
   trainer.load(values);
 };
 
+// Those of one run: the first save() or a resume() makes them so. Copies are of the same run. Not
+// thread-safe.
 class Checkpoints {
  public:
-  // Keeps the last `keep` checkpoints of the directory, which is created. Throws ConfigError for
-  // keep below 1, FileError.
+  // Keeps the run's last `keep` checkpoints in the directory, which is created. Throws ConfigError
+  // for keep below 1, FileError.
   explicit Checkpoints(std::string directory, Index keep = 3)
       : directory_(std::move(directory)), keep_(keep) {
     require_config(keep >= 1, "Checkpoints", "keep", text(keep), "at least 1");
@@ -67,53 +83,56 @@ class Checkpoints {
     if (error) throw FileError(directory_, "directory", error.message(), "one to write to");
   }
 
-  // Writes a checkpoint, returns its path, and removes the oldest beyond `keep`. Throws FileError,
-  // ConfigError for notes and names that cannot be stored or that two parts have, ShapeError for a
-  // part's or the best values' buffer over another table than the model's; older checkpoints are
+  // Writes a checkpoint, returns its path, and removes those of this run that are older than its
+  // last `keep` whole ones. Throws FileError, also when another program uses the directory or no
+  // number is left; ConfigError for notes and names that cannot be stored or that two parts have,
+  // and for progress that could not be read again (counts that are negative or beyond 2^53, a step
+  // beyond the rows of order, a row below 0) or half a step of the optimizer; ShapeError for a
+  // part's or the best values' buffer over another table than the model's. Older checkpoints are
   // then as they were.
   template <class Scalar>
   std::string save(const Model<Scalar>& model, const Optimizer<Scalar>& optimizer,
                    const Progress<Scalar>& progress, const CheckpointParts<Scalar>& parts = {}) {
-    const auto older = list();
-    const Index number = older.empty() ? 1 : older.back().first + 1;
-    const std::string path = path_of(number);
-    detail::write_checkpoint(path, model, optimizer, progress, parts);
-    const auto count = static_cast<std::ptrdiff_t>(older.size());
-    for (std::ptrdiff_t i = 0; i + keep_ <= count; ++i) {
-      std::error_code ignored;  // what cannot be removed now is tried again next time
-      std::filesystem::remove(older[static_cast<std::size_t>(i)].second, ignored);
-    }
-    return path;
+    return write(model, optimizer, progress, parts, detail::run_settings(model, optimizer));
   }
   template <class Scalar, TrainsModel<Scalar> Trainer>
   std::string save(const Trainer& trainer, const Progress<Scalar>& progress,
                    const CheckpointParts<Scalar>& parts = {}) {
     const Model<Scalar>& model = trainer.model();
-    return save(model, trainer.optimizer(), progress, parts);
+    detail::Settings settings = detail::run_settings<Scalar>(model, trainer.optimizer());
+    detail::add_trainer(settings, trainer);
+    return write<Scalar>(model, trainer.optimizer(), progress, parts, std::move(settings));
   }
 
   // Goes on from the newest checkpoint that is whole, and says which newer ones were not. Without
-  // any file nothing happens. Throws before anything is changed: FormatError when no file is whole
-  // (listing why), or when the newest whole one is of other parameters, another Scalar, optimizer
-  // settings or schedule, of other parts (in number, names, buffers, or as they refuse its state),
-  // or of an earlier version; ConfigError for a name that two parts have; FileError.
+  // any file nothing happens. `progress` has the rows to train on in its order, if it uses it.
+  // Throws before anything is changed: FormatError when no file is whole (listing why), or when the
+  // newest whole one is of other parameters, another Scalar, other settings than the options let
+  // differ (naming them, with both values), other rows, other parts (in number, names, buffers, or
+  // as they refuse its state), of an earlier version, or holds what no run can (Progress);
+  // ConfigError for a name that two parts have and a pattern that matches no setting; FileError,
+  // also when another program uses the directory.
   template <class Scalar>
   Resumed resume(Model<Scalar>& model, Optimizer<Scalar>& optimizer, Progress<Scalar>& progress,
-                 const CheckpointParts<Scalar>& parts = {}) const {
+                 const CheckpointParts<Scalar>& parts = {}, ResumeOptions options = {}) {
     return resume_from_newest<Scalar>(
-        {model.shared_table(), optimizer, progress, parts},
+        {model.shared_table(), optimizer, progress, parts, detail::run_settings(model, optimizer),
+         std::move(options)},
         [&](const ParamBuffer<Scalar>& values) { model.load(values); });
   }
   template <class Scalar, TrainsModel<Scalar> Trainer>
   Resumed resume(Trainer& trainer, Progress<Scalar>& progress,
-                 const CheckpointParts<Scalar>& parts = {}) const {
+                 const CheckpointParts<Scalar>& parts = {}, ResumeOptions options = {}) {
     const Model<Scalar>& model = trainer.model();
+    Optimizer<Scalar>& optimizer = trainer.optimizer();
+    detail::Settings settings = detail::run_settings(model, optimizer);
+    detail::add_trainer(settings, trainer);
     return resume_from_newest<Scalar>(
-        {model.shared_table(), trainer.optimizer(), progress, parts},
+        {model.shared_table(), optimizer, progress, parts, std::move(settings), std::move(options)},
         [&](const ParamBuffer<Scalar>& values) { trainer.load(values); });
   }
 
-  // The checkpoints' paths, oldest first. Throws FileError.
+  // The paths of the directory's checkpoints, oldest first. Throws FileError.
   std::vector<std::string> paths() const {
     std::vector<std::string> result;
     for (auto& [number, path] : list()) result.push_back(std::move(path));
@@ -121,6 +140,77 @@ class Checkpoints {
   }
 
  private:
+  // A file as it was when all of it had been read or written.
+  struct Whole {
+    std::uintmax_t size = 0;
+    std::filesystem::file_time_type time{};
+    bool operator==(const Whole&) const = default;
+  };
+
+  void lock() {
+    if (!lock_) lock_ = std::make_shared<const DirectoryLock>(directory_, "checkpoints.lock");
+  }
+
+  template <class Scalar>
+  std::string write(const Model<Scalar>& model, const Optimizer<Scalar>& optimizer,
+                    const Progress<Scalar>& progress, const CheckpointParts<Scalar>& parts,
+                    detail::Settings settings) {
+    lock();
+    auto files = list();
+    const Index newest = files.empty() ? 0 : files.back().first;
+    if (newest == (std::numeric_limits<Index>::max)())
+      throw FileError(directory_, "checkpoints", text("number ", newest),
+                      "one that another can follow");
+    const Index number = newest + 1;
+    const std::string path = path_of(number);
+    const Index first = first_.value_or(number);
+    detail::write_checkpoint(path, model, optimizer, progress, parts, first, std::move(settings));
+    first_ = first;
+    remember(number, path);
+    files.emplace_back(number, path);
+    remove_older(files);
+    return path;
+  }
+
+  // Of this run's files, by number, those before the last `keep` that are whole: torn ones do not
+  // push out others.
+  void remove_older(const std::vector<std::pair<Index, std::string>>& files) {
+    const auto of_run =
+        std::ranges::count_if(files, [&](const auto& f) { return f.first >= first_; });
+    if (of_run <= keep_) return;
+    Index whole = 0;
+    for (auto file = files.rbegin(); file != files.rend() && file->first >= first_; ++file) {
+      if (whole < keep_) {
+        whole += is_whole(file->first, file->second) ? 1 : 0;
+      } else {
+        std::error_code ignored;  // what cannot be removed now is tried again next time
+        std::filesystem::remove(file->second, ignored);
+        whole_.erase(file->first);
+      }
+    }
+  }
+
+  // Reads all of a file once, and again when it has changed.
+  bool is_whole(Index number, const std::string& path) {
+    const auto known = whole_.find(number);
+    if (known != whole_.end() && known->second == look_at(path)) return true;
+    try {
+      detail::verify_checkpoint(path);
+    } catch (const Error&) {
+      return false;
+    }
+    remember(number, path);
+    return true;
+  }
+  void remember(Index number, const std::string& path) { whole_[number] = look_at(path); }
+  static Whole look_at(const std::string& path) {
+    std::error_code size_error;
+    std::error_code time_error;
+    const Whole result{std::filesystem::file_size(path, size_error),
+                       std::filesystem::last_write_time(path, time_error)};
+    return size_error || time_error ? Whole{} : result;
+  }
+
   std::string path_of(Index number) const {
     std::string digits = std::to_string(number);
     digits.insert(0, digits.size() < 9 ? 9 - digits.size() : 0, '0');
@@ -148,8 +238,10 @@ class Checkpoints {
 
   template <class Scalar>
   Resumed resume_from_newest(const detail::CheckpointDestination<Scalar>& to,
-                             detail::LoadValues<Scalar> load_values) const {
+                             detail::LoadValues<Scalar> load_values) {
     detail::names_of_parts(to.parts);
+    detail::require_patterns(to.settings, detail::settings_of(to.parts), to.options.may_differ);
+    lock();
     Resumed result;
     const auto files = list();
     for (auto file = files.rbegin(); file != files.rend(); ++file) {
@@ -160,7 +252,13 @@ class Checkpoints {
         result.rejected.push_back({path, error.what()});
         continue;
       }
-      detail::RestoredCheckpoint<Scalar>(path, to).commit(load_values);
+      detail::RestoredCheckpoint<Scalar> checkpoint(path, to);
+      if (checkpoint.first() < 1 || checkpoint.first() > file->first)
+        throw FormatError(path, "plait.first", text(checkpoint.first()),
+                          text("a number from 1 to ", file->first));
+      checkpoint.commit(load_values);
+      first_ = checkpoint.first();
+      remember(file->first, path);
       result.path = path;
       return result;
     }
@@ -175,6 +273,9 @@ class Checkpoints {
 
   std::string directory_;
   Index keep_;
+  std::shared_ptr<const DirectoryLock> lock_;  // from the first save or resume on
+  std::optional<Index> first_;                 // number of the run's first checkpoint
+  std::map<Index, Whole> whole_;
 };
 
 }  // namespace plait

@@ -23,6 +23,7 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
 #include "plait/io/checkpoint_part.hpp"
+#include "plait/io/checkpoint_settings.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
@@ -40,20 +41,37 @@ struct Best {
   ParamBuffer<Scalar> values;
 };
 
-// Where a run is in its data, and what it found. All of it is the caller's to interpret.
+// Where a run is in its data, and what it found. What it means is the caller's to interpret, and
+// what is read from a file the caller's to check, where it says more than is checked here: counts
+// are 0 to 2^53, a step within an epoch of n rows is at most n, and order is checked as
+// ResumeOptions::rows says.
 template <class Scalar>
 struct Progress {
   Index epoch = 0;
   Index step = 0;  // within the epoch
   Random random{};
-  std::vector<Index> order{};  // of the rows in this epoch
+  std::vector<Index> order{};  // of the rows in this epoch; may be empty
   std::optional<Best<Scalar>> best{};
   std::map<std::string, std::string> notes{};  // anything else; keys must not start with "plait."
 };
 
+// How a run that goes on may differ from the one that wrote the checkpoint.
+struct ResumeOptions {
+  // Settings that may, by name, where * stands for any characters and ? for one:
+  // {"learning_rate*", "optimizer.schedule"} to go on with another learning rate. The names are
+  // those that an error tells (io/checkpoint_settings.hpp).
+  std::vector<std::string> may_differ = {};
+  // 0: the stored order must have the rows of the order in `progress`, in any order. Otherwise it
+  // may have any rows below this number: where every epoch takes another choice of them.
+  Index rows = 0;
+};
+
 namespace detail {
 
-inline constexpr std::string_view checkpoint_format = "plait.checkpoint.2";
+inline constexpr std::string_view checkpoint_format = "plait.checkpoint.3";
+inline constexpr std::string_view checkpoint_formats_before[] = {"plait.checkpoint.1",
+                                                                 "plait.checkpoint.2"};
+inline constexpr Index most_counted = Index{1} << 53;
 
 template <class T>
 std::string join(const T& texts) {
@@ -81,10 +99,12 @@ std::array<T, N> parse_bits(const std::string& given, const std::string& file,
   for (T& word : result) {
     std::uint64_t bits = 0;
     const auto [after, error] = std::from_chars(at, end, bits, 16);
-    if (error != std::errc() || after != at + 16)
-      throw FormatError(file, std::string(key), "'" + given + "'", text(N, " words of 16 digits"));
+    const bool is_last = &word == &result.back();
+    if (error != std::errc() || after != at + 16 || (after == end) != is_last)
+      throw FormatError(file, std::string(key), "'" + shown(given) + "'",
+                        text(N, " words of 16 digits"));
     word = std::bit_cast<T>(bits);
-    at = after == end ? after : after + 1;
+    at = is_last ? after : after + 1;
   }
   return result;
 }
@@ -92,31 +112,33 @@ std::array<T, N> parse_bits(const std::string& given, const std::string& file,
 inline Index parse_count(const std::string& given, const std::string& file, std::string_view key) {
   Index result = 0;
   const auto [after, error] = std::from_chars(given.data(), given.data() + given.size(), result);
-  if (error != std::errc() || after != given.data() + given.size() || result < 0)
-    throw FormatError(file, std::string(key), "'" + given + "'", "a count");
+  if (error != std::errc() || after != given.data() + given.size() || result < 0 ||
+      result > most_counted)
+    throw FormatError(file, std::string(key), "'" + shown(given) + "'", "a count up to 2^53");
   return result;
+}
+
+// Throws ConfigError for progress that could not be read again.
+template <class Scalar>
+PLAIT_COLD void require_progress(const Progress<Scalar>& progress) {
+  const auto require_count = [](const char* name, Index count) {
+    require_config(count >= 0 && count <= most_counted, "Checkpoints", name, text(count),
+                   "a count up to 2^53");
+  };
+  require_count("epoch", progress.epoch);
+  require_count("step", progress.step);
+  if (progress.best) require_count("best epoch", progress.best->epoch);
+  const Index rows = std::ssize(progress.order);
+  require_config(rows == 0 || progress.step <= rows, "Checkpoints", "step", text(progress.step),
+                 text("at most ", rows, ", one for each row of order"));
+  for (const Index row : progress.order)
+    require_config(row >= 0, "Checkpoints", "order", text("row ", row), "rows from 0 on");
 }
 
 // Throws unless the file is whole: both checksums.
 inline void verify_checkpoint(const std::string& path) {
   SealedReader file{SafetensorsReader(path)};
   file.skim();
-}
-
-// What must be the same when training goes on.
-template <class Scalar>
-std::vector<std::pair<std::string, std::string>> checkpoint_settings(
-    const Optimizer<Scalar>& optimizer) {
-  Checksum of_parameters;
-  for (const ParamSettings& p : optimizer.settings()) {
-    const std::array numbers{p.learning_rate, p.weight_decay, p.frozen ? 1.0 : 0.0};
-    of_parameters.update(std::as_bytes(std::span(numbers)));
-  }
-  const std::optional<double> clip = optimizer.options().clip_norm;
-  return {{"plait.moments", join(optimizer.moment_names())},
-          {"plait.schedule", bits_text(optimizer.options().schedule.parameters())},
-          {"plait.parameter_settings", hex(of_parameters.value())},
-          {"plait.clip_norm", clip ? bits_text(std::array{*clip}) : "none"}};
 }
 
 template <class Scalar>
@@ -176,19 +198,29 @@ struct CheckpointDestination {
   Optimizer<Scalar>& optimizer;
   Progress<Scalar>& progress;
   const CheckpointParts<Scalar>& parts;
+  Settings settings;  // of this run, without those of the parts
+  ResumeOptions options;
 };
 template <class Scalar>
 using LoadValues = FunctionRef<void(const ParamBuffer<Scalar>&)>;
 
-// Writes a checkpoint. Throws as Checkpoints::save.
+// Writes a checkpoint; `first` is the number of the run's first one. Throws as Checkpoints::save.
 template <class Scalar>
 void write_checkpoint(const std::string& path, const Model<Scalar>& model,
                       const Optimizer<Scalar>& optimizer, const Progress<Scalar>& progress,
-                      const CheckpointParts<Scalar>& parts) {
+                      const CheckpointParts<Scalar>& parts, Index first, Settings settings) {
+  require_progress(progress);
+  require_config(optimizer.steps() <= most_counted, "Checkpoints", "optimizer's steps",
+                 text(optimizer.steps()), "a count up to 2^53");
+  require_config(!optimizer.half_stepped(), "Checkpoints", "optimizer", "half a step",
+                 "one whose steps are whole");
   SafetensorsWriter writer;
   writer.add_metadata("plait.format", std::string(checkpoint_format));
   writer.add_metadata("plait.version", std::string(version));
-  for (auto& [key, setting] : checkpoint_settings(optimizer)) writer.add_metadata(key, setting);
+  writer.add_metadata("plait.first", text(first));
+  writer.add_metadata("plait.settings", write_settings(settings));
+  writer.add_metadata("plait.settings_of_parts", write_settings(settings_of(parts)));
+  writer.add_metadata("plait.moments", join(optimizer.moment_names()));
   writer.add_metadata("plait.optimizer_steps", text(optimizer.steps()));
   writer.add_metadata("plait.epoch", text(progress.epoch));
   writer.add_metadata("plait.step", text(progress.step));
@@ -224,9 +256,14 @@ class RestoredCheckpoint {
       : path_(path), to_(to), file_(path) {
     check_format();
     check_dtypes();
-    for (const auto& [key, setting] : checkpoint_settings(to.optimizer))
-      if (meta(key) != setting)
-        throw FormatError(path_, key, "'" + meta(key) + "'", "'" + setting + "' as in this run");
+    first_ = count("plait.first");
+    const std::string moments = join(to.optimizer.moment_names());
+    if (meta("plait.moments") != moments)
+      throw FormatError(path_, "moments", "'" + shown(meta("plait.moments")) + "'",
+                        "'" + moments + "' as of this run's optimizer, " +
+                            std::string(to.optimizer.rule().name()));
+    require_settings(path_, read_settings(meta("plait.settings")), to.settings,
+                     to.options.may_differ);
     values_ = read("values.");
     steps_ = count("plait.optimizer_steps");
     for (std::size_t k = 0; k < to.optimizer.moments().size(); ++k)
@@ -234,6 +271,9 @@ class RestoredCheckpoint {
     read_progress();
     prepare_parts();
   }
+
+  // The number of the first checkpoint of its run.
+  Index first() const { return first_; }
 
   void commit(LoadValues<Scalar> load_values) {
     static_assert(std::is_nothrow_move_assignable_v<Progress<Scalar>>);
@@ -251,7 +291,10 @@ class RestoredCheckpoint {
   }
   Index count(const std::string& key) const { return parse_count(meta(key), path_, key); }
   Random random(const std::string& key) const {
-    return Random(parse_bits<std::uint64_t, 4>(meta(key), path_, key));
+    const auto state = parse_bits<std::uint64_t, 4>(meta(key), path_, key);
+    if (state == Random::State{})
+      throw FormatError(path_, key, "zeros alone", "a state that a generator had");
+    return Random(state);
   }
   const TensorInfo& tensor(const std::string& name) const {
     const TensorInfo* found = file_.header().find(name);
@@ -267,9 +310,9 @@ class RestoredCheckpoint {
   void check_format() const {
     const std::string& format = meta("plait.format");
     if (format == checkpoint_format) return;
-    const bool earlier = format == "plait.checkpoint.1";
+    const bool earlier = std::ranges::count(checkpoint_formats_before, format) > 0;
     throw FormatError(path_, "plait.format",
-                      "'" + format + "'" + (earlier ? ", that of an earlier version" : ""),
+                      "'" + shown(format) + "'" + (earlier ? ", that of an earlier version" : ""),
                       "'" + std::string(checkpoint_format) + "'");
   }
   void check_dtypes() const {
@@ -290,10 +333,37 @@ class RestoredCheckpoint {
       progress_.best = Best<Scalar>{
           parse_bits<double, 1>(meta("plait.best_metric"), path_, "plait.best_metric")[0],
           count("plait.best_epoch"), read("best.")};
-    const auto rows = file_.template read<std::int64_t>(tensor("order"));
-    progress_.order.assign(rows.begin(), rows.end());
+    read_order();
     for (const auto& [key, note] : file_.header().metadata)
       if (!key.starts_with("plait.")) progress_.notes.emplace(key, note);
+  }
+  void read_order() {
+    const auto rows = file_.template read<std::int64_t>(tensor("order"));
+    progress_.order.assign(rows.begin(), rows.end());
+    if (to_.options.rows > 0) {
+      for (const Index row : progress_.order)
+        if (row < 0 || row >= to_.options.rows)
+          throw FormatError(path_, "order", text("row ", row),
+                            text("rows from 0 to ", to_.options.rows - 1));
+    } else {
+      require_same_rows();
+    }
+    if (!rows.empty() && progress_.step > std::ssize(rows))
+      throw FormatError(path_, "plait.step", text(progress_.step),
+                        text("at most ", rows.size(), ", one for each row of order"));
+  }
+  void require_same_rows() const {
+    if (progress_.order.size() != to_.progress.order.size())
+      throw FormatError(path_, "order", text(progress_.order.size(), " rows"),
+                        text(to_.progress.order.size(), " as in this run"));
+    std::vector<Index> stored = progress_.order;
+    std::vector<Index> ours = to_.progress.order;
+    std::ranges::sort(stored);
+    std::ranges::sort(ours);
+    const auto [other, own] = std::ranges::mismatch(stored, ours);
+    if (other != stored.end())
+      throw FormatError(path_, "order", text("row ", *other, " in place of ", *own),
+                        "the rows of this run, in any order");
   }
   void prepare_parts() {
     std::vector<std::string> names;  // in the order of the file
@@ -303,7 +373,7 @@ class RestoredCheckpoint {
     std::ranges::sort(sorted);
     const std::vector<std::string> expected = names_of_parts(to_.parts);
     if (sorted != expected)
-      throw FormatError(path_, "parts", "'" + join(sorted) + "'",
+      throw FormatError(path_, "parts", "'" + shown(join(sorted)) + "'",
                         "'" + join(expected) + "' as in this run");
     for (const auto& part : to_.parts) {
       const auto i =
@@ -325,11 +395,14 @@ class RestoredCheckpoint {
                           "one that this run's takes");
       }
     }
+    require_settings(path_, read_settings(meta("plait.settings_of_parts")), settings_of(to_.parts),
+                     to_.options.may_differ);
   }
 
   const std::string& path_;
   const CheckpointDestination<Scalar>& to_;
   SafetensorsReader file_;
+  Index first_ = 0;
   ParamBuffer<Scalar> values_;
   Index steps_ = 0;
   std::vector<ParamBuffer<Scalar>> moments_;

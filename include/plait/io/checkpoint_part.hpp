@@ -5,8 +5,8 @@
 //   checkpoints.save(trainer, progress, parts);
 //
 // Parts may be a GradientBalancer, LossWeighting, EarlyStopping, WeightAverage, GradientMean or
-// Random, a std::vector<double>, and any object of one's own that is a value (copied, and moved
-// without throwing) with
+// Random, a std::array<double, N>, a std::vector<double> of any length, and any object of one's own
+// that is a value (copied, and moved without throwing) with
 //
 //   state()               what it carries from step to step: converts to a MethodState
 //   restore(state)        goes on from it; throws for the state of another
@@ -17,8 +17,15 @@
 //   restore(state, std::vector<ParamBuffer<S>>)
 //
 // All of it is stored and comes back exactly: the step count, the state of the generator, numbers
-// (NaN and infinity as well) and buffers.
+// (NaN and infinity as well) and buffers. Hyper-parameters are not part of a state; those of an
+// object with
+//
+//   settings(visit) const visits, by name, what should be the same when it goes on
+//   (core/fields.hpp)
+//
+// are compared. A file may be anybody's: restore() checks what it is given.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -31,6 +38,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
 #include "plait/methods/method_state.hpp"
@@ -124,6 +132,18 @@ struct PartAccess<Random, S> {
     object = state.random;
   }
 };
+template <std::size_t N, class S>
+struct PartAccess<std::array<double, N>, S> {
+  static MethodState state(const std::array<double, N>& object) {
+    return {.numbers = {object.begin(), object.end()}};
+  }
+  static std::span<const ParamBuffer<S>> buffers(const std::array<double, N>&) { return {}; }
+  static void restore(std::array<double, N>& object, MethodState state,
+                      std::vector<ParamBuffer<S>>) {
+    require_numbers(state, N);
+    std::ranges::copy(state.numbers, object.begin());
+  }
+};
 // Of any length.
 template <class S>
 struct PartAccess<std::vector<double>, S> {
@@ -155,6 +175,8 @@ class CheckpointPart {
   const std::string& name() const { return name_; }
   MethodState state() const { return held_->state(); }
   std::span<const ParamBuffer<S>> buffers() const { return held_->buffers(); }
+  // What should be the same when the object goes on; nothing for one without settings(visit).
+  void settings(FieldVisitor& visit) const { held_->settings(visit); }
 
   // Makes a copy of the object that goes on from the state, and returns what puts it in the
   // object's place, which does not throw. Throws ConfigError for another number of buffers than
@@ -170,6 +192,7 @@ class CheckpointPart {
     virtual ~Interface() = default;
     virtual MethodState state() const = 0;
     virtual std::span<const ParamBuffer<S>> buffers() const = 0;
+    virtual void settings(FieldVisitor& visit) const = 0;
     virtual std::function<void()> prepare(MethodState, std::vector<ParamBuffer<S>>) const = 0;
   };
   template <class T>
@@ -178,6 +201,10 @@ class CheckpointPart {
     explicit Holder(T& borrowed) : object(borrowed) {}
     MethodState state() const override { return Access::state(object); }
     std::span<const ParamBuffer<S>> buffers() const override { return Access::buffers(object); }
+    void settings([[maybe_unused]] FieldVisitor& visit) const override {
+      if constexpr (requires(const T& constant) { constant.settings(visit); })
+        std::as_const(object).settings(visit);
+    }
     std::function<void()> prepare(MethodState state,
                                   std::vector<ParamBuffer<S>> buffers) const override {
       const auto next = std::make_shared<T>(object);

@@ -1,10 +1,13 @@
 // Aligned-MTL: independent component alignment (Senushkin et al., CVPR 2023, algorithm 1).
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -18,6 +21,10 @@ PLAIT_INTRINSICS_BEGIN
 
 // The common squared singular value that the gradients are given.
 enum class AlignedScale { min, median, mean };  // of the eigenvalues of M that are not zero
+template <>
+struct EnumNames<AlignedScale> {
+  static constexpr std::array<std::string_view, 3> names{"min", "median", "mean"};
+};
 
 // The gradients are replaced by their closest system with equal singular values, √s, and summed
 // with the weights p:
@@ -32,7 +39,13 @@ struct AlignedMTL {
   // p [T], ones for a sum; empty: a mean, 1/T for each of T tasks with a gradient.
   std::vector<double> preferences = {};
 
+  static constexpr std::string_view name = "AlignedMTL";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("scale", scale);
+    visit("preferences", preferences);
+  }
 
   // Throws ConfigError for preferences that are not one finite number of at least 0 per task.
   void validate(Index tasks) const {

@@ -15,6 +15,8 @@
 //
 // and may have
 //
+//   M::name, method.fields(visit)           what a checkpoint compares: a static text, and the
+//                                           hyper-parameters (core/fields.hpp)
 //   method.initial_numbers(tasks)           the state.numbers that it keeps, as they start
 //   method.loss_slopes(losses, out)         writes into out [T] what every task's gradient, shared
 //                                           and private, is multiplied by first: the slope of a

@@ -1,10 +1,13 @@
 // CAGrad: conflict-averse gradient descent (Liu et al., NeurIPS 2021).
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/nonnegative_qp.hpp"
@@ -17,6 +20,10 @@ enum class CAGradRescale {
   none,        // the paper
   by_squared,  // d / (1 + c²), the default of the authors' code
   by_one,      // d / (1 + c)
+};
+template <>
+struct EnumNames<CAGradRescale> {
+  static constexpr std::array<std::string_view, 3> names{"none", "by_squared", "by_one"};
 };
 
 // The direction near the mean gradient g_0 = Σ_t g_t / T that helps the worst-off task most:
@@ -33,7 +40,13 @@ struct CAGrad {
   double c = 0.5;
   CAGradRescale rescale = CAGradRescale::none;
 
+  static constexpr std::string_view name = "CAGrad";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("c", c);
+    visit("rescale", rescale);
+  }
 
   // Throws ConfigError unless c is a finite number of at least 0.
   void validate(Index) const {

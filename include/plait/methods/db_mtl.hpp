@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/view.hpp"
 #include "plait/methods/balancing_method.hpp"
 
@@ -24,8 +26,14 @@ struct DBMTL {
   double beta = 0.9;
   double decay = 0.5;  // β_σ in the authors' code
 
+  static constexpr std::string_view name = "DBMTL";
   static constexpr bool needs_gramian = true;
   static constexpr bool keeps_buffers = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("beta", beta);
+    visit("decay", decay);
+  }
 
   // Throws ConfigError unless beta is in [0, 1) and decay a finite number of at least 0.
   void validate(Index) const {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
 #include "plait/methods/weighting_method.hpp"
@@ -24,8 +26,11 @@ namespace plait {
 struct DWA {
   double temperature = 2;
 
+  static constexpr std::string_view name = "DWA";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) { visit("temperature", temperature); }
 
   // Throws ConfigError unless temperature is a finite number above 0.
   void validate(Index) const {

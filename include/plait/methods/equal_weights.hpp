@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <span>
+#include <string_view>
 
 #include "plait/methods/balancing_method.hpp"
 
@@ -9,6 +10,7 @@ namespace plait {
 
 // α_t = 1. Needs nothing: one backward pass of the summed losses gives d.
 struct EqualWeights {
+  static constexpr std::string_view name = "EqualWeights";
   static constexpr bool needs_gramian = false;
 
   void validate(Index) const {}

@@ -1,8 +1,10 @@
 // FairGrad: fair resource allocation between tasks (Ban and Ji, ICML 2024).
 #pragma once
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/fair_weights.hpp"
 
@@ -20,7 +22,10 @@ namespace plait {
 struct FairGrad {
   double alpha = 1;
 
+  static constexpr std::string_view name = "FairGrad";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) { visit("alpha", alpha); }
 
   // Throws ConfigError unless alpha is a number in [0.2, 10].
   void validate(Index) const {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
 #include "plait/methods/weighting_method.hpp"
@@ -13,6 +14,7 @@ namespace plait {
 //
 // over the tasks with a loss in the batch; the others' weight is 0.
 struct GeometricMean {
+  static constexpr std::string_view name = "GeometricMean";
   static constexpr bool needs_losses = true;
   static constexpr bool needs_gradient_norms = false;
 

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
+#include "plait/core/fields.hpp"
 #include "plait/core/view.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/per_task.hpp"
@@ -25,7 +27,10 @@ namespace plait {
 struct GradDrop {
   std::vector<double> leaks = {};  // ℓ [T] in [0, 1]; empty: 0 each
 
+  static constexpr std::string_view name = "GradDrop";
   static constexpr bool needs_gramian = false;
+
+  void fields(FieldVisitor& visit) { visit("leaks", leaks); }
 
   // Throws ConfigError for leaks that are not one number in [0, 1] per task.
   void validate(Index tasks) const {

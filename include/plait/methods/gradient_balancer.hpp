@@ -12,6 +12,7 @@
 
 #include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/core/scratch.hpp"
@@ -136,6 +137,9 @@ class GradientBalancer {
   const MethodState& state() const { return state_; }
   const std::vector<ParamBuffer<Scalar>>& buffers() const { return buffers_; }
 
+  // The method's name and hyper-parameters, to be read; a checkpoint is held to them.
+  void settings(FieldVisitor& visit) const { method_->settings(visit); }
+
   // Goes on from a stored state. Throws before anything is changed: ConfigError for a negative step
   // count, or another number of numbers or buffers than the method keeps; ShapeError for buffers
   // over another table.
@@ -155,6 +159,7 @@ class GradientBalancer {
   struct Erased {
     virtual ~Erased() = default;
     virtual void validate(Index tasks) const = 0;
+    virtual void settings(FieldVisitor& visit) const = 0;
     virtual std::vector<double> initial_numbers(Index tasks) const = 0;
     virtual void loss_slopes(std::span<const double> losses, std::span<double> out) const = 0;
     virtual void transform(TaskSpans<Scalar> gradients, TaskSpans<Scalar> buffers,
@@ -169,6 +174,7 @@ class GradientBalancer {
 
     explicit Of(Method given) : method(std::move(given)) {}
     void validate(Index tasks) const override { method.validate(tasks); }
+    void settings(FieldVisitor& visit) const override { detail::visit_method(visit, method); }
     std::vector<double> initial_numbers(Index tasks) const override {
       return detail::initial_numbers(method, tasks);
     }

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/learned.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -30,8 +32,14 @@ struct GradNorm {
   double alpha = 1.5;
   Rule<double> rule = SGD{.learning_rate = 0.025};
 
+  static constexpr std::string_view name = "GradNorm";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("alpha", alpha);
+    detail::visit_rule(visit, rule);
+  }
 
   // Throws ConfigError unless alpha is a finite number of at least 0, and for hyper-parameters of
   // the rule out of range.

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -29,7 +31,10 @@ namespace plait {
 struct GradVac {
   double beta = 1e-2;
 
+  static constexpr std::string_view name = "GradVac";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) { visit("beta", beta); }
 
   // Throws ConfigError unless beta is in [0, 1).
   void validate(Index) const {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <span>
+#include <string_view>
 
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
@@ -21,6 +22,7 @@ namespace plait {
 // one (two opposite gradients: α = 0). α = 0, too, where the weights would sum to zero, so that no
 // multiple has sum 1, and without any gradient.
 struct IMTLG {
+  static constexpr std::string_view name = "IMTLG";
   static constexpr bool needs_gramian = true;
   void validate(Index) const {}
 

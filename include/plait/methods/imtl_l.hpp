@@ -4,8 +4,10 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "plait/core/fields.hpp"
 #include "plait/methods/learned.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -22,8 +24,14 @@ struct IMTLL {
   double initial = 0;  // s_t at first
   Rule<double> rule = Adam{};
 
+  static constexpr std::string_view name = "IMTLL";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) {
+    visit("initial", initial);
+    detail::visit_rule(visit, rule);
+  }
 
   // Throws ConfigError for an initial value outside [-50, 50] and hyper-parameters of the rule out
   // of range.

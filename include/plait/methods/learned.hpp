@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/optim/rule.hpp"
@@ -21,6 +23,17 @@ inline std::vector<double> learned_numbers(const Rule<double>& rule, Index tasks
   for (Index k = 0; k < moments; ++k)
     numbers.insert(numbers.end(), static_cast<std::size_t>(tasks), rule.initial_moment(k));
   return numbers;
+}
+
+// The rule's settings among those of a method, to be read.
+PLAIT_COLD inline void visit_rule(FieldVisitor& visit, const Rule<double>& rule) {
+  std::string name(rule.name());
+  double rate = rule.learning_rate();
+  double decay = rule.weight_decay();
+  visit("rule", name);
+  visit("learning_rate", rate);
+  visit("weight_decay", decay);
+  rule.settings(visit);
 }
 
 // One step of the rule on the value of every task that has a loss, for the gradients [T] by the

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/method_state.hpp"
@@ -78,6 +79,9 @@ class LossWeighting {
   // The state, for a checkpoint.
   const MethodState& state() const { return state_; }
 
+  // The method's name and hyper-parameters, to be read; a checkpoint is held to them.
+  void settings(FieldVisitor& visit) const { method_->settings(visit); }
+
   // Goes on from a stored state. Throws ConfigError before anything is changed for a negative step
   // count, or another number of numbers than the method keeps.
   void restore(MethodState state) {
@@ -91,6 +95,7 @@ class LossWeighting {
   struct Erased {
     virtual ~Erased() = default;
     virtual void validate(Index tasks) const = 0;
+    virtual void settings(FieldVisitor& visit) const = 0;
     virtual std::vector<double> initial_numbers(Index tasks) const = 0;
     virtual void weights(const WeightingInput& input, MethodState& state, std::span<double> out,
                          Scratch& scratch) const = 0;
@@ -105,6 +110,7 @@ class LossWeighting {
 
     explicit Of(Method given) : method(std::move(given)) {}
     void validate(Index tasks) const override { method.validate(tasks); }
+    void settings(FieldVisitor& visit) const override { detail::visit_method(visit, method); }
     std::vector<double> initial_numbers(Index tasks) const override {
       return detail::initial_numbers(method, tasks);
     }

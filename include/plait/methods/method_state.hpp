@@ -1,8 +1,10 @@
 // MethodState: what a method that balances or weights tasks remembers from step to step.
 #pragma once
+#include <string>
 #include <vector>
 
 #include "plait/core/config.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/random.hpp"
 
 namespace plait {
@@ -24,6 +26,18 @@ std::vector<double> initial_numbers(const Method& method, [[maybe_unused]] Index
     return method.initial_numbers(tasks);
   } else {
     return {};
+  }
+}
+
+// A method's name, empty for one without, and its hyper-parameters, where it has fields.
+template <class Method>
+PLAIT_COLD void visit_method(FieldVisitor& visit, const Method& method) {
+  std::string name;
+  if constexpr (requires { Method::name; }) name = Method::name;
+  visit("method", name);
+  if constexpr (HasFields<Method>) {
+    Method copy = method;
+    copy.fields(visit);
   }
 }
 

@@ -2,11 +2,14 @@
 // Sener and Koltun, NeurIPS 2018).
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/nonnegative_qp.hpp"
@@ -19,12 +22,20 @@ enum class MGDASolver {
   exact,        // an active-set method, for any number of tasks
   frank_wolfe,  // Sener and Koltun's algorithm 2, from equal weights
 };
+template <>
+struct EnumNames<MGDASolver> {
+  static constexpr std::array<std::string_view, 2> names{"exact", "frank_wolfe"};
+};
 
 enum class MGDANormalisation {
   none,
   l2,       // g_t / ‖g_t‖
   loss,     // g_t / L_t
   loss_l2,  // g_t / (L_t ‖g_t‖)
+};
+template <>
+struct EnumNames<MGDANormalisation> {
+  static constexpr std::array<std::string_view, 4> names{"none", "l2", "loss", "loss_l2"};
 };
 
 //   α = argmin αᵀMα  subject to  α >= 0, Σ_t α_t = 1
@@ -46,7 +57,15 @@ struct MGDA {
   double tolerance = 1e-3;  // Frank-Wolfe: the last step's share
   Index iterations = 100;   // Frank-Wolfe: at most
 
+  static constexpr std::string_view name = "MGDA";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("solver", solver);
+    visit("normalisation", normalisation);
+    visit("tolerance", tolerance);
+    visit("iterations", iterations);
+  }
 
   // Throws ConfigError unless tolerance is a finite number of at least 0 and iterations at least 1.
   void validate(Index) const {

@@ -4,8 +4,10 @@
 #include <cmath>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/fair_weights.hpp"
 #include "plait/methods/memory.hpp"
@@ -26,7 +28,10 @@ struct NashMTL {
   // undoes it.
   std::optional<double> max_norm = {};
 
+  static constexpr std::string_view name = "NashMTL";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) { visit("max_norm", max_norm); }
 
   // Throws ConfigError unless max_norm is a finite number above 0.
   void validate(Index) const {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
+#include <string_view>
 
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 
@@ -20,7 +22,10 @@ struct PCGrad {
   // its own original gradient.
   bool include_self = false;
 
+  static constexpr std::string_view name = "PCGrad";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) { visit("include_self", include_self); }
   void validate(Index) const {}
 
   // c_i [T] for i = task, its projections taken in this order.

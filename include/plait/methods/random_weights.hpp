@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -11,6 +12,7 @@ namespace plait {
 
 // w = softmax(x), x_t ~ N(0, 1) drawn anew for every step; Σ_t w_t = 1.
 struct RandomWeights {
+  static constexpr std::string_view name = "RandomWeights";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
 

@@ -18,11 +18,13 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
 #include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/view.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
@@ -40,7 +42,10 @@ namespace plait {
 struct RotoGrad {
   Index burn_in = 20;
 
+  static constexpr std::string_view name = "RotoGrad";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) { visit("burn_in", burn_in); }
 
   // Throws ConfigError unless burn_in is at least 0.
   void validate(Index) const {

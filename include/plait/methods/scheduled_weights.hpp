@@ -3,9 +3,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/per_task.hpp"
 #include "plait/methods/weighting_method.hpp"
 
@@ -22,8 +24,17 @@ struct ScheduledWeights {
   std::vector<double> factor = {};   // γ [T]; empty: 1 each
   Per per = Per::epoch;
 
+  static constexpr std::string_view name = "ScheduledWeights";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) {
+    visit("initial", initial);
+    visit("factor", factor);
+    bool per_step = per == Per::step;
+    visit("per_step", per_step);
+    per = per_step ? Per::step : Per::epoch;
+  }
 
   // Throws ConfigError for weights or factors that are not one finite number of at least 0 per
   // task.

@@ -2,8 +2,10 @@
 #pragma once
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
+#include "plait/core/fields.hpp"
 #include "plait/methods/per_task.hpp"
 #include "plait/methods/weighting_method.hpp"
 
@@ -13,8 +15,11 @@ namespace plait {
 struct StaticWeights {
   std::vector<double> values = {};  // [T]
 
+  static constexpr std::string_view name = "StaticWeights";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) { visit("values", values); }
 
   // Throws ConfigError for values that are not one finite number of at least 0 per task.
   void validate(Index tasks) const {

@@ -5,9 +5,11 @@
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/per_task.hpp"
 #include "plait/methods/weighting_method.hpp"
 
@@ -32,8 +34,17 @@ struct STCH {
   bool log_scale = false;
   Index warmup_epochs = 4;  // on log scale only
 
+  static constexpr std::string_view name = "STCH";
   static constexpr bool needs_losses = true;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) {
+    visit("mu", mu);
+    visit("preferences", preferences);
+    visit("ideal", ideal);
+    visit("log_scale", log_scale);
+    visit("warmup_epochs", warmup_epochs);
+  }
 
   // Throws ConfigError unless mu is a finite number above 0, preferences and ideal are one finite
   // number of at least 0 per task, and warmup_epochs is at least 0.
@@ -51,8 +62,7 @@ struct STCH {
   // be finite.
   void weights(const WeightingInput& input, MethodState& state, std::span<double> out,
                Scratch&) const {
-    const auto epoch = static_cast<Index>(state.numbers[0]);
-    const bool warming_up = log_scale && epoch <= warmup_epochs;
+    const bool warming_up = log_scale && state.numbers[0] <= static_cast<double>(warmup_epochs);
     double top = -std::numeric_limits<double>::infinity();
     Index count = 0;
     for (std::size_t t = 0; t < out.size(); ++t) {  // out holds the exponents
@@ -80,7 +90,7 @@ struct STCH {
   }
 
   void update(const WeightingInput& input, MethodState& state, Scratch&) const {
-    if (!log_scale || static_cast<Index>(state.numbers[0]) != warmup_epochs) return;
+    if (!log_scale || state.numbers[0] != static_cast<double>(warmup_epochs)) return;
     const std::size_t tasks = input.losses.size();
     for (std::size_t t = 0; t < tasks; ++t) {
       if (input.losses[t] == 0) continue;

@@ -1,12 +1,15 @@
 // Uncertainty weighting (Kendall et al., CVPR 2018).
 #pragma once
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/learned.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/weighting_method.hpp"
@@ -20,6 +23,10 @@ enum class Uncertainty {
   classification,  //   e^(-s) L + ½ s
   clamped,         // 2 e^(-s) L + s with s cut off at 0, where it has no gradient: torch-rechub
 };
+template <>
+struct EnumNames<Uncertainty> {
+  static constexpr std::array<std::string_view, 3> names{"regression", "classification", "clamped"};
+};
 
 //   objective = Σ_t (w_t L_t + r_t),  w_t = ½ e^(-s_t), e^(-s_t) or 2 e^(-s_t)
 //
@@ -31,8 +38,15 @@ struct UncertaintyWeights {
   double initial = 0;                   // s_t at first
   Rule<double> rule = Adam{};
 
+  static constexpr std::string_view name = "UncertaintyWeights";
   static constexpr bool needs_losses = false;
   static constexpr bool needs_gradient_norms = false;
+
+  void fields(FieldVisitor& visit) {
+    visit("forms", forms);
+    visit("initial", initial);
+    detail::visit_rule(visit, rule);
+  }
 
   // Throws ConfigError for forms that are not one per task, an initial value outside [-50, 50], and
   // hyper-parameters of the rule out of range.

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <cstddef>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/nonnegative_qp.hpp"
@@ -30,7 +32,14 @@ struct UPGrad {
   bool normalise = false;
   double regularisation = 0;
 
+  static constexpr std::string_view name = "UPGrad";
   static constexpr bool needs_gramian = true;
+
+  void fields(FieldVisitor& visit) {
+    visit("preferences", preferences);
+    visit("normalise", normalise);
+    visit("regularisation", regularisation);
+  }
 
   // Throws ConfigError for preferences that are not one finite number of at least 0 per task, and
   // for a regularisation that is not such a number.

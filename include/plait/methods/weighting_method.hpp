@@ -16,6 +16,8 @@
 //
 // and may have
 //
+//   M::name, method.fields(visit)           what a checkpoint compares: a static text, and the
+//                                           hyper-parameters (core/fields.hpp)
 //   method.initial_numbers(tasks)           the state.numbers that it keeps, as they start
 //   method.update(input, state, scratch)    learns from a step's losses, after it
 //   method.end_epoch(state)                 after the last step of an epoch

@@ -1,16 +1,23 @@
 // What multi-task learning gains over single-task models; positive is always better.
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
+#include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 
 namespace plait {
 
 // When is a metric better?
 enum class Better { higher, lower, closer_to_one };
+template <>
+struct EnumNames<Better> {
+  static constexpr std::array<std::string_view, 3> names{"higher", "lower", "closer_to_one"};
+};
 
 // How much better `multi` is than `single`, in the metric's own unit (PLE, Tang et al., RecSys
 // 2020, eq. 11): multi - single where higher is better, single - multi where lower is. For a metric

@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/optim/rule.hpp"
@@ -14,6 +15,8 @@ namespace plait {
 //
 // n counts the optimizer's steps, from 1.
 struct Adagrad {
+  static constexpr std::string_view name = "Adagrad";
+
   double learning_rate = 1e-2;
   double learning_rate_decay = 0;
   double weight_decay = 0;
@@ -30,6 +33,12 @@ struct Adagrad {
 
   std::vector<std::string> moment_names() const { return {"sum"}; }
   double initial_moment(Index) const { return initial_accumulator; }
+
+  void fields(FieldVisitor& visit) {
+    visit("learning_rate_decay", learning_rate_decay);
+    visit("initial_accumulator", initial_accumulator);
+    visit("epsilon", epsilon);
+  }
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/optim/rule.hpp"
@@ -58,6 +59,14 @@ void validate_adam(const char* name, const R& rule) {
   require_not_negative(name, "weight_decay", rule.weight_decay);
 }
 
+template <class R>
+void visit_adam(FieldVisitor& visit, R& rule) {
+  visit("beta1", rule.beta1);
+  visit("beta2", rule.beta2);
+  visit("epsilon", rule.epsilon);
+  visit("amsgrad", rule.amsgrad);
+}
+
 inline std::vector<std::string> adam_moment_names(bool amsgrad) {
   std::vector<std::string> names = {"exp_avg", "exp_avg_sq"};
   if (amsgrad) names.push_back("max_exp_avg_sq");
@@ -68,6 +77,8 @@ inline std::vector<std::string> adam_moment_names(bool amsgrad) {
 
 // Weight decay is added to the gradient: g = grad + weight_decay p.
 struct Adam {
+  static constexpr std::string_view name = "Adam";
+
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -77,6 +88,8 @@ struct Adam {
 
   void validate() const { detail::validate_adam("Adam", *this); }
   std::vector<std::string> moment_names() const { return detail::adam_moment_names(amsgrad); }
+
+  void fields(FieldVisitor& visit) { detail::visit_adam(visit, *this); }
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
@@ -91,6 +104,8 @@ void Adam::update(const UpdateStep& step, std::span<Scalar> values, std::span<co
 
 // Weight decay shrinks the values: p *= 1 - learning_rate weight_decay, before the rest.
 struct AdamW {
+  static constexpr std::string_view name = "AdamW";
+
   double learning_rate = 1e-3;
   double beta1 = 0.9;
   double beta2 = 0.999;
@@ -100,6 +115,8 @@ struct AdamW {
 
   void validate() const { detail::validate_adam("AdamW", *this); }
   std::vector<std::string> moment_names() const { return detail::adam_moment_names(amsgrad); }
+
+  void fields(FieldVisitor& visit) { detail::visit_adam(visit, *this); }
 
   template <class Scalar>
   void update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,

@@ -1,6 +1,7 @@
 // Optimizer: a rule, parameter groups, a schedule and gradient clipping, with the state they need.
 #pragma once
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstddef>
 #include <memory>
@@ -48,7 +49,10 @@ class Optimizer {
   // and, with clip_norm, a NaN spoils all of them. Callers that would rather drop such a step test
   // std::isfinite(global_norm(grad)) first.
   //
-  // Throws ShapeError when values or grad lie over another table.
+  // Throws ShapeError when values or grad lie over another table, and what the executor or a rule
+  // of one's own throws. Such an error may come after some tensors have moved: values and moments
+  // are then those of half a step, and further steps throw ConfigError until restore() has put a
+  // whole state in place, with the values that belong to it (Checkpoints::resume does both).
   void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
             Executor* executor = nullptr);
 
@@ -62,9 +66,12 @@ class Optimizer {
   const std::vector<std::string>& moment_names() const { return moment_names_; }
   const std::vector<ParamBuffer<Scalar>>& moments() const { return moments_; }
 
+  // True after a step that ended in an error when some tensors had moved.
+  bool half_stepped() const { return half_stepped_; }
+
   // Goes on from a stored state. Throws before anything is changed: ConfigError for another number
-  // of moments than the rule keeps or a negative step count, ShapeError for moments over another
-  // table.
+  // of moments than the rule keeps or a step count that is negative or beyond 2^53, ShapeError for
+  // moments over another table.
   void restore(Index steps, std::vector<ParamBuffer<Scalar>> moments);
 
  private:
@@ -81,6 +88,7 @@ class Optimizer {
   std::vector<ParamBuffer<Scalar>> moments_;
   std::vector<std::span<Scalar>> blocks_;  // the moments' numbers, while a step runs
   Index steps_ = 0;
+  bool half_stepped_ = false;
 };
 
 template <class Scalar>
@@ -115,30 +123,42 @@ void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
                              Executor* executor) {
   require_table("values", values);
   require_table("grad", grad);
+  require_config(!half_stepped_, "Optimizer", "state", "that of half a step",
+                 "restore() of a whole one after a step that threw");
   const double factor = options_.schedule.factor(steps_);
   const double scale = gradient_scale(grad);
   for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
-  run_tasks(executor, std::ssize(settings_), [&](Index i) {
+  std::atomic<bool> moves = false;
+  const auto move = [&](Index i) {
     const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
     if (settings.frozen) return;
+    moves.store(true, std::memory_order_relaxed);
     const UpdateStep step{.number = steps_ + 1,
                           .learning_rate = settings.learning_rate * factor,
                           .weight_decay = settings.weight_decay,
                           .gradient_scale = scale};
     const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
     rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(blocks_, id.offset, id.size()));
-  });
+  };
+  try {
+    run_tasks(executor, std::ssize(settings_), move);
+  } catch (...) {
+    half_stepped_ = moves;
+    throw;
+  }
   ++steps_;
 }
 
 template <class Scalar>
 void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> moments) {
   require_config(steps >= 0, "Optimizer", "steps", text(steps), "at least 0");
+  require_config(steps <= Index{1} << 53, "Optimizer", "steps", text(steps), "at most 2^53");
   require_config(moments.size() == moment_names_.size(), "Optimizer", "moments",
                  text(moments.size()), text(moment_names_.size()));
   for (const auto& moment : moments) require_table("moments", moment);
   steps_ = steps;
   moments_ = std::move(moments);
+  half_stepped_ = false;
 }
 
 template <class Scalar>

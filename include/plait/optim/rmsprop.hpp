@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/optim/rule.hpp"
@@ -17,6 +18,8 @@ namespace plait {
 //
 // epsilon is outside the root; TensorFlow's is inside.
 struct RMSprop {
+  static constexpr std::string_view name = "RMSprop";
+
   double learning_rate = 1e-2;
   double alpha = 0.99;
   double epsilon = 1e-8;
@@ -37,6 +40,13 @@ struct RMSprop {
     if (momentum != 0) names.push_back("momentum_buffer");
     if (centered) names.push_back("grad_avg");
     return names;
+  }
+
+  void fields(FieldVisitor& visit) {
+    visit("alpha", alpha);
+    visit("epsilon", epsilon);
+    visit("momentum", momentum);
+    visit("centered", centered);
   }
 
   template <class Scalar>

@@ -8,6 +8,10 @@
 //   rule.moment_names()                       one name per moment it keeps of every parameter
 //   rule.update(step, values, grad, moments)  moves one tensor; called once per tensor and step
 //   rule.initial_moment(k)                    optional: what moment k starts with, 0 without it
+//
+// Training that goes on from a checkpoint is held to the rule's name, a static member, and to the
+// hyper-parameters that rule.fields(visit) lists (core/fields.hpp), learning_rate and weight_decay
+// aside, where it has them.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -16,12 +20,14 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/kernels/packet.hpp"
 #include "plait/kernels/quantity.hpp"
 
@@ -84,6 +90,11 @@ class Rule {
   // Throws ConfigError for hyper-parameters out of range.
   void validate() const { rule_->validate(); }
 
+  // Its name, empty for one without, and its hyper-parameters, learning_rate and weight_decay
+  // aside, to be read.
+  std::string_view name() const { return rule_->name(); }
+  void settings(FieldVisitor& visit) const { rule_->settings(visit); }
+
   // One name per moment that it keeps of every parameter, and what moment k starts with.
   std::vector<std::string> moment_names() const { return rule_->moment_names(); }
   double initial_moment(Index k) const { return rule_->initial_moment(k); }
@@ -101,6 +112,8 @@ class Rule {
     virtual double weight_decay() const = 0;
     virtual std::shared_ptr<const Erased> with_learning_rate(double rate) const = 0;
     virtual void validate() const = 0;
+    virtual std::string_view name() const = 0;
+    virtual void settings(FieldVisitor& visit) const = 0;
     virtual std::vector<std::string> moment_names() const = 0;
     virtual double initial_moment(Index k) const = 0;
     virtual void update(const UpdateStep& step, std::span<Scalar> values,
@@ -120,6 +133,19 @@ class Rule {
       return std::make_shared<const Of>(std::move(result));
     }
     void validate() const override { rule.validate(); }
+    std::string_view name() const override {
+      if constexpr (requires { R::name; }) {
+        return R::name;
+      } else {
+        return {};
+      }
+    }
+    PLAIT_COLD void settings([[maybe_unused]] FieldVisitor& visit) const override {
+      if constexpr (HasFields<R>) {
+        R copy = rule;
+        copy.fields(visit);
+      }
+    }
     std::vector<std::string> moment_names() const override { return rule.moment_names(); }
     double initial_moment([[maybe_unused]] Index k) const override {
       if constexpr (requires { rule.initial_moment(k); }) {

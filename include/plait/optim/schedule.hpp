@@ -1,10 +1,11 @@
 // Schedule: the factor that multiplies every learning rate, as a function of the steps done.
 #pragma once
-#include <array>
 #include <cmath>
 #include <numbers>
+#include <string>
 
 #include "plait/core/config.hpp"
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 
 namespace plait {
@@ -71,10 +72,15 @@ class Schedule {
 
   bool operator==(const Schedule&) const = default;
 
-  // Kind and numbers, for a checkpoint: equal lists mean equal schedules.
-  std::array<double, 5> parameters() const {
-    return {static_cast<double>(kind_), static_cast<double>(period_), parameter_,
-            static_cast<double>(warmup_), start_};
+  // As the call that makes it, such as "cosine(1000, 0.05).with_warmup(100, 0.25)", numbers exact:
+  // schedules with equal texts give equal factors.
+  PLAIT_COLD std::string description() const {
+    std::string result = "constant()";
+    if (kind_ == Kind::step_decay)
+      result = text("step_decay(", period_, ", ", csv_number(parameter_), ")");
+    if (kind_ == Kind::cosine) result = text("cosine(", period_, ", ", csv_number(parameter_), ")");
+    if (warmup_ > 0) result += text(".with_warmup(", warmup_, ", ", csv_number(start_), ")");
+    return result;
   }
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/optim/rule.hpp"
@@ -14,6 +15,8 @@ namespace plait {
 //
 // Without momentum, p -= learning_rate g, and no moment is kept.
 struct SGD {
+  static constexpr std::string_view name = "SGD";
+
   double learning_rate = 1e-2;
   double momentum = 0;
   double dampening = 0;
@@ -33,6 +36,12 @@ struct SGD {
 
   std::vector<std::string> moment_names() const {
     return momentum == 0 ? std::vector<std::string>{} : std::vector<std::string>{"momentum_buffer"};
+  }
+
+  void fields(FieldVisitor& visit) {
+    visit("momentum", momentum);
+    visit("dampening", dampening);
+    visit("nesterov", nesterov);
   }
 
   template <class Scalar>

@@ -8,17 +8,20 @@
 //     if (stopping.update(values)) best = model.values();
 //   }
 #pragma once
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <initializer_list>
 #include <limits>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/mtl_gain.hpp"
 
@@ -38,6 +41,12 @@ struct Watch {
   double unit = 1;  // what counts as a gain of 1, so that gains in AUC and in MSE can be added
   std::optional<double> baseline = {};  // gains are over this value, say the single-task model's;
                                         // empty: over the first value
+
+  void fields(FieldVisitor& visit) {
+    visit("better", better);
+    visit("unit", unit);
+    visit("baseline", baseline);
+  }
 };
 
 enum class StopWhen {
@@ -45,6 +54,11 @@ enum class StopWhen {
   every_task_stalls,  // each by itself, the last one included; a task without a value in `patience`
                       // evaluations since its best holds nothing up
   any_task_stalls,
+};
+template <>
+struct EnumNames<StopWhen> {
+  static constexpr std::array<std::string_view, 3> names{"sum_stalls", "every_task_stalls",
+                                                         "any_task_stalls"};
 };
 
 struct EarlyStoppingOptions {
@@ -148,29 +162,41 @@ class EarlyStopping {
     }
     return numbers;
   }
-  // Throws, before anything is changed, ShapeError for the state of another number of tasks, and
-  // ValueError for counts that state() cannot have given.
+  // Throws, before anything is changed, ShapeError for the state of another number of tasks and
+  // ValueError for one that none can have.
   void restore(std::span<const double> state) {
     if (state.size() != 4 + 6 * tasks_.size())
       throw ShapeError("EarlyStopping", "state", text(state.size(), " numbers"),
                        text(4 + 6 * tasks_.size()));
-    require_count("evaluations", state[0], 0, 9007199254740992);  // what a double can count
-    for (std::size_t record = 1; record < state.size(); record += 6) {
-      require_count("place of a best", state[record + 1], -1, state[0] - 1);
-      require_count("evaluations since a best", state[record + 2], 0, state[0]);
-    }
     auto next = state.begin();
-    evaluations_ = static_cast<Index>(*next++);
-    take(next, sum_);
-    for (Task& task : tasks_) {
+    const Index evaluations = count(*next++, 0, most_evaluations);
+    Record sum;
+    take(next, evaluations, sum);
+    std::vector<Task> tasks(tasks_.size());
+    for (Task& task : tasks) {
       task.baseline = *next++;
       task.gain = *next++;
       task.best = *next++;
-      take(next, task.record);
+      take(next, evaluations, task.record);
     }
+    evaluations_ = evaluations;
+    sum_ = sum;
+    tasks_ = std::move(tasks);
+  }
+
+  // Tasks and options, by name, to be read.
+  PLAIT_COLD void settings(FieldVisitor& visit) const {
+    auto watches = watches_;
+    auto options = options_;
+    visit("tasks", watches);
+    visit("patience", options.patience);
+    visit("min_gain", options.min_gain);
+    visit("stop_when", options.stop_when);
   }
 
  private:
+  // All whole numbers up to it are doubles.
+  static constexpr Index most_evaluations = Index{1} << 53;
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
@@ -190,11 +216,6 @@ class EarlyStopping {
     if (count != tasks_.size())
       throw ShapeError("EarlyStopping", "values", text(count),
                        text(tasks_.size(), ", one per task"));
-  }
-  static void require_count(const char* argument, double count, double least, double most) {
-    if (!(count >= least && count <= most && count == std::floor(count)))
-      throw ValueError("EarlyStopping", argument, text(count),
-                       text("a whole number in [", least, ", ", most, "]"));
   }
   static const char* better_name(Better better) {
     return better == Better::higher ? "higher" : better == Better::lower ? "lower" : "closer to 1";
@@ -241,10 +262,17 @@ class EarlyStopping {
     numbers.insert(numbers.end(), {record.best, static_cast<double>(record.at),
                                    static_cast<double>(record.since)});
   }
-  static void take(std::span<const double>::iterator& next, Record& record) {
+  static void take(std::span<const double>::iterator& next, Index evaluations, Record& record) {
     record.best = *next++;
-    record.at = static_cast<Index>(*next++);
-    record.since = static_cast<Index>(*next++);
+    record.at = count(*next++, -1, evaluations - 1);
+    record.since = count(*next++, 0, evaluations);
+  }
+  static Index count(double stored, Index least, Index most) {
+    if (!(stored >= static_cast<double>(least) && stored <= static_cast<double>(most) &&
+          stored == std::floor(stored)))
+      throw ValueError("EarlyStopping", "state", text(stored),
+                       text("a whole number from ", least, " to ", most));
+    return static_cast<Index>(stored);
   }
 
   std::vector<Watch> watches_;

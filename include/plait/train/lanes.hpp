@@ -60,6 +60,9 @@ class Lanes {
       : executor_(executor),
         lanes_(static_cast<std::size_t>(count), Lane(std::move(table), tasks)) {}
 
+  // The most that a batch is divided among.
+  Index most() const { return std::ssize(lanes_); }
+
   // Each of these sets task_losses().
 
   // Nothing else.

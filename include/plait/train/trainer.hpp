@@ -15,11 +15,13 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
@@ -77,7 +79,8 @@ class Trainer {
   // sample convert. A batch without a label that counts changes nothing and returns 0. Throws
   // ShapeError or ValueError for data that does not fit, and for a gradient whose squared norm is
   // not finite (inputs may be finite and yet too large); the model and the optimizer are then as
-  // they were.
+  // they were. An executor that throws while the optimizer runs leaves half a step behind, and
+  // further ones are refused: see Optimizer::step.
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
               View3<const Scalar> weights = {});
   // The same with all that targets may have: sample spaces, groups.
@@ -139,6 +142,10 @@ class Trainer {
   // Other values of the same parameters: the best so far, an average, those of a checkpoint. Throws
   // ShapeError for others.
   void load(const ParamBuffer<Scalar>& values) { model_->load(values); }
+
+  // What its numbers depend on beside model, optimizer and data, by name, to be read: heads,
+  // tile_rows, lanes, expert_dropout and its seed.
+  PLAIT_COLD void settings(FieldVisitor& visit) const;
 
   Index num_tasks() const { return loss_.num_tasks(); }
   // The parameters that two or more tasks' losses reach: what methods balance.
@@ -302,6 +309,21 @@ void Trainer<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
   tiles_.cut(x.batch(), tile_rows_);
   packed_.pack(model_->values(), executor_);
   lanes_.score(model_->network(), packed_.view(model_->values()), x, logits, tiles_);
+}
+
+template <class Scalar>
+void Trainer<Scalar>::settings(FieldVisitor& visit) const {
+  std::vector<Head> heads = loss_.heads();
+  Index tile_rows = tile_rows_;
+  Index lanes = lanes_.most();
+  double rate = dropout_.rate;
+  visit("heads", heads);
+  visit("tile_rows", tile_rows);
+  visit("lanes", lanes);
+  visit("expert_dropout", rate);
+  if (rate == 0) return;  // nothing is drawn
+  std::string seed = text(dropout_.seed);
+  visit("seed", seed);
 }
 
 template <class Scalar>

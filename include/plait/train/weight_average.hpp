@@ -11,6 +11,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/train/running_mean.hpp"
 
@@ -54,6 +55,11 @@ class WeightAverage {
     require_config(updates >= 0, "WeightAverage", "updates", text(updates), "at least 0");
     mean_.restore("WeightAverage", buffers);
     updates_ = updates;
+  }
+  // By name, to be read.
+  void settings(FieldVisitor& visit) const {
+    double decay = decay_;
+    visit("decay", decay);
   }
 
  private:
