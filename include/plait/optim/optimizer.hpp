@@ -16,6 +16,7 @@
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/representable.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/optim/clip.hpp"
 #include "plait/optim/param_groups.hpp"
 #include "plait/optim/rule.hpp"
@@ -53,7 +54,9 @@ class Optimizer {
   // of one's own throws. Such an error may come after some tensors have moved: values and moments
   // are then those of half a step, and further steps throw ConfigError until restore() has put a
   // whole state in place, with the values that belong to it (Checkpoints::resume does both).
-  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+  //
+  // Returns whether all values that it moved are finite.
+  bool step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
             Executor* executor = nullptr);
 
   const Rule<Scalar>& rule() const { return rule_; }
@@ -103,6 +106,8 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
                              {.learning_rate = rule_.learning_rate(),
                               .weight_decay = rule_.weight_decay(),
                               .frozen = false});
+  detail::RepresentableFields<Scalar> representable("Optimizer");
+  rule_.settings(representable);
   for (const ParamSettings& settings : settings_) {
     require_representable<Scalar>("Optimizer", "learning_rate", settings.learning_rate);
     require_representable<Scalar>("Optimizer", "weight_decay", settings.weight_decay);
@@ -119,7 +124,7 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
 }
 
 template <class Scalar>
-void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+bool Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
                              Executor* executor) {
   require_table("values", values);
   require_table("grad", grad);
@@ -129,6 +134,7 @@ void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
   const double scale = gradient_scale(grad);
   for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
   std::atomic<bool> moves = false;
+  std::atomic<bool> finite = true;
   const auto move = [&](Index i) {
     const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
     if (settings.frozen) return;
@@ -139,6 +145,8 @@ void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
                           .gradient_scale = scale};
     const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
     rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(blocks_, id.offset, id.size()));
+    // Here, where they are in cache.
+    if (!kernels::all_finite<Scalar>(values.of(id))) finite.store(false, std::memory_order_relaxed);
   };
   try {
     run_tasks(executor, std::ssize(settings_), move);
@@ -147,6 +155,7 @@ void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
     throw;
   }
   ++steps_;
+  return finite;
 }
 
 template <class Scalar>

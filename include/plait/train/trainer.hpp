@@ -297,8 +297,8 @@ void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
 
 template <class Scalar>
 void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
-  optimizer_.step(model_->values_, gradient, executor_);
-  if (check_finite_ && !kernels::all_finite<Scalar>(model_->values().flat()))
+  const bool finite = optimizer_.step(model_->values_, gradient, executor_);
+  if (check_finite_ && !finite)
     throw ValueError("Trainer", "values", "NaN or infinity after the update", "finite numbers");
 }
 
