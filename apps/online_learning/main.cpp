@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 
+#include "plait/core/error.hpp"
 #include "run.hpp"
 
 namespace online {
@@ -61,7 +62,7 @@ int main(int argc, char** argv) {
   try {
     return online::run_program(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "online_learning: " << error.what() << '\n';
+    std::cerr << "online_learning: " << plait::shown(error.what()) << '\n';
     return 2;
   }
 }

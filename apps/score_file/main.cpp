@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "plait/core/csv.hpp"
+#include "plait/core/error.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/predict.hpp"
@@ -101,7 +102,7 @@ int main(int argc, char** argv) {
   try {
     return scoring::run(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "score_file: " << error.what() << '\n';
+    std::cerr << "score_file: " << plait::shown(error.what()) << '\n';
     return 2;
   }
 }

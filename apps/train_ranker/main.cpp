@@ -183,7 +183,7 @@ int main(int argc, char** argv) {
   try {
     return ranker::run(argc, argv);
   } catch (const std::exception& error) {
-    std::cerr << "train_ranker: " << error.what() << '\n';
+    std::cerr << "train_ranker: " << plait::shown(error.what()) << '\n';
     return 2;
   }
 }

@@ -8,6 +8,7 @@
 #include "balancers.hpp"
 #include "errors.hpp"
 #include "loss_weights.hpp"
+#include "plait/core/error.hpp"
 
 namespace ranker {
 namespace {
@@ -71,7 +72,8 @@ CLI::Validator name_of(const char* what, const Entries& entries, std::string_vie
                            std::any_of(entries.begin(), entries.end(),
                                        [&](const auto& entry) { return entry.name == name; });
         return known ? std::string()
-                     : "unknown " + std::string(what) + " '" + name + "'; --help lists them";
+                     : plait::text("unknown ", what, " ", plait::in_quotes(name),
+                                   "; --help lists them");
       },
       "");
 }
