@@ -111,7 +111,8 @@ std::vector<Result> train_all(const Options& options, const Dataset& data,
                              {.checkpoints = checkpoints,
                               .every = options.checkpoint_every,
                               .resume = options.resume,
-                              .run = options.run});
+                              .run = options.run,
+                              .new_learning_rate = options.new_learning_rate});
       if (!run) break;
       if (!options.save.empty()) save(trainee.model, data, options.save);
       if (!options.report.empty() && result.runs.empty())

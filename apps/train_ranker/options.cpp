@@ -2,12 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdio>
 #include <string_view>
 
 #include "balancers.hpp"
 #include "errors.hpp"
 #include "loss_weights.hpp"
+#include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 
 namespace ranker {
@@ -16,11 +16,7 @@ namespace {
 // The name of no method at all, in both lists.
 constexpr std::string_view equal = "equal";
 
-std::string shortest(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.12g", value);
-  return text;
-}
+std::string shortest(double value) { return plait::general_number(value, 12); }
 
 // CLI::Range lets NaN through, and unsigned numbers take -1.
 CLI::Validator between(double low, double high) {
@@ -274,6 +270,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->check(between(1, many));
   app.add_flag("--resume", options.resume, "Go on from the newest checkpoint, if there is one")
       ->group("Files (one model, one seed)");
+  app.add_flag("--new-learning-rate", options.new_learning_rate,
+               "With --resume: go on although the run had another --learning-rate")
+      ->group("Files (one model, one seed)");
 
   try {
     app.parse(argc, argv);
@@ -299,6 +298,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   if (files && options.balancing.size() != 1)
     throw UsageError(
         "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
+  if (options.new_learning_rate && !options.resume)
+    throw UsageError("--new-learning-rate: expected --resume with it");
   for (const char* option : {"--resume", "--checkpoint-every"})
     if (options.checkpoint_dir.empty() && app.count(option) > 0)
       throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");

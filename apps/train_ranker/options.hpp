@@ -36,6 +36,7 @@ struct Options {
   std::string checkpoint_dir;  // empty: no checkpoints
   Index checkpoint_every = 100;
   bool resume = false;
+  bool new_learning_rate = false;  // of a run that is resumed
   std::string run;  // the options that a run to resume must share; not the number of epochs
 
   bool is_synthetic() const { return data == "synthetic"; }

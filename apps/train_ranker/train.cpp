@@ -1,10 +1,12 @@
 #include "train.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <limits>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +27,31 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 
 constexpr const char* run_note = "run";
 
+// "--models=mmoe --levels=64,32" as its options.
+std::vector<std::string_view> options_of(std::string_view run) {
+  std::vector<std::string_view> options;
+  while (!run.empty()) {
+    const std::string_view option = run.substr(0, run.find(" --"));
+    options.push_back(option);
+    run.remove_prefix(std::min(run.size(), option.size() + 1));
+  }
+  return options;
+}
+
+// Those options of one run that the other does not have, in one line; what is read may be anything.
+std::string differing(const std::string& run, const std::string& other, bool new_learning_rate) {
+  const auto of_other = options_of(other);
+  std::string result;
+  for (const std::string_view option : options_of(run)) {
+    if (std::ranges::count(of_other, option) > 0) continue;
+    if (new_learning_rate && option.starts_with("--learning-rate=")) continue;
+    result.append(result.empty() ? "" : " ").append(option.substr(0, 200));
+  }
+  std::ranges::replace_if(
+      result, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
+  return result.substr(0, 400);
+}
+
 // Of the newest checkpoint that can be read; what cannot is reported by those who resume. Before
 // anything else is compared: another run may have another optimizer or method.
 void require_run(const Checkpointing& from) {
@@ -36,10 +63,28 @@ void require_run(const Checkpointing& from) {
     } catch (const plait::Error&) {
       continue;
     }
-    if (run == from.run) return;
-    throw UsageError("--resume: " + *path + " is of another run: got " + run + ", expected " +
-                     from.run);
+    const std::string got = differing(run, from.run, from.new_learning_rate);
+    const std::string expected = differing(from.run, run, from.new_learning_rate);
+    if (got.empty() && expected.empty()) return;
+    throw UsageError("--resume: " + *path + " is of another run: got " +
+                     (got.empty() ? "none" : got) + ", expected " +
+                     (expected.empty() ? "none" : expected));
   }
+}
+
+// What a checkpoint says and the library cannot know to be wrong. Throws UsageError.
+void require_place(const plait::Progress<float>& progress, const std::string& path, Index rows,
+                   Index batch) {
+  const auto require = [&](bool holds, const char* what, Index got) {
+    if (!holds)
+      throw UsageError("--resume: " + path + ": " + what + ": got " + std::to_string(got) +
+                       ", expected one that a run has");
+  };
+  require(progress.step <= (rows + batch - 1) / batch, "step", progress.step);
+  require(progress.epoch <= std::numeric_limits<int>::max(), "epoch", progress.epoch);
+  if (progress.best)
+    require(progress.best->epoch >= 1 && progress.best->epoch <= progress.epoch, "best epoch",
+            progress.best->epoch);
 }
 
 // What TaskScore::value gives: higher is better for AUC and R^2 alike.
@@ -57,13 +102,18 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   plait::Progress<float> progress{.random = plait::Random(schedule.seed), .order = data.train};
   progress.notes[run_note] = checkpointing.run;
   auto stopping = early_stopping(data, schedule);
-  std::vector<double> loss{0};  // the sum over the rows of the epoch so far
+  std::array<double, 1> loss{};  // the sum over the rows of the epoch so far
   plait::CheckpointParts<float> parts = method.parts();
   parts.push_back({"loss", loss});
   if (stopping) parts.push_back({"early_stopping", *stopping});
   if (checkpointing.resume) {
     require_run(checkpointing);
-    monitor.resumed(checkpointing.checkpoints->resume(trainer, progress, parts));
+    plait::ResumeOptions options;
+    if (checkpointing.new_learning_rate) options.may_differ = {"learning_rate*"};
+    const auto resumed = checkpointing.checkpoints->resume(trainer, progress, parts, options);
+    require_place(progress, resumed.path, rows, schedule.batch);
+    progress.notes[run_note] = checkpointing.run;
+    monitor.resumed(resumed);
   }
   plait::Tensor<float> x;
   plait::Tensor<float> labels;

@@ -26,7 +26,8 @@ struct Checkpointing {
   plait::Checkpoints* checkpoints = nullptr;  // where to; null: none
   Index every = 100;                          // steps
   bool resume = false;                        // go on from the newest one
-  std::string run = {};                       // what a run that goes on must have in common
+  std::string run = {};            // the options that a run that goes on must have in common
+  bool new_learning_rate = false;  // but for --learning-rate
 };
 
 // Trains with a method, and tests the epoch with the largest total_value on the validation rows

@@ -2,8 +2,12 @@
 #include "evaluate.hpp"
 
 #include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plait/methods/scheduled_weights.hpp"
@@ -95,9 +99,9 @@ plait::Model<float> scripted_model(const Scripted& script) {
 }
 
 struct Learner {
-  explicit Learner(int good)
+  explicit Learner(int good, double rate = 1)
       : model(scripted_model({good, &seen})),
-        trainer(model, dataset().heads, plait::SGD{.learning_rate = 1},
+        trainer(model, dataset().heads, plait::SGD{.learning_rate = rate},
                 {.optimizer = {.groups = {{.pattern = "task_modules*", .frozen = true}}}}) {}
   Learner(const Learner&) = delete;
   Learner& operator=(const Learner&) = delete;
@@ -300,10 +304,108 @@ TEST_CASE("train: a checkpoint of another run is refused") {
   third.method = {};
   CHECK_THROWS_WITH(resume(third),
                     "--resume: " + path + " is of another run: got this, expected that");
+  // Of the options those that differ are told, in one line.
+  for (const auto& [run, told] : std::vector<std::pair<std::string, std::string>>{
+           {"--models=mmoe --levels=64,32 --batch=4",
+            "got --levels=64,32 --batch=4, expected --levels=64 --batch=5"},
+           {"--models=mmoe --levels=64 --batch=5 --more=1", "got --more=1, expected none"},
+           {"--models=a\x1b[2J\n --levels=64 --batch=5",
+            "got --models=a?[2J?, expected --models=mmoe"}}) {
+    const files::Directory of_run;
+    plait::Checkpoints kept(of_run.path());
+    Learner stored(2);
+    Recorder of_stored;
+    train(stored, dataset(), {.epochs = 1, .batch = 4}, of_stored,
+          {.checkpoints = &kept, .every = 2, .run = run});
+    Learner wanted(2);
+    CHECK_THROWS_WITH(
+        train(wanted, dataset(), {.epochs = 1, .batch = 4}, recorder,
+              {.checkpoints = &kept, .resume = true, .run = "--models=mmoe --levels=64 --batch=5"}),
+        Catch::EndsWith("is of another run: " + told));
+  }
   // A newer one that is torn does not hide it.
   files::write(directory / "checkpoint-000000002.safetensors", "torn");
   CHECK_THROWS_WITH(resume(second),
                     "--resume: " + path + " is of another run: got this, expected that");
+}
+
+TEST_CASE("train: a run goes on with another learning rate when it is told to") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  Recorder recorder;
+  recorder.steps_left = 2;
+  Learner first(2);
+  train(first, dataset(), {.epochs = 1, .batch = 4}, recorder,
+        {.checkpoints = &checkpoints, .every = 1, .run = "--batch=4 --learning-rate=1"});
+  const auto go_on = [&](Learner& learner, bool new_rate, const std::string& run) {
+    Recorder rest;
+    train(learner, dataset(), {.epochs = 1, .batch = 4}, rest,
+          {.checkpoints = &checkpoints,
+           .every = 1,
+           .resume = true,
+           .run = run,
+           .new_learning_rate = new_rate});
+  };
+  Learner second(2, 0.5);
+  CHECK_THROWS_WITH(go_on(second, false, "--batch=4 --learning-rate=0.5"),
+                    Catch::EndsWith("got --learning-rate=1, expected --learning-rate=0.5"));
+  CHECK_THROWS_WITH(go_on(second, true, "--batch=5 --learning-rate=0.5"),
+                    Catch::EndsWith("got --batch=4, expected --batch=5"));
+  CHECK(second.weight() == 0);
+  go_on(second, true, "--batch=4 --learning-rate=0.5");
+  CHECK(second.weight() == 9);  // 8 rows at the old rate, 2 at the new
+  // What it wrote is of the new rate.
+  Learner third(2, 0.5);
+  go_on(third, false, "--batch=4 --learning-rate=0.5");
+  CHECK(third.weight() == 9);
+}
+
+TEST_CASE("train: a checkpoint of a place that no run is at is refused") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  Recorder recorder;
+  recorder.steps_left = 5;  // two of the second epoch
+  Learner first(2);
+  train(first, dataset(), {.epochs = 3, .batch = 4}, recorder,
+        {.checkpoints = &checkpoints, .every = 2, .run = "this"});
+  const std::string path = checkpoints.paths().back();
+  const std::string bytes = files::contents(path);
+  const auto resumes = [&](const std::function<void(files::Parts&)>& change) {
+    files::write(path, files::resealed(bytes, change));
+    Learner learner(2);
+    Recorder rest;
+    rest.first_epoch = 2;
+    train(learner, dataset(), {.epochs = 3, .batch = 4}, rest, every_step(checkpoints));
+  };
+  const auto meta = [&](const std::string& key, const std::string& value) {
+    return [=](files::Parts& parts) { parts.meta(key) = value; };
+  };
+  for (const std::string step : {"4", "10"})
+    CHECK_THROWS_WITH(resumes(meta("plait.step", step)),
+                      Catch::EndsWith(": step: got " + step + ", expected one that a run has"));
+  CHECK_THROWS_AS(resumes(meta("plait.step", "11")), plait::FormatError);
+  CHECK_THROWS_AS(resumes(meta("plait.step", "9223372036854775807")), plait::FormatError);
+  CHECK_THROWS_WITH(resumes(meta("plait.epoch", "2147483648")), Catch::Contains(": epoch: got "));
+  for (const std::string best : {"0", "2", "4294967297"})
+    CHECK_THROWS_WITH(resumes(meta("plait.best_epoch", best)),
+                      Catch::Contains(": best epoch: got " + best));
+  // Rows of the validation in place of those to train on, rows that there are not, too few of them.
+  for (const std::int64_t row : {std::int64_t{10}, std::int64_t{-1}, std::int64_t{1} << 60})
+    CHECK_THROWS_AS(resumes([&](files::Parts& parts) {
+                      for (std::size_t i = 0; i < parts.data.size(); ++i)
+                        if (parts.header.tensors[i].name == "order")
+                          std::memcpy(parts.data[i].data() + 8, &row, 8);
+                    }),
+                    plait::FormatError);
+  // The part named loss is one number.
+  CHECK_THROWS_WITH(resumes([&](files::Parts& parts) {
+                      for (std::size_t i = 0; i < parts.data.size(); ++i)
+                        if (parts.header.tensors[i].name == "numbers.1") {
+                          parts.data[i].clear();
+                          parts.header.tensors[i].shape = {0};
+                        }
+                    }),
+                    Catch::Contains("state of loss: got plait::CheckpointPart: numbers: got 0"));
 }
 
 TEST_CASE("evaluate: an AUC without both classes is left out of the total") {
