@@ -31,9 +31,10 @@ struct EnumNames<AlignedScale> {
 //
 //   α = √s V Λ^(-1/2) Vᵀ p,  M = V Λ Vᵀ
 //
-// Eigenvalues below 1e-12 of the largest are zero: their directions are left out (parallel
-// gradients share one direction, opposite ones cancel). Without any gradient, α = 0. The median of
-// an even number is the lower of the two in the middle, as in the authors' code.
+// Eigenvalues that rounding left of zero, up to 4 T epsilon of the largest, are zero: their
+// directions are left out (parallel gradients share one direction, opposite ones cancel). Without
+// any gradient, α = 0. The median of an even number is the lower of the two in the middle, as in
+// the authors' code.
 struct AlignedMTL {
   AlignedScale scale = AlignedScale::min;
   // p [T], ones for a sum; empty: a mean, 1/T for each of T tasks with a gradient.
@@ -62,7 +63,8 @@ struct AlignedMTL {
     const double largest = values[tasks - 1];
     if (!(largest > 0)) return std::fill(out.begin(), out.end(), 0.0);
     Index rank = 0;
-    while (rank < tasks && values[tasks - 1 - rank] > detail::rank_tolerance * largest) ++rank;
+    const double least = detail::rank_tolerance(tasks) * largest;
+    while (rank < tasks && values[tasks - 1 - rank] > least) ++rank;
     Index present = 0;
     for (Index t = 0; t < tasks; ++t) present += input.gramian(t, t) > 0 ? 1 : 0;
 

@@ -12,6 +12,7 @@
 #include "plait/methods/balancing_method.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
+#include "plait/methods/unit_gramian.hpp"
 
 namespace plait {
 
@@ -50,6 +51,8 @@ struct GradVac {
     const Index tasks = input.tasks;
     const detail::Square m = detail::take_copy(input.gramian, scratch);
     detail::Numbers c = detail::take_numbers(scratch, tasks);
+    detail::Numbers norms = detail::take_numbers(scratch, tasks);
+    for (Index t = 0; t < tasks; ++t) norms[t] = std::sqrt(m(t, t));
     const std::span<Index> others = detail::take_span<Index>(scratch, tasks);
     for (Index t = 0; t < tasks; ++t) out[static_cast<std::size_t>(t)] = m(t, t) == 0 ? 1 : 0;
     for (Index i = 0; i < tasks; ++i) {
@@ -63,9 +66,11 @@ struct GradVac {
       c[i] = 1;
       for (const Index j : order) {
         const double squared = detail::quadratic(m, c, scratch);
-        if (squared <= vanished * m(i, i)) break;
+        double longest = 0;  // what the lengths would add up to
+        for (Index k = 0; k < tasks; ++k) longest += std::abs(c[k]) * norms[k];
+        if (squared <= detail::rank_tolerance(tasks) * longest * longest) break;
         const double norm = std::sqrt(squared);
-        const double other = std::sqrt(m(j, j));
+        const double other = norms[j];
         double product = 0;
         for (Index k = 0; k < tasks; ++k) product += m(j, k) * c[k];
         const double cosine = std::clamp(product / norm / other, -1.0, 1.0);
@@ -84,7 +89,6 @@ struct GradVac {
   }
 
  private:
-  static constexpr double vanished = 1e-24;  // of a squared norm: what rounding leaves
   static constexpr double largest_target = 1 - 1e-6;
 };
 

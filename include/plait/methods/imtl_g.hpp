@@ -35,25 +35,25 @@ struct IMTLG {
     detail::Square& vectors = unit.cosines;
     detail::Numbers values = detail::take_numbers(scratch, n);
     detail::symmetric_eigen(vectors, values);
-    const double least = detail::rank_tolerance * values[n - 1];
+    const double least = detail::rank_tolerance(n) * values[n - 1];
     detail::Numbers ones = detail::take_numbers(scratch, n);
     detail::fill(ones, 1);
     detail::Numbers along = detail::take_numbers(scratch, n);
     along.noalias() = vectors.transpose() * ones;
-    for (Index k = 0; k < n; ++k) along[k] *= values[k] > least ? 1 / values[k] : 0;
+    // Nor does what rounding leaves of 0 count, which a small eigenvalue would make large.
+    for (Index k = 0; k < n; ++k) {
+      const bool counts = values[k] > least && std::abs(along[k]) > detail::rank_tolerance(n);
+      along[k] *= counts ? 1 / values[k] : 0;
+    }
     detail::Numbers alpha = detail::take_numbers(scratch, n);
     detail::multiply(vectors, along, alpha);
-    double largest = 0;
-    for (Index t = 0; t < n; ++t) largest = (std::max)(largest, std::abs(alpha[t]));
-    // What rounding leaves of the projections that cancel.
-    if (largest < detail::rank_tolerance) detail::fill(alpha, 0);
     detail::Numbers sizes = detail::take_numbers(scratch, n);
     for (Index t = 0; t < n; ++t) {
       alpha[t] /= unit.norms[t];
       sizes[t] = std::abs(alpha[t]);
     }
     const double sum = detail::sum(alpha);
-    const bool cancels = std::abs(sum) <= detail::rank_tolerance * detail::sum(sizes);
+    const bool cancels = std::abs(sum) <= 1e-12 * detail::sum(sizes);
     for (Index t = 0; t < n; ++t) alpha[t] = cancels ? 0 : alpha[t] / sum;
     unit.spread(alpha, out);
   }

@@ -131,7 +131,7 @@ inline bool combines_to_zero(const Square& m, const Numbers& weights, Scratch& s
   fill(sizes, 0);
   for (Index j = 0; j < m.rows(); ++j)
     for (Index i = 0; i < m.rows(); ++i) sizes[i] += weights[j] * std::abs(m(i, j));
-  return quadratic(m, weights, scratch) <= rank_tolerance * dot(weights, sizes);
+  return quadratic(m, weights, scratch) <= rank_tolerance(m.rows()) * dot(weights, sizes);
 }
 
 }  // namespace plait::detail

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <span>
 
 #include "plait/core/config.hpp"
@@ -11,9 +12,12 @@
 
 namespace plait::detail {
 
-// Relative size below which a squared length, or an eigenvalue of a Gramian, is what rounding left
-// of zero.
-inline constexpr double rank_tolerance = 1e-12;
+// Relative size below which an eigenvalue of a Gramian [n, n], or the squared length of what n
+// vectors combine to, is what rounding left of zero: a few units of it, whatever the number of
+// parameters. A squared length: vectors count that are longer than 4e-8 of the longest, for two.
+constexpr double rank_tolerance(Index n) {
+  return 4 * static_cast<double>(n) * std::numeric_limits<double>::epsilon();
+}
 
 // M = diag(norms) C diag(norms), for the tasks with M_tt > 0.
 struct UnitGramian {
