@@ -7,6 +7,7 @@
 #include "plait/methods/db_mtl.hpp"
 #include "plait/methods/dwa.hpp"
 #include "plait/methods/equal_weights.hpp"
+#include "plait/methods/factor.hpp"
 #include "plait/methods/fair_weights.hpp"
 #include "plait/methods/fairgrad.hpp"
 #include "plait/methods/geometric_mean.hpp"

@@ -48,9 +48,10 @@ struct AlignedMTL {
     visit("preferences", preferences);
   }
 
-  // Throws ConfigError for preferences that are not one finite number of at least 0 per task.
+  // Throws ConfigError for preferences that are not one finite number of at least 0 per task, and
+  // for one that float cannot hold.
   void validate(Index tasks) const {
-    detail::validate_per_task("AlignedMTL", "preferences", preferences, tasks);
+    detail::validate_factors("AlignedMTL", "preferences", preferences, tasks);
   }
 
   void weights(const BalancingInput& input, MethodState&, std::span<double> out,

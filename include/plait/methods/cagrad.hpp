@@ -9,6 +9,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/factor.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/nonnegative_qp.hpp"
 #include "plait/methods/numbers.hpp"
@@ -48,10 +49,11 @@ struct CAGrad {
     visit("rescale", rescale);
   }
 
-  // Throws ConfigError unless c is a finite number of at least 0.
+  // Throws ConfigError unless c is a finite number of at least 0 that float can hold.
   void validate(Index) const {
     require_config(std::isfinite(c) && c >= 0, "CAGrad", "c", text(c),
                    "a finite number of at least 0");
+    detail::validate_factor("CAGrad", "c", c);
   }
 
   void weights(const BalancingInput& input, MethodState&, std::span<double> out,

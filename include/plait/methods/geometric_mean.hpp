@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "plait/core/error.hpp"
+#include "plait/methods/factor.hpp"
 #include "plait/methods/weighting_method.hpp"
 
 namespace plait {
@@ -20,7 +21,7 @@ struct GeometricMean {
 
   void validate(Index) const {}
 
-  // Throws ValueError for a loss below 0, or one so small that its weight would not be finite.
+  // Throws ValueError for a loss below 0, or one so small that float could not hold its weight.
   void weights(const WeightingInput& input, MethodState&, std::span<double> out, Scratch&) const {
     double sum = 0;
     double count = 0;
@@ -33,7 +34,7 @@ struct GeometricMean {
     for (std::size_t t = 0; t < out.size(); ++t) {
       const double loss = input.losses[t];
       out[t] = loss == 0 ? 0 : std::exp(sum / count - std::log(loss)) / count;
-      if (!std::isfinite(out[t])) refuse(loss);
+      if (!(out[t] <= detail::largest_factor)) refuse(loss);
     }
   }
 

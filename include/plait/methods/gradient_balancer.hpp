@@ -56,6 +56,7 @@ class GradientBalancer {
     others_ = detail::complement(shared_, table_->buffer_size());
     state_.random = Random(seed);
     state_.numbers = method_->initial_numbers(tasks);
+    next_state_ = state_;
     if (keeps_buffers<Method>)
       buffers_.assign(static_cast<std::size_t>(tasks), ParamBuffer<Scalar>(table_));
     gramian_.setZero(tasks, tasks);
@@ -76,7 +77,9 @@ class GradientBalancer {
   //
   // out must not be one of the gradients. Throws before anything is changed: ShapeError for another
   // number of gradients or losses, or buffers over another table; ValueError for gradients that are
-  // not finite, where the method looks at them, and losses that it has no use for.
+  // not finite, where the method looks at them, and losses that it has no use for. Throws
+  // ValueError, too, before out and the state change, for weights with which Scalar may not hold
+  // the sum.
   void combine(std::span<ParamBuffer<Scalar>> gradients, std::span<const double> losses,
                ParamBuffer<Scalar>& out) {
     const std::span<const ParamBuffer<Scalar>> read = gradients;
@@ -93,7 +96,7 @@ class GradientBalancer {
     } else {
       next_gramian_ = gramian_;
     }
-    step(losses);
+    step(losses, [&](std::span<const double> alpha) { require_finite_sum(alpha); });
     detail::weighted_sum<Scalar>(read, weights_, shared_, out);
     detail::weighted_sum<Scalar>(read, ones_, others_, out);
   }
@@ -122,7 +125,7 @@ class GradientBalancer {
       throw ValueError("GradientBalancer", "gramian", text(least),
                        "squared lengths on the diagonal");
     next_gramian_ = gramian;
-    step(losses);
+    step(losses, [](std::span<const double>) {});
     return weights_;
   }
 
@@ -235,11 +238,26 @@ class GradientBalancer {
       }
   }
 
-  // From next_gramian_.
-  void step(std::span<const double> losses) {
+  // Of next_gramian_'s gradients; known for methods that need it.
+  void require_finite_sum(std::span<const double> alpha) const {
+    constexpr auto most = static_cast<double>((std::numeric_limits<Scalar>::max)());
+    double length = 0;  // at most
+    for (Index t = 0; t < tasks_; ++t)
+      length += std::abs(alpha[static_cast<std::size_t>(t)]) * std::sqrt(next_gramian_(t, t));
+    if (!(length <= most))
+      throw ValueError("GradientBalancer", "length of the weighted gradients", text(length),
+                       text("at most ", most));
+  }
+
+  // From next_gramian_, if check(α) does not throw.
+  template <class Check>
+  void step(std::span<const double> losses, const Check& check) {
     const Scratch::Frame frame(scratch_);
     const auto alpha = detail::take_span<double>(scratch_, tasks_);
-    method_->weights({tasks_, next_gramian_, losses}, state_, alpha, scratch_);
+    next_state_ = state_;
+    method_->weights({tasks_, next_gramian_, losses}, next_state_, alpha, scratch_);
+    check(alpha);
+    std::swap(state_, next_state_);
     std::ranges::copy(alpha, weights_.begin());
     gramian_.swap(next_gramian_);
     ++state_.steps;
@@ -252,6 +270,7 @@ class GradientBalancer {
   std::vector<ParamRange> shared_;
   std::vector<ParamRange> others_;
   MethodState state_;
+  MethodState next_state_;  // of the step that is being taken
   std::vector<ParamBuffer<Scalar>> buffers_;
   Eigen::MatrixXd gramian_;
   Eigen::MatrixXd next_gramian_;  // of the step that is being taken

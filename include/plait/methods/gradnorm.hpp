@@ -10,6 +10,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
+#include "plait/methods/factor.hpp"
 #include "plait/methods/learned.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -25,9 +26,10 @@ namespace plait {
 //   gradient by w_t = sign(G_t - Ḡ r_t^alpha) n_t; a step of the rule; then Σ_t w_t = T again
 //
 // r_t is each task's own: one rate for all would leave only the norms to balance. w_t starts at 1
-// and does not fall below 0; L_t(0) is the task's first loss. The means are over the tasks with a
-// loss in the batch; the others' weights only take part in the last line. state.numbers are w [T],
-// the rule's moments, and L(0) [T], 0 while there was none.
+// and does not fall below 0, nor a step of the rule beyond what float holds; L_t(0) is the task's
+// first loss. The means are over the tasks with a loss in the batch; the others' weights only take
+// part in the last line. state.numbers are w [T], the rule's moments, and L(0) [T], 0 while there
+// was none.
 struct GradNorm {
   double alpha = 1.5;
   Rule<double> rule = SGD{.learning_rate = 0.025};
@@ -74,7 +76,7 @@ struct GradNorm {
     detail::learn(rule, state.steps + 1, input.losses, by_w, numbers.first(numbers.size() - tasks),
                   scratch);
     const std::span<double> w = numbers.first(tasks);
-    for (double& weight : w) weight = (std::max)(weight, 0.0);
+    for (double& weight : w) weight = std::clamp(weight, 0.0, detail::largest_factor);
     const double sum = detail::sum(detail::Numbers(w.data(), input.tasks));
     for (double& weight : w)
       weight = sum > 0 ? weight * (static_cast<double>(input.tasks) / sum) : 1;

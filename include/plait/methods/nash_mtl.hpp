@@ -9,6 +9,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/factor.hpp"
 #include "plait/methods/fair_weights.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
@@ -33,10 +34,11 @@ struct NashMTL {
 
   void fields(FieldVisitor& visit) { visit("max_norm", max_norm); }
 
-  // Throws ConfigError unless max_norm is a finite number above 0.
+  // Throws ConfigError unless max_norm is a finite number above 0 that float can hold.
   void validate(Index) const {
     require_config(!max_norm || (std::isfinite(*max_norm) && *max_norm > 0), "NashMTL", "max_norm",
                    text(max_norm.value_or(0)), "a finite number above 0");
+    if (max_norm) detail::validate_factor("NashMTL", "max_norm", *max_norm);
   }
 
   void weights(const BalancingInput& input, MethodState&, std::span<double> out,

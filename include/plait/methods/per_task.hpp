@@ -8,6 +8,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
+#include "plait/methods/factor.hpp"
 
 namespace plait::detail {
 
@@ -23,6 +24,13 @@ inline void validate_per_task(const std::string& method, const std::string& argu
                    largest == (std::numeric_limits<double>::max)()
                        ? "finite numbers of at least 0"
                        : text("numbers in [0, ", largest, "]"));
+}
+
+// The same for factors: 0 or within what float holds.
+inline void validate_factors(const std::string& method, const std::string& argument,
+                             const std::vector<double>& numbers, Index tasks) {
+  validate_per_task(method, argument, numbers, tasks);
+  for (const double number : numbers) validate_factor(method, argument, number);
 }
 
 // Of task t; `otherwise` when there are none.

@@ -37,21 +37,21 @@ struct ScheduledWeights {
   }
 
   // Throws ConfigError for weights or factors that are not one finite number of at least 0 per
-  // task.
+  // task, and for weights that float cannot hold.
   void validate(Index tasks) const {
-    detail::validate_per_task("ScheduledWeights", "initial", initial, tasks);
+    detail::validate_factors("ScheduledWeights", "initial", initial, tasks);
     detail::validate_per_task("ScheduledWeights", "factor", factor, tasks);
   }
   std::vector<double> initial_numbers(Index) const { return {0}; }
 
-  // Throws ValueError where a factor above 1 has grown beyond all numbers.
+  // Throws ValueError where a factor above 1 has made a weight grow beyond what float holds.
   void weights(const WeightingInput& input, MethodState& state, std::span<double> out,
                Scratch&) const {
     const double k = per == Per::epoch ? state.numbers[0] : static_cast<double>(state.steps);
     for (Index t = 0; t < input.tasks; ++t) {
       const double w =
           detail::per_task(initial, t, 1) * std::pow(detail::per_task(factor, t, 1), k);
-      if (!std::isfinite(w))
+      if (!(w <= detail::largest_factor))
         throw ValueError("ScheduledWeights", text("weight of task ", t), text(w),
                          "a finite number");
       out[static_cast<std::size_t>(t)] = w;

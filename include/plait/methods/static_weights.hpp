@@ -21,9 +21,10 @@ struct StaticWeights {
 
   void fields(FieldVisitor& visit) { visit("values", values); }
 
-  // Throws ConfigError for values that are not one finite number of at least 0 per task.
+  // Throws ConfigError for values that are not one finite number of at least 0 per task, and for
+  // one that float cannot hold.
   void validate(Index tasks) const {
-    detail::validate_per_task("StaticWeights", "values", values, tasks);
+    detail::validate_factors("StaticWeights", "values", values, tasks);
   }
 
   void weights(const WeightingInput& input, MethodState&, std::span<double> out, Scratch&) const {

@@ -47,10 +47,11 @@ struct STCH {
   }
 
   // Throws ConfigError unless mu is a finite number above 0, preferences and ideal are one finite
-  // number of at least 0 per task, and warmup_epochs is at least 0.
+  // number of at least 0 per task, the preferences such that float can hold them, and warmup_epochs
+  // is at least 0.
   void validate(Index tasks) const {
     require_config(std::isfinite(mu) && mu > 0, "STCH", "mu", text(mu), "a finite number above 0");
-    detail::validate_per_task("STCH", "preferences", preferences, tasks);
+    detail::validate_factors("STCH", "preferences", preferences, tasks);
     detail::validate_per_task("STCH", "ideal", ideal, tasks);
     require_config(warmup_epochs >= 0, "STCH", "warmup_epochs", text(warmup_epochs), "at least 0");
   }
@@ -58,8 +59,8 @@ struct STCH {
     return std::vector<double>(static_cast<std::size_t>(1 + 2 * tasks), 0.0);
   }
 
-  // Throws ValueError, on log scale, for a loss below 0 or one so small that its weight would not
-  // be finite.
+  // Throws ValueError, on log scale, for a loss below 0 or one so small that float could not hold
+  // its weight.
   void weights(const WeightingInput& input, MethodState& state, std::span<double> out,
                Scratch&) const {
     const bool warming_up = log_scale && state.numbers[0] <= static_cast<double>(warmup_epochs);
@@ -86,7 +87,10 @@ struct STCH {
     }
     if (count == 0) return;
     const double factor = static_cast<double>(count) / sum;
-    for (double& w : out) w *= factor;
+    for (std::size_t t = 0; t < out.size(); ++t) {
+      out[t] *= factor;
+      if (log_scale && !(out[t] <= detail::largest_factor)) refuse(input.losses[t]);
+    }
   }
 
   void update(const WeightingInput& input, MethodState& state, Scratch&) const {
@@ -103,8 +107,10 @@ struct STCH {
 
  private:
   void require_slope(double loss) const {
-    if (log_scale && !(loss > 0 && std::isfinite(1 / loss)))
-      throw ValueError("STCH", "losses", text(loss), "0 or numbers well above 0");
+    if (log_scale && !(loss > 0 && std::isfinite(1 / loss))) refuse(loss);
+  }
+  [[noreturn]] static void refuse(double loss) {
+    throw ValueError("STCH", "losses", text(loss), "0 or numbers well above 0");
   }
 
   double preference(std::size_t t) const {

@@ -41,10 +41,10 @@ struct UPGrad {
     visit("regularisation", regularisation);
   }
 
-  // Throws ConfigError for preferences that are not one finite number of at least 0 per task, and
-  // for a regularisation that is not such a number.
+  // Throws ConfigError for preferences that are not one finite number of at least 0 per task, for
+  // one that float cannot hold, and for a regularisation that is not such a number.
   void validate(Index tasks) const {
-    detail::validate_per_task("UPGrad", "preferences", preferences, tasks);
+    detail::validate_factors("UPGrad", "preferences", preferences, tasks);
     require_config(std::isfinite(regularisation) && regularisation >= 0, "UPGrad", "regularisation",
                    text(regularisation), "a finite number of at least 0");
   }
