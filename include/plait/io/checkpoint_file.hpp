@@ -101,8 +101,7 @@ std::array<T, N> parse_bits(const std::string& given, const std::string& file,
     const auto [after, error] = std::from_chars(at, end, bits, 16);
     const bool is_last = &word == &result.back();
     if (error != std::errc() || after != at + 16 || (after == end) != is_last)
-      throw FormatError(file, std::string(key), "'" + shown(given) + "'",
-                        text(N, " words of 16 digits"));
+      throw FormatError(file, std::string(key), in_quotes(given), text(N, " words of 16 digits"));
     word = std::bit_cast<T>(bits);
     at = is_last ? after : after + 1;
   }
@@ -114,7 +113,7 @@ inline Index parse_count(const std::string& given, const std::string& file, std:
   const auto [after, error] = std::from_chars(given.data(), given.data() + given.size(), result);
   if (error != std::errc() || after != given.data() + given.size() || result < 0 ||
       result > most_counted)
-    throw FormatError(file, std::string(key), "'" + shown(given) + "'", "a count up to 2^53");
+    throw FormatError(file, std::string(key), in_quotes(given), "a count up to 2^53");
   return result;
 }
 
@@ -259,7 +258,7 @@ class RestoredCheckpoint {
     first_ = count("plait.first");
     const std::string moments = join(to.optimizer.moment_names());
     if (meta("plait.moments") != moments)
-      throw FormatError(path_, "moments", "'" + shown(meta("plait.moments")) + "'",
+      throw FormatError(path_, "moments", in_quotes(meta("plait.moments")),
                         "'" + moments + "' as of this run's optimizer, " +
                             std::string(to.optimizer.rule().name()));
     require_settings(path_, read_settings(meta("plait.settings")), to.settings,
@@ -312,7 +311,7 @@ class RestoredCheckpoint {
     if (format == checkpoint_format) return;
     const bool earlier = std::ranges::count(checkpoint_formats_before, format) > 0;
     throw FormatError(path_, "plait.format",
-                      "'" + shown(format) + "'" + (earlier ? ", that of an earlier version" : ""),
+                      in_quotes(format) + (earlier ? ", that of an earlier version" : ""),
                       "'" + std::string(checkpoint_format) + "'");
   }
   void check_dtypes() const {
@@ -373,7 +372,7 @@ class RestoredCheckpoint {
     std::ranges::sort(sorted);
     const std::vector<std::string> expected = names_of_parts(to_.parts);
     if (sorted != expected)
-      throw FormatError(path_, "parts", "'" + shown(join(sorted)) + "'",
+      throw FormatError(path_, "parts", in_quotes(join(sorted)),
                         "'" + join(expected) + "' as in this run");
     for (const auto& part : to_.parts) {
       const auto i =

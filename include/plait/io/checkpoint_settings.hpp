@@ -29,29 +29,19 @@
 
 namespace plait::detail {
 
-// As printable ASCII: other bytes are escaped, and those in `also`.
-PLAIT_COLD inline std::string escaped(std::string_view words, std::string_view also) {
+// As printable ASCII, different for different texts: other bytes and the backslash are escaped.
+PLAIT_COLD inline std::string one_line(std::string_view words) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string result;
   for (const char c : words) {
     const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7f || also.find(c) != also.npos) {
-      result += "\\x";
-      result += digits[byte >> 4];
-      result += digits[byte & 15];
+    if (byte < 0x20 || byte >= 0x7f || c == '\\') {
+      result += {'\\', 'x', digits[byte >> 4], digits[byte & 15u]};
     } else {
       result += c;
     }
   }
   return result;
-}
-
-// Different for different texts.
-inline std::string one_line(std::string_view words) { return escaped(words, "\\"); }
-// What a file says, for an error: in one line, and cut.
-PLAIT_COLD inline std::string shown(std::string_view words) {
-  constexpr std::size_t most = 200;
-  return escaped(words.substr(0, most), {}) + (words.size() > most ? "..." : "");
 }
 
 using Settings = std::vector<std::pair<std::string, std::string>>;  // names and values
@@ -226,9 +216,9 @@ PLAIT_COLD inline void require_settings(const std::string& file, const Settings&
       continue;
     if (++differ > most) continue;
     const char* const comma = differ > 1 ? ", " : "";
-    differing += comma + shown(name);
-    got += comma + shown(value_in(in_file, name));
-    expected += comma + shown(value_in(in_run, name));
+    differing += comma + shown(name, 200);
+    got += comma + shown(value_in(in_file, name), 200);
+    expected += comma + shown(value_in(in_run, name), 200);
   }
   if (differ > most) differing += text(" and ", differ - most, " more");
   if (differ > 0) throw FormatError(file, differing, got, expected + " as in this run");

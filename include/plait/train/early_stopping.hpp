@@ -28,8 +28,7 @@
 namespace plait {
 
 // Which way a metric is better; empty: as the metric itself says. It cannot be made from {}, so
-// that
-// {{}, {}} is two watches and never the members of one.
+// that {{}, {}} is two watches and never the members of one.
 struct WatchedBetter : std::optional<Better> {
   constexpr WatchedBetter(std::nullopt_t none) : std::optional<Better>(none) {}
   constexpr WatchedBetter(Better better) : std::optional<Better>(better) {}
@@ -43,7 +42,8 @@ struct Watch {
                                         // empty: over the first value
 
   void fields(FieldVisitor& visit) {
-    visit("better", better);
+    std::optional<Better>& way = better;
+    visit("better", way);
     visit("unit", unit);
     visit("baseline", baseline);
   }
