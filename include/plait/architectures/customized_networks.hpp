@@ -30,7 +30,8 @@ class CustomizedNetworks {
   CustomizedNetworks(ParamTable& table, const std::string& name, const CustomizedSharing& config)
       : num_tasks_(config.num_tasks),
         bank_(table, routes(table, name, config), {1, config.input_dim}, config.expert) {
-    table.spend_activations(num_tasks_, 2 * width(), "CustomizedSharing");
+    table.spend_activations(num_tasks_, width(), "CustomizedSharing");
+    table.spend_activations(num_tasks_, width(), "CustomizedSharing");
   }
 
   Shape in_shape() const { return bank_.in_shape(); }

@@ -142,6 +142,8 @@ class ParamTable {
  private:
   PLAIT_COLD static void spend(Index count, Index width, Index& left, const std::string& where,
                                const char* what) {
+    require_config(count >= 0 && width >= 1, where, what, text(count, " x ", width),
+                   "a count of at least 0, of a width of at least 1");
     require_config(count <= left / width, where, what,
                    width == 1 ? text(count) : text(count, " x ", width), text("at most ", left));
     left -= count * width;

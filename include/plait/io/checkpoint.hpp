@@ -87,7 +87,7 @@ class Checkpoints {
   // last `keep` whole ones. Throws FileError, also when another program uses the directory or no
   // number is left; ConfigError for notes and names that cannot be stored or that two parts have,
   // and for progress that could not be read again (counts that are negative or beyond 2^53, a step
-  // beyond the rows of order, a row below 0) or half a step of the optimizer; ShapeError for a
+  // beyond the rows of order, a row below 0) or a spoiled step of the optimizer; ShapeError for a
   // part's or the best values' buffer over another table than the model's. Older checkpoints are
   // then as they were.
   template <class Scalar>

@@ -211,7 +211,7 @@ void write_checkpoint(const std::string& path, const Model<Scalar>& model,
   require_progress(progress);
   require_config(optimizer.steps() <= most_counted, "Checkpoints", "optimizer's steps",
                  text(optimizer.steps()), "a count up to 2^53");
-  require_config(!optimizer.half_stepped(), "Checkpoints", "optimizer", "half a step",
+  require_config(!optimizer.spoiled(), "Checkpoints", "optimizer", "that of a step that threw",
                  "one whose steps are whole");
   SafetensorsWriter writer;
   writer.add_metadata("plait.format", std::string(checkpoint_format));

@@ -232,6 +232,7 @@ template <class Scalar>
 void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false> a,
                      const Scalar* panels, Start<Scalar> start, Finish finish, Scalar* c,
                      Index c_stride) {
+  PLAIT_ASSERT(finish != Finish::add);
   const Panels<Scalar> layout(columns);
   for (Index p = 0; p < layout.count();) {
     const Index n = layout.first(p);
@@ -257,13 +258,13 @@ void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false>
 }
 
 // The product panel by panel, each in pieces of up to panel_depth: panel_at(k, p, depth, room)
-// gives the piece of panel p from k on, perhaps packed into `room`. Finish::add starts at zero, in
-// every piece.
+// gives the piece of panel p from k on, perhaps packed into `room`. Finish::add starts at zero and
+// is for one piece: of several, all but the first would start at c.
 template <class Scalar, bool Transposed, class PanelAt>
 void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
               const PanelAt& panel_at, Start<Scalar> start, Finish finish, Scalar* c,
               Index c_stride) {
-  PLAIT_ASSERT(finish != Finish::add || start.row == nullptr);
+  PLAIT_ASSERT(finish != Finish::add || (start.row == nullptr && depth <= panel_depth));
   alignas(buffer_alignment) Scalar room[panel_depth * tile_packets * width<Scalar>];
   const Panels<Scalar> layout(columns);
   for (Index p = 0; p < layout.count(); ++p) {
@@ -271,14 +272,13 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
     for (Index k = 0; k == 0 || k < depth; k += panel_depth) {
       const Index count = (std::min)(panel_depth, depth - k);
       const Panel<Scalar> panel = panel_at(k, p, count, room);
-      Start<Scalar> from;
-      if (k > 0 && finish != Finish::add)
-        from = {c + n, c_stride};
-      else if (start.row != nullptr)
-        from = {start.row + n, start.stride};
-      const bool finishes = finish == Finish::add || k + count == depth;
+      const Start<Scalar> from = k > 0 ? Start<Scalar>{c + n, c_stride}
+                                 : start.row == nullptr
+                                     ? Start<Scalar>{}
+                                     : Start<Scalar>{start.row + n, start.stride};
       multiply_panel(layout.packets(p), rows, count, a.from(0, k), panel, from,
-                     finishes ? finish : Finish::none, c + n, c_stride, layout.columns(p));
+                     k + count == depth ? finish : Finish::none, c + n, c_stride,
+                     layout.columns(p));
     }
   }
 }

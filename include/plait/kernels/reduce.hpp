@@ -119,13 +119,14 @@ bool has_finite_norm(Index size, const Scalar* x) {
 // out[d] += sum over the batch of x[b, 0, d], whole before it is added: in sums of up to 128 rows.
 template <class Scalar>
 void add_batch_sums(ConstView3<Scalar> x, Scalar* out) {
-  constexpr Index together = 128;
-  alignas(buffer_alignment) Scalar sums[together];
-  for (Index d = 0; d < x.dim(); d += together) {
-    const Index count = (std::min)(together, x.dim() - d);
-    for (Index first = 0; first < x.batch(); first += together) {
+  constexpr Index rows = 128;
+  constexpr Index width = 128;
+  alignas(buffer_alignment) Scalar sums[width];
+  for (Index d = 0; d < x.dim(); d += width) {
+    const Index count = (std::min)(width, x.dim() - d);
+    for (Index first = 0; first < x.batch(); first += rows) {
       std::fill_n(sums, count, Scalar(0));
-      const Index end = (std::min)(first + together, x.batch());
+      const Index end = (std::min)(first + rows, x.batch());
       for (Index b = first; b < end; ++b) add(count, x.row(b) + d, sums);
       add(count, sums, out + d);
     }

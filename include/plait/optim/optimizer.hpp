@@ -36,6 +36,9 @@ struct OptimizerOptions {
 template <class Scalar>
 class Optimizer {
  public:
+  // What the values may be after a step.
+  enum class Values { anything, finite };
+
   // Throws ConfigError for hyper-parameters out of range or that Scalar cannot hold, a group that
   // matches no parameter, or a clip_norm that is not a finite number above 0.
   PLAIT_COLD Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scalar> rule,
@@ -50,14 +53,13 @@ class Optimizer {
   // and, with clip_norm, a NaN spoils all of them. Callers that would rather drop such a step test
   // std::isfinite(global_norm(grad)) first.
   //
-  // Throws ShapeError when values or grad lie over another table, and what the executor or a rule
-  // of one's own throws. Such an error may come after some tensors have moved: values and moments
-  // are then those of half a step, and further steps throw ConfigError until restore() has put a
-  // whole state in place, with the values that belong to it (Checkpoints::resume does both).
-  //
-  // Returns whether all values that it moved are finite.
-  bool step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
-            Executor* executor = nullptr);
+  // Throws ShapeError when values or grad lie over another table; what the executor or a rule of
+  // one's own throws; and, where values are to be finite, ValueError for an update that made one
+  // infinite or NaN. The latter two come after some tensors have moved: values and moments are then
+  // those of a spoiled step, and further ones throw ConfigError until restore() has put a whole
+  // state in place, with the values that belong to it (Checkpoints::resume does both).
+  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+            Executor* executor = nullptr, Values are = Values::anything);
 
   const Rule<Scalar>& rule() const { return rule_; }
   const OptimizerOptions& options() const { return options_; }
@@ -70,7 +72,7 @@ class Optimizer {
   const std::vector<ParamBuffer<Scalar>>& moments() const { return moments_; }
 
   // True after a step that ended in an error when some tensors had moved.
-  bool half_stepped() const { return half_stepped_; }
+  bool spoiled() const { return spoiled_; }
 
   // Goes on from a stored state. Throws before anything is changed: ConfigError for another number
   // of moments than the rule keeps or a step count that is negative or beyond 2^53, ShapeError for
@@ -91,7 +93,7 @@ class Optimizer {
   std::vector<ParamBuffer<Scalar>> moments_;
   std::vector<std::span<Scalar>> blocks_;  // the moments' numbers, while a step runs
   Index steps_ = 0;
-  bool half_stepped_ = false;
+  bool spoiled_ = false;
 };
 
 template <class Scalar>
@@ -124,12 +126,12 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
 }
 
 template <class Scalar>
-bool Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
-                             Executor* executor) {
+void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+                             Executor* executor, Values are) {
   require_table("values", values);
   require_table("grad", grad);
-  require_config(!half_stepped_, "Optimizer", "state", "that of half a step",
-                 "restore() of a whole one after a step that threw");
+  require_config(!spoiled_, "Optimizer", "state", "that of a step that threw",
+                 "restore() of a whole one");
   const double factor = options_.schedule.factor(steps_);
   const double scale = gradient_scale(grad);
   for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
@@ -145,17 +147,20 @@ bool Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
                           .gradient_scale = scale};
     const ParamId id = table_->entries()[static_cast<std::size_t>(i)].id;
     rule_.update(step, values.of(id), grad.of(id), Moments<Scalar>(blocks_, id.offset, id.size()));
-    // Here, where they are in cache.
-    if (!kernels::all_finite<Scalar>(values.of(id))) finite.store(false, std::memory_order_relaxed);
+    // Here, where small tensors are in cache.
+    if (are == Values::finite && !kernels::all_finite<Scalar>(values.of(id)))
+      finite.store(false, std::memory_order_relaxed);
   };
   try {
     run_tasks(executor, std::ssize(settings_), move);
   } catch (...) {
-    half_stepped_ = moves;
+    spoiled_ = moves;
     throw;
   }
+  spoiled_ = !finite;
+  if (spoiled_)
+    throw ValueError("Optimizer", "values", "NaN or infinity after the update", "finite numbers");
   ++steps_;
-  return finite;
 }
 
 template <class Scalar>
@@ -167,7 +172,7 @@ void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> mo
   for (const auto& moment : moments) require_table("moments", moment);
   steps_ = steps;
   moments_ = std::move(moments);
-  half_stepped_ = false;
+  spoiled_ = false;
 }
 
 template <class Scalar>

@@ -29,9 +29,9 @@ class RunningMean {
     const auto rest = buffers_[1].flat();
     for (std::size_t i = 0; i < mean.size(); ++i) {
       const auto [m, r, t] = std::array<double, 3>{mean[i], rest[i], to[i]};
-      const double moved = m + (r + share * (t - m - r));
-      mean[i] = static_cast<Scalar>(moved);
-      rest[i] = static_cast<Scalar>(moved - static_cast<double>(mean[i]));
+      const double step = r + share * (t - m - r);
+      mean[i] = static_cast<Scalar>(m + step);
+      rest[i] = static_cast<Scalar>((m - static_cast<double>(mean[i])) + step);
     }
   }
   void set_zero() {

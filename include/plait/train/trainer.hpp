@@ -79,8 +79,9 @@ class Trainer {
   // sample convert. A batch without a label that counts changes nothing and returns 0. Throws
   // ShapeError or ValueError for data that does not fit, and for a gradient whose squared norm is
   // not finite (inputs may be finite and yet too large); the model and the optimizer are then as
-  // they were. An executor that throws while the optimizer runs leaves half a step behind, and
-  // further ones are refused: see Optimizer::step.
+  // they were. An update that makes values infinite is a ValueError, too, and an executor may throw
+  // while the optimizer runs: what was before is then lost, and further steps are refused until a
+  // whole state is restored (Optimizer::step).
   double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
               View3<const Scalar> weights = {});
   // The same with all that targets may have: sample spaces, groups.
@@ -120,8 +121,8 @@ class Trainer {
   // The second half: moves the model's values by a gradient, that of the last batch or one made of
   // those of several (see gradient_mean.hpp). Throws ValueError when its squared norm is not
   // finite, ShapeError when it is of other parameters; the model and the optimizer are then as they
-  // were. Throws ValueError, too, when the update is so large that values overflow: the step is
-  // then made and cannot be taken back, and training goes on from a state that was kept.
+  // were. An update that makes values infinite, or an executor that throws, spoils both, as in
+  // step.
   void apply(const ParamBuffer<Scalar>& gradient);
 
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
@@ -297,9 +298,9 @@ void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
 
 template <class Scalar>
 void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
-  const bool finite = optimizer_.step(model_->values_, gradient, executor_);
-  if (check_finite_ && !finite)
-    throw ValueError("Trainer", "values", "NaN or infinity after the update", "finite numbers");
+  using Values = typename Optimizer<Scalar>::Values;
+  optimizer_.step(model_->values_, gradient, executor_,
+                  check_finite_ ? Values::finite : Values::anything);
 }
 
 template <class Scalar>
