@@ -3,12 +3,16 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <vector>
 
 #include "support/catch.hpp"
 
+using plait::ConfigError;
+using plait::Index;
 using plait::Init;
+using plait::ParamBudget;
 using plait::ParamBuffer;
 using plait::ParamTable;
 
@@ -53,6 +57,20 @@ TEST_CASE("a name is taken once, a size is at least 1, and a refusal changes not
   CHECK(f.table.buffer_size() == size);
   CHECK(f.table.entries().size() == 3);
   CHECK_FALSE(f.table.contains("empty"));
+}
+
+TEST_CASE("a budget is spent by counts of at least 0, of widths of at least 1", "[params]") {
+  ParamTable table(ParamBudget{.routes = 10, .activations = 10, .terms = 10});
+  for (const Index count : {Index{-1}, (std::numeric_limits<Index>::min)()})
+    CHECK_THROWS_AS(table.spend_activations(count, 2, "here"), ConfigError);
+  for (const Index width : {Index{0}, Index{-3}})
+    CHECK_THROWS_AS(table.spend_terms(1, width, "here"), ConfigError);
+  CHECK_THROWS_AS(table.spend_routes(-5, "here"), ConfigError);
+  CHECK(table.budget().activations == 10);
+  table.spend_activations(5, 2, "here");
+  CHECK(table.budget().activations == 0);
+  CHECK_THROWS_AS(table.spend_activations(1, (std::numeric_limits<Index>::max)(), "here"),
+                  ConfigError);
 }
 
 TEST_CASE("every tensor starts on a cache line in float and double buffers", "[params]") {
