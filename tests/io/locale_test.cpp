@@ -1,6 +1,8 @@
 // Files, tables and errors under a locale that groups digits and has a comma for a point.
 #include <array>
+#include <clocale>
 #include <locale>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -21,12 +23,12 @@ using plait::Checkpoints;
 class German : public std::numpunct<char> {
   char do_decimal_point() const override { return ','; }
   char do_thousands_sep() const override { return '.'; }
-  std::string do_grouping() const override { return "\\3"; }
+  std::string do_grouping() const override { return "\3"; }
   std::string do_truename() const override { return "wahr"; }
 };
 class Grouping : public std::numpunct<char> {
   char do_thousands_sep() const override { return ','; }
-  std::string do_grouping() const override { return "\\1\\2"; }
+  std::string do_grouping() const override { return "\1\2"; }
 };
 
 // The program's locale while it lives.
@@ -42,6 +44,33 @@ class Locale {
   std::locale before_;
 };
 
+// The C library's numbers, as those of the first such locale that is installed, while it lives.
+class CLocale {
+ public:
+  CLocale() : before_(std::setlocale(LC_ALL, nullptr)) {
+    for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "ru_RU.UTF-8"})
+      if (std::setlocale(LC_ALL, name) != nullptr && *std::localeconv()->decimal_point == ',')
+        return;
+    std::setlocale(LC_ALL, before_.c_str());
+  }
+  CLocale(const CLocale&) = delete;
+  CLocale& operator=(const CLocale&) = delete;
+  ~CLocale() { std::setlocale(LC_ALL, before_.c_str()); }
+
+  bool is_installed() const { return *std::localeconv()->decimal_point == ','; }
+
+ private:
+  std::string before_;
+};
+
+// As any stream writes it under the global locale.
+template <class Number>
+std::string streamed(Number number) {
+  std::ostringstream stream;
+  stream << number;
+  return stream.str();
+}
+
 // What a long run carries.
 void be_late(Run& run) {
   run.progress.epoch = 1234567;
@@ -51,6 +80,16 @@ void be_late(Run& run) {
 }
 
 }  // namespace
+
+TEST_CASE("locale: those of these tests group digits and have a comma for a point") {
+  {
+    const Locale locale(new German);
+    CHECK(streamed(1234567) == "1.234.567");
+    CHECK(streamed(0.5) == "0,5");
+  }
+  const Locale locale(new Grouping);
+  CHECK(streamed(1234567) == "12,34,56,7");
+}
 
 TEST_CASE("locale: a checkpoint is the same bytes, and goes on, under any") {
   Run run;
@@ -110,4 +149,22 @@ TEST_CASE("locale: tables and errors are the same under any") {
     CHECK(plait::csv_number(12345.5) == "12345.5");
     CHECK(plait::fixed_number(-12345.678, 2) == "-12345.68");
   }
+}
+
+TEST_CASE("locale: files and numbers are the same under the C library's") {
+  const Run run;
+  const std::vector<plait::Head> heads{{.pos_weight = 1234.5}, {.weight = 0.25}};
+  const files::Directory directory;
+  plait::save(run.model, directory / "plain", {.heads = heads});
+  const CLocale locale;
+  if (!locale.is_installed()) {
+    WARN("skipped: no locale with a comma for a point is installed");
+    return;
+  }
+  plait::save(run.model, directory / "other", {.heads = heads});
+  CHECK(files::contents(directory / "plain") == files::contents(directory / "other"));
+  CHECK(plait::load<float>(directory / "other").heads[0].pos_weight == 1234.5);
+  CHECK(plait::text(1234567, ' ', 1234.5) == "1234567 1234.5");
+  CHECK(plait::csv_number(12345.5) == "12345.5");
+  CHECK(plait::fixed_number(-12345.678, 2) == "-12345.68");
 }
