@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -108,12 +109,13 @@ std::array<T, N> parse_bits(const std::string& given, const std::string& file,
   return result;
 }
 
-inline Index parse_count(const std::string& given, const std::string& file, std::string_view key) {
+inline Index parse_count(const std::string& given, const std::string& file, std::string_view key,
+                         Index most = most_counted) {
   Index result = 0;
   const auto [after, error] = std::from_chars(given.data(), given.data() + given.size(), result);
-  if (error != std::errc() || after != given.data() + given.size() || result < 0 ||
-      result > most_counted)
-    throw FormatError(file, std::string(key), in_quotes(given), "a count up to 2^53");
+  if (error != std::errc() || after != given.data() + given.size() || result < 0 || result > most)
+    throw FormatError(file, std::string(key), in_quotes(given),
+                      most == most_counted ? "a count up to 2^53" : text("a count up to ", most));
   return result;
 }
 
@@ -175,8 +177,8 @@ std::vector<MethodState> add_parts(SafetensorsWriter& writer, const CheckpointPa
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const MethodState& state = states[i];
     const auto buffers = parts[i].buffers();
-    require_config(state.steps >= 0, "Checkpoints", "steps of " + parts[i].name(),
-                   text(state.steps), "at least 0");
+    require_config(state.steps >= 0 && state.steps <= most_counted, "Checkpoints",
+                   "steps of " + parts[i].name(), text(state.steps), "a count up to 2^53");
     writer.add_metadata(part_key(i), parts[i].name());
     writer.add_metadata(part_key(i) + ".steps", text(state.steps));
     writer.add_metadata(part_key(i) + ".random", bits_text(state.random.state()));
@@ -255,7 +257,9 @@ class RestoredCheckpoint {
       : path_(path), to_(to), file_(path) {
     check_format();
     check_dtypes();
-    first_ = count("plait.first");
+    // The number of a file, which is more than a count.
+    first_ =
+        parse_count(meta("plait.first"), path_, "plait.first", (std::numeric_limits<Index>::max)());
     const std::string moments = join(to.optimizer.moment_names());
     if (meta("plait.moments") != moments)
       throw FormatError(path_, "moments", in_quotes(meta("plait.moments")),

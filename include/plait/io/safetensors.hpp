@@ -156,7 +156,7 @@ class SafetensorsWriter {
   const std::vector<std::span<const std::byte>>& data() const { return data_; }
 
   // The file's bytes in pieces: put(std::span<const std::byte>) is called for one after the other.
-  // Throws ConfigError when a name or a metadata text is not UTF-8.
+  // Throws ConfigError as write_safetensors_header does.
   template <class Put>
   void write_to(const Put& put) const {
     const std::string json = write_safetensors_header(header_);
@@ -167,7 +167,7 @@ class SafetensorsWriter {
   }
 
   // Writes the file; an older one at this path survives a failure (see AtomicFile). Throws
-  // FileError.
+  // FileError, and ConfigError as write_safetensors_header does.
   void write(const std::string& path) const {
     AtomicFile file(path);
     write_to([&](std::span<const std::byte> bytes) { file.write(bytes); });

@@ -205,24 +205,34 @@ PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view js
 }
 
 // The JSON text, padded with spaces so that the data starts at a multiple of 8 bytes. Throws
-// ConfigError for names or metadata that are not UTF-8.
+// ConfigError for names or metadata that are not UTF-8, and for what no reader takes: more pairs of
+// metadata, sizes in a shape or bytes than above.
 PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& header) {
+  const char* where = "write_safetensors_header";
+  require_config(header.metadata.size() <= max_metadata, where, "metadata",
+                 text(header.metadata.size(), " pairs, the library's own included"),
+                 text("at most ", max_metadata));
   detail::Json json = detail::Json::object();
   if (!header.metadata.empty()) {
     auto& metadata = json["__metadata__"];
     for (const auto& [key, value] : header.metadata) metadata[key] = value;
   }
-  for (const auto& tensor : header.tensors)
+  for (const auto& tensor : header.tensors) {
+    require_config(tensor.shape.size() <= max_rank, where, "shape of " + in_quotes(tensor.name),
+                   text(tensor.shape.size(), " sizes"), text("at most ", max_rank));
     json[tensor.name] = {{"dtype", info(tensor.dtype).name},
                          {"shape", tensor.shape},
                          {"data_offsets", {tensor.begin, tensor.end}}};
+  }
   std::string result;
   try {
     result = json.dump();
   } catch (const nlohmann::json::exception& error) {
-    throw ConfigError("write_safetensors_header", "text", error.what(), "UTF-8");
+    throw ConfigError(where, "text", error.what(), "UTF-8");
   }
   result.append((8 - result.size() % 8) % 8, ' ');
+  require_config(result.size() <= max_header_bytes, where, "header", text(result.size(), " bytes"),
+                 text("at most ", max_header_bytes));
   return result;
 }
 
