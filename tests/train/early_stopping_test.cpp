@@ -1,11 +1,13 @@
 #include "plait/train/early_stopping.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <vector>
 
+#include "plait/core/random.hpp"
 #include "support/catch.hpp"
 
 using Catch::Matchers::WithinAbs;
@@ -255,6 +257,73 @@ TEST_CASE("a stored state goes on as if nothing had happened") {
       CHECK(after.stalled(t) == whole.stalled(t));
     }
   }
+}
+
+TEST_CASE("every state that a run has is taken back") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  constexpr double largest = std::numeric_limits<double>::max();
+  constexpr std::array values{missing, infinity, -infinity, largest, -largest,
+                              0.0,     1.0,      -0.5,      5e-324};
+  plait::Random random(5);
+  const auto drawn = [&] {
+    return values[static_cast<std::size_t>(random.below(std::ssize(values)))];
+  };
+  for (int run = 0; run < 300; ++run) {
+    std::vector<plait::Watch> watches;
+    for (const Better better : {Better::higher, Better::lower, Better::closer_to_one}) {
+      watches.push_back({.better = better, .unit = run % 3 == 0 ? 1e-300 : 1});
+      if (run % 5 == 0) watches.back().baseline = largest;
+    }
+    EarlyStopping stopping(watches, {.min_gain = run % 7 == 0 ? infinity : 0.0});
+    EarlyStopping other = stopping;
+    for (int i = 0; i < 8; ++i) {
+      const auto state = stopping.state();
+      REQUIRE_NOTHROW(other.restore(state));
+      const auto again = other.state();
+      REQUIRE(std::ranges::equal(state, again, [](double a, double b) {
+        return a == b || (std::isnan(a) && std::isnan(b));
+      }));
+      stopping.update(std::array{drawn(), drawn(), drawn()});
+    }
+  }
+}
+
+TEST_CASE("a state that no run has is refused, and changes nothing") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  auto stopping = auc_and_mse({});
+  for (int i = 0; i < 3; ++i) stopping.update(Values{0.7, missing});
+  const auto state = stopping.state();
+  struct Forged {
+    std::size_t place;
+    double value;
+  };
+  // Evaluations; of the sum, best, at and since; of each task, baseline, gain, best value, and the
+  // same three of its gain.
+  const std::vector<Forged> forged{
+      {4, infinity}, {4, -infinity}, {10, infinity},           // baselines
+      {5, missing},  {11, missing},                            // gains
+      {1, missing},  {1, -infinity}, {7, missing},   {13, 1},  // best gains
+      {6, missing},  {6, infinity},  {12, 0.5},                // best values
+      {2, -1},       {8, -1},        {14, 0},                  // where they were
+      {3, 3},        {9, 3},                                   // evaluations since then
+  };
+  for (const auto& [place, value] : forged) {
+    CAPTURE(place, value);
+    auto other = state;
+    other[place] = value;
+    CHECK_THROWS_AS(stopping.restore(other), plait::ValueError);
+    const auto after = stopping.state();
+    CHECK(std::ranges::equal(after, state, [](double a, double b) {
+      return a == b || (std::isnan(a) && std::isnan(b));
+    }));
+  }
+  CHECK_THROWS_WITH(
+      [&] {
+        auto other = state;
+        other[4] = infinity;
+        stopping.restore(other);
+      }(),
+      "plait::EarlyStopping: state: got inf, expected a baseline that is finite, or NaN");
 }
 
 TEST_CASE("early stopping refuses what has no meaning") {

@@ -178,6 +178,10 @@ class EarlyStopping {
       task.gain = *next++;
       task.best = *next++;
       take(next, evaluations, task.record);
+      require(!std::isinf(task.baseline), task.baseline, "a baseline that is finite, or NaN");
+      require(!std::isnan(task.gain), task.gain, "a gain that is a number");
+      require(task.record.at < 0 ? std::isnan(task.best) : std::isfinite(task.best), task.best,
+              "a best value that is finite, or NaN where there was none");
     }
     evaluations_ = evaluations;
     sum_ = sum;
@@ -266,6 +270,13 @@ class EarlyStopping {
     record.best = *next++;
     record.at = count(*next++, -1, evaluations - 1);
     record.since = count(*next++, 0, evaluations);
+    require(record.at < 0 ? std::isnan(record.best) : record.best > -infinity, record.best,
+            "a best gain above -inf, or NaN where there was none");
+    require(record.at + record.since < evaluations, static_cast<double>(record.since),
+            "no more evaluations since the best than there were");
+  }
+  static void require(bool holds, double got, const char* expected) {
+    if (!holds) throw ValueError("EarlyStopping", "state", text(got), expected);
   }
   static Index count(double stored, Index least, Index most) {
     if (!(stored >= static_cast<double>(least) && stored <= static_cast<double>(most) &&
