@@ -13,6 +13,7 @@
 
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/other_user.hpp"
 
 namespace {
 
@@ -231,4 +232,59 @@ TEST_CASE("atomic file: a second writer is refused while the first lives") {
   CHECK(files::contents(path) == "first");
   replace(path, "second");
   CHECK(files::contents(path) == "second");
+}
+
+TEST_CASE("atomic file: a .partial file that may not be opened is not taken for a leftover") {
+  const files::Directory directory;
+  const std::string path = directory / "file";
+  const std::string partial = path + ".partial";
+  files::write(path, "old");
+  files::write(partial, "of one who may still write");
+  REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+  REQUIRE(::chmod(path.c_str(), 0666) == 0);
+  REQUIRE(::chmod(partial.c_str(), 0) == 0);
+  {
+    const OtherUser user;
+    if (!user) {
+      WARN("skipped: this user may not become another");
+      return;
+    }
+    CHECK_THROWS_WITH(plait::AtomicFile(path),
+                      "plait::" + path +
+                          ": write: got Permission denied, expected a .partial file whose writer "
+                          "is known to have ended");
+  }
+  CHECK(std::filesystem::exists(partial));
+  CHECK(files::contents(path) == "old");
+}
+
+TEST_CASE("atomic file: without a file descriptor left a writer is not taken for ended") {
+  const files::Directory directory;
+  const std::string path = directory / "file";
+  plait::AtomicFile first(path);
+  first.write(bytes("first"));
+  ::rlimit limit;
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  const ::rlimit none{0, limit.rlim_max};
+  ::setrlimit(RLIMIT_NOFILE, &none);
+  std::string told;
+  try {
+    plait::AtomicFile second(path);
+  } catch (const plait::FileError& error) {
+    told = error.what();
+  }
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  CHECK_THAT(told, Catch::Contains("got Too many open files"));
+  CHECK(std::filesystem::exists(path + ".partial"));
+}
+
+TEST_CASE("atomic file: a leftover that may be written and not read is replaced") {
+  const files::Directory directory;
+  const std::string path = directory / "file";
+  files::write(path + ".partial", "half");
+  REQUIRE(::chmod((path + ".partial").c_str(), 0222) == 0);
+  REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+  const OtherUser user;
+  replace(path, "new");
+  CHECK(files::contents(path) == "new");
 }

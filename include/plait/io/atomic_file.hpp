@@ -10,7 +10,7 @@
 // a device, a pipe, a socket) is refused: a rename would remove it.
 //
 // One writer per path at a time: a second one is refused while the first lives, where the file
-// system has locks (flock).
+// system has locks (flock), and where a .partial file cannot be opened to see (another user's).
 #pragma once
 #include <fcntl.h>
 #include <sys/file.h>
@@ -96,7 +96,19 @@ class AtomicFile {
 
   // Throws unless the .partial file, if there is one, was left behind by a writer that has ended.
   PLAIT_COLD void remove_leftover() const {
-    const int leftover = ::open(partial_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    constexpr int flags = O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    int leftover = ::open(partial_.c_str(), O_RDONLY | flags);
+    if (leftover < 0 && errno == EACCES) leftover = ::open(partial_.c_str(), O_WRONLY | flags);
+    if (leftover < 0 && errno == ENOENT) return;
+    // What is no file has no writer: a link, a socket. Of a file that cannot be opened, another
+    // user's say, nobody knows.
+    struct ::stat named;
+    if (leftover < 0) {
+      const int cause = errno;
+      const bool is_file = ::lstat(partial_.c_str(), &named) != 0 || S_ISREG(named.st_mode);
+      errno = cause;
+      if (is_file) fail("a .partial file whose writer is known to have ended");
+    }
     if (leftover >= 0) {
       const bool busy = ::flock(leftover, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
       ::close(leftover);
