@@ -1,4 +1,7 @@
 // What a directory of checkpoints keeps, of which run, and who may write to it.
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +13,7 @@
 #include "checkpoint_run.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
+#include "support/other_user.hpp"
 
 namespace {
 
@@ -200,4 +204,71 @@ TEST_CASE("checkpoint: the lock is the run's, and follows no link") {
   CHECK_THROWS_AS(run.save(refused), plait::FileError);
   CHECK(files::contents(linked / "precious") == "not a lock");
   CHECK(refused.paths().empty());
+}
+
+TEST_CASE("checkpoint: copies are of one run, made before its first checkpoint or after") {
+  const files::Directory directory;
+  Run run;
+  for (const bool saves_first : {true, false}) {
+    Checkpoints one(directory.path(), 2);
+    Checkpoints other = one;
+    Checkpoints assigned(directory / "elsewhere");
+    assigned = other;
+    if (saves_first)
+      run.save(one);
+    else
+      CHECK(run.resume(one));
+    run.save(other);
+    run.save(assigned);
+    run.save(one);
+    CHECK(one.paths().size() == 2);
+    CHECK(other.paths() == one.paths());
+  }
+  CHECK(Checkpoints(directory.path()).paths() == paths_of(directory, {6, 7}));
+}
+
+TEST_CASE("checkpoint: a copy holds the lock that another took") {
+  const files::Directory directory;
+  Run run;
+  std::optional<Checkpoints> one(directory.path());
+  const Checkpoints copy(*one);
+  run.save(*one);
+  one.reset();
+  Checkpoints other(directory.path());
+  CHECK_THROWS_AS(run.save(other), plait::FileError);
+  CHECK(copy.paths().size() == 1);
+}
+
+TEST_CASE("checkpoint: another user's lock is held, and seen") {
+  const files::Directory directory;
+  const std::string lock = directory / "checkpoints.lock";
+  files::write(lock, "1\n");
+  REQUIRE(::chmod(directory.path().c_str(), 0777) == 0);
+  REQUIRE(::chmod(lock.c_str(), 0444) == 0);
+  const int held = ::open(lock.c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(held >= 0);
+  REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
+  const OtherUser user;
+  if (!user) {
+    WARN("skipped: this user may not become another");
+    ::close(held);
+    return;
+  }
+  Run run;
+  Checkpoints refused(directory.path());
+  CHECK_THROWS_WITH(run.save(refused), Catch::Contains("got a lock of process 1,"));
+  CHECK(refused.paths().empty());
+  ::close(held);
+  {
+    Checkpoints checkpoints(directory.path());
+    run.save(checkpoints);
+    Checkpoints second(directory.path());
+    CHECK_THROWS_AS(run.resume(second), plait::FileError);
+  }
+  CHECK(std::filesystem::remove(lock));
+  files::write(lock, "");
+  REQUIRE(::chmod(lock.c_str(), 0) == 0);
+  Checkpoints unreadable(directory.path());
+  CHECK_THROWS_WITH(run.save(unreadable), Catch::Contains("checkpoints.lock: got Permission den"));
+  CHECK(unreadable.paths().size() == 1);
 }

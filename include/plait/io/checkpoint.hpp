@@ -69,8 +69,8 @@ concept TrainsModel = requires(T& trainer, const T& constant, const ParamBuffer<
   trainer.load(values);
 };
 
-// Those of one run: the first save() or a resume() makes them so. Copies are of the same run. Not
-// thread-safe.
+// Those of one run: the first save() or a resume() makes them so. Copies are of the same run,
+// whenever they were made. Not thread-safe, copies together neither.
 class Checkpoints {
  public:
   // Keeps the run's last `keep` checkpoints in the directory, which is created. Throws ConfigError
@@ -147,8 +147,15 @@ class Checkpoints {
     bool operator==(const Whole&) const = default;
   };
 
+  // What all copies share.
+  struct Run {
+    std::optional<DirectoryLock> lock;  // from the first save or resume on
+    std::optional<Index> first;         // number of the run's first checkpoint
+    std::map<Index, Whole> whole;
+  };
+
   void lock() {
-    if (!lock_) lock_ = std::make_shared<const DirectoryLock>(directory_, "checkpoints.lock");
+    if (!run_->lock) run_->lock.emplace(directory_, "checkpoints.lock");
   }
 
   template <class Scalar>
@@ -163,9 +170,9 @@ class Checkpoints {
                       "one that another can follow");
     const Index number = newest + 1;
     const std::string path = path_of(number);
-    const Index first = first_.value_or(number);
+    const Index first = run_->first.value_or(number);
     detail::write_checkpoint(path, model, optimizer, progress, parts, first, std::move(settings));
-    first_ = first;
+    run_->first = first;
     remember(number, path);
     files.emplace_back(number, path);
     remove_older(files);
@@ -176,24 +183,24 @@ class Checkpoints {
   // push out others.
   void remove_older(const std::vector<std::pair<Index, std::string>>& files) {
     const auto of_run =
-        std::ranges::count_if(files, [&](const auto& f) { return f.first >= first_; });
+        std::ranges::count_if(files, [&](const auto& f) { return f.first >= run_->first; });
     if (of_run <= keep_) return;
     Index whole = 0;
-    for (auto file = files.rbegin(); file != files.rend() && file->first >= first_; ++file) {
+    for (auto file = files.rbegin(); file != files.rend() && file->first >= run_->first; ++file) {
       if (whole < keep_) {
         whole += is_whole(file->first, file->second) ? 1 : 0;
       } else {
         std::error_code ignored;  // what cannot be removed now is tried again next time
         std::filesystem::remove(file->second, ignored);
-        whole_.erase(file->first);
+        run_->whole.erase(file->first);
       }
     }
   }
 
   // Reads all of a file once, and again when it has changed.
   bool is_whole(Index number, const std::string& path) {
-    const auto known = whole_.find(number);
-    if (known != whole_.end() && known->second == look_at(path)) return true;
+    const auto known = run_->whole.find(number);
+    if (known != run_->whole.end() && known->second == look_at(path)) return true;
     try {
       detail::verify_checkpoint(path);
     } catch (const Error&) {
@@ -202,7 +209,7 @@ class Checkpoints {
     remember(number, path);
     return true;
   }
-  void remember(Index number, const std::string& path) { whole_[number] = look_at(path); }
+  void remember(Index number, const std::string& path) { run_->whole[number] = look_at(path); }
   static Whole look_at(const std::string& path) {
     std::error_code size_error;
     std::error_code time_error;
@@ -257,7 +264,7 @@ class Checkpoints {
         throw FormatError(path, "plait.first", text(checkpoint.first()),
                           text("a number from 1 to ", file->first));
       checkpoint.commit(load_values);
-      first_ = checkpoint.first();
+      run_->first = checkpoint.first();
       remember(file->first, path);
       result.path = path;
       return result;
@@ -273,9 +280,7 @@ class Checkpoints {
 
   std::string directory_;
   Index keep_;
-  std::shared_ptr<const DirectoryLock> lock_;  // from the first save or resume on
-  std::optional<Index> first_;                 // number of the run's first checkpoint
-  std::map<Index, Whole> whole_;
+  std::shared_ptr<Run> run_ = std::make_shared<Run>();
 };
 
 }  // namespace plait

@@ -22,14 +22,21 @@ namespace plait {
 // Holds a lock on {directory}/{name}, a file that holds the number of the process and stays behind.
 // The system releases the lock with the process, however that ends, so that nothing needs to be
 // cleared up after a crash. Where files cannot be locked (some network file systems, a directory
-// that may only be read) nothing is held.
+// that may only be read) nothing is held. Another user's file is locked as well; it then holds the
+// number of the last process that could write to it.
 class DirectoryLock {
  public:
-  // Throws FileError when another holds the lock, telling which process, and for a file of this
-  // name that is none.
+  // Throws FileError when another holds the lock, telling which process, for a file of this name
+  // that is none, and for one that may be neither written nor read.
   DirectoryLock(const std::string& directory, const char* name) {
     const std::string path = (std::filesystem::path(directory) / name).string();
-    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+    constexpr int flags = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    file_ = ::open(path.c_str(), O_RDWR | O_CREAT | flags, 0666);
+    if (file_ < 0 && errno == EACCES && may_write(directory)) {
+      // The file is there, of another user: a lock needs no right to write.
+      file_ = ::open(path.c_str(), O_RDONLY | flags);
+      if (file_ < 0) throw FileError(directory, name, std::strerror(errno), "a file to lock");
+    }
     if (file_ < 0) {
       if (errno == EACCES || errno == EROFS || errno == EPERM) return;
       throw FileError(directory, name, std::strerror(errno), "a file that can be locked");
@@ -55,6 +62,12 @@ class DirectoryLock {
   ~DirectoryLock() { close(); }
 
  private:
+  static bool may_write(const std::string& directory) {
+    const int before = errno;
+    const bool may = ::faccessat(AT_FDCWD, directory.c_str(), W_OK, AT_EACCESS) == 0;
+    errno = before;
+    return may;
+  }
   void close() {
     if (file_ >= 0) ::close(std::exchange(file_, -1));
   }
