@@ -408,3 +408,40 @@ TEST_CASE("a logit of NaN makes every metric of its task NaN, and no other task'
     }
   }
 }
+
+TEST_CASE("a batch with pairs whose weight is none is refused before any task has taken it") {
+  plait::Matrix<double> logits(4, 3), labels(4, 3), weights(4, 1);
+  logits << 0.1, 0.9, 0.5, 0.4, 0.2, 0.1, 0.3, 0.8, 0.6, 0.7, 0.5, 0.9;
+  labels << 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 1, 1;
+  const std::vector<std::int64_t> groups{1, 1, 2, 2};
+  const auto same = [](const TaskMetrics& a, const TaskMetrics& b) {
+    return std::ranges::equal(a.values(), b.values(), [](const auto& x, const auto& y) {
+      return x.name == y.name &&
+             (x.value == y.value || (std::isnan(x.value) && std::isnan(y.value)));
+    });
+  };
+  // After a click, between two tasks with pairs, and of groups of which the first is fine.
+  const Head click, pairs{.kind = HeadKind::pairwise}, list{.kind = HeadKind::listwise};
+  for (const std::vector<Head>& heads :
+       {std::vector{click, click, pairs}, std::vector{pairs, click, list},
+        std::vector{list, pairs, click}}) {
+    weights << 1, 2, 1e200, 1e200;
+    const Targets<double> refused{labels, {}, weights, {}, groups};
+    TaskMetrics metrics(heads);
+    CHECK_THROWS_AS(metrics.add<double>(logits, refused), plait::ValueError);
+    CHECK(same(metrics, TaskMetrics(heads)));
+    plait::Matrix<double> light(4, 1);
+    light << 1, 2, 3, 4;
+    metrics.add<double>(logits, Targets<double>{labels, {}, light, {}, groups});
+    const TaskMetrics before = metrics;
+    CHECK_THROWS_WITH(metrics.add<double>(logits, refused),
+                      Catch::Contains("weight: got inf, expected a finite number of at least 0"));
+    CHECK(same(metrics, before));
+  }
+  // Rows that make no pair may weigh as much.
+  weights << 1e200, 1e200, 1, 1;
+  labels << 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1;
+  TaskMetrics metrics({click, click, pairs});
+  metrics.add<double>(logits, Targets<double>{labels, {}, weights, {}, groups});
+  CHECK(metrics.values().back().value == 1);
+}

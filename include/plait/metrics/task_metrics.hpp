@@ -66,7 +66,8 @@ class TaskMetrics {
   // Adds a batch: logits [batch, 1, C]. The rows of a group must be in one batch for pair_accuracy;
   // for gauc they need not, but all batches with rows must have groups, or none: a gauc of some
   // rows only is none of the task. Throws, before anything is added, ShapeError for the logits and
-  // for groups that other batches lack or have, and as check_targets does.
+  // for groups that other batches lack or have, ValueError for weights of two rows whose product
+  // pair_accuracy would count and double cannot hold, and as check_targets does.
   template <class Scalar>
   void add(ConstView3<Scalar> logits, const Targets<Scalar>& targets) {
     detail::require_shape<Scalar>("TaskMetrics", "logits", logits, logits.batch(), offsets_.back());
@@ -77,15 +78,22 @@ class TaskMetrics {
         throw ShapeError(
             "TaskMetrics", "groups", grouped ? "one per row" : "none",
             grouped ? "none, as in the batches before" : "one per row, as in the batches before");
-      grouped_ = grouped;
     }
+    // Pairs first, and aside: their weights are products, which may be refused.
+    std::vector<PairAccuracy> pairs;
     for (Index t = 0; t < std::ssize(heads_); ++t)
       with_loss(heads_[static_cast<std::size_t>(t)], [&]<class Loss>(const Loss& loss) {
-        if constexpr (GroupLoss<Loss, Scalar> && !std::is_same_v<Loss, JointRankingLoss>) {
-          add_groups(t, loss, logits, targets);
-        } else {
+        if constexpr (ranks_pairs<Loss, Scalar>)
+          pairs.push_back(with_groups(t, loss, logits, targets));
+      });
+    if (logits.batch() > 0) grouped_ = !targets.groups.empty();
+    auto next = pairs.begin();
+    for (Index t = 0; t < std::ssize(heads_); ++t)
+      with_loss(heads_[static_cast<std::size_t>(t)], [&]<class Loss>(const Loss& loss) {
+        if constexpr (ranks_pairs<Loss, Scalar>)
+          of_task(t).pairs = *next++;
+        else
           add_samples(t, loss, logits, targets);
-        }
       });
   }
 
@@ -165,6 +173,10 @@ class TaskMetrics {
   }
 
  private:
+  template <class Loss, class Scalar>
+  static constexpr bool ranks_pairs =
+      GroupLoss<Loss, Scalar> && !std::is_same_v<Loss, JointRankingLoss>;
+
   // Of one task; those that its head does not use stay empty.
   struct Accumulators {
     AUC auc;
@@ -200,17 +212,19 @@ class TaskMetrics {
     }
   }
 
+  // The task's pairs with those of the batch.
   template <class Scalar, class Loss>
-  void add_groups(Index t, const Loss& loss, ConstView3<Scalar> logits,
-                  const Targets<Scalar>& targets) {
+  PairAccuracy with_groups(Index t, const Loss& loss, ConstView3<Scalar> logits,
+                           const Targets<Scalar>& targets) const {
     const auto task = static_cast<std::size_t>(t);
     const Index column = label_column(heads_, t);
     const GroupRows<Scalar> all{logits.columns(offsets_[task], loss.width()),
                                 targets.labels.columns(column, 1),
                                 targets.row_weights(heads_[task], column)};
-    for_each_group(targets.groups, [&](Index first, Index count) {
-      tasks_[task].pairs.add(all.rows(first, count));
-    });
+    PairAccuracy pairs = tasks_[task].pairs;
+    for_each_group(targets.groups,
+                   [&](Index first, Index count) { pairs.add(all.rows(first, count)); });
+    return pairs;
   }
 
   // The logit of an event: σ of it is the probability that is measured.
