@@ -189,7 +189,7 @@ TEST_CASE("checkpoint: options of what runs beside the optimizer are compared an
   plait::EarlyStopping other({{.unit = 0.5}, {}}, {.patience = 4});
   CHECK_THROWS_WITH(run.resume(checkpoints, {{"stopping", other}, {"average", average}}),
                     Catch::Contains("stopping.tasks[0].unit, stopping.tasks[1].better, "
-                                    "stopping.patience: got 1, lower, 3, expected 0.5, higher, 4"));
+                                    "stopping.patience: got 1, lower, 3, expected 0.5, none, 4"));
   plait::WeightAverage<float> slower(run.model.shared_table(), 0.99);
   CHECK_THROWS_WITH(run.resume(checkpoints, {{"stopping", stopping}, {"average", slower}}),
                     Catch::Contains("average.decay: got 0.9, expected 0.99 as in this run"));
