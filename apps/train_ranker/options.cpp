@@ -2,9 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstddef>
+#include <span>
 #include <string_view>
 
 #include "balancers.hpp"
+#include "effect.hpp"
 #include "errors.hpp"
 #include "loss_weights.hpp"
 #include "plait/core/csv.hpp"
@@ -275,6 +278,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Files (one model, one seed)");
 
   try {
+    require_entries(app, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
     out << app.help();
@@ -287,8 +291,6 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   if (!early_stop.empty()) {
     stopping.stop_when = stop_when(early_stop);
     options.early_stop = stopping;
-  } else if (app.count("--patience") > 0) {
-    throw UsageError("--patience: expected --early-stop with it");
   }
   options.stitch = stitch_start(stitch);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
@@ -298,11 +300,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   if (files && options.balancing.size() != 1)
     throw UsageError(
         "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
-  if (options.new_learning_rate && !options.resume)
-    throw UsageError("--new-learning-rate: expected --resume with it");
-  for (const char* option : {"--resume", "--checkpoint-every"})
-    if (options.checkpoint_dir.empty() && app.count(option) > 0)
-      throw UsageError(std::string(option) + ": expected --checkpoint-dir with it");
+  require_effect(app, options);
   options.run = run_text(app);
   options.rule = make_rule(optimizer, learning_rate);
   options.synthetic.validation_rows = options.synthetic.train_rows / 4;

@@ -44,12 +44,13 @@ TEST_CASE("options: the defaults are all models on synthetic data") {
 }
 
 TEST_CASE("options: values are taken") {
-  const Options options = parse(
-      {"--models",        "ple,mmoe", "--levels",         "128,64", "--towers",    "32",
-       "--experts",       "9",        "--shared-experts", "6",      "--optimizer", "sgd",
-       "--learning-rate", "0.05",     "--epochs",         "2",      "--batch",     "64",
-       "--seeds",         "4,5,6",    "--threads",        "2",      "--data",      "x.gz",
-       "--correlation",   "0.9",      "--rows",           "4000",   "--csv",       "out.csv"});
+  const Options options = parse({"--models",         "ple,mmoe", "--levels",      "128,64",
+                                 "--towers",         "32",       "--experts",     "9",
+                                 "--shared-experts", "6",        "--optimizer",   "sgd",
+                                 "--learning-rate",  "0.05",     "--epochs",      "2",
+                                 "--batch",          "64",       "--seeds",       "4,5,6",
+                                 "--threads",        "2",        "--correlation", "0.9",
+                                 "--rows",           "4000",     "--csv",         "out.csv"});
   REQUIRE(options.models.size() == 2);
   CHECK(options.models[0]->name == "mmoe");  // in the list's order, whatever was typed
   CHECK(options.models[1]->name == "ple");
@@ -63,7 +64,7 @@ TEST_CASE("options: values are taken") {
   CHECK(options.batch == 64);
   CHECK(options.seeds == std::vector<std::uint64_t>{4, 5, 6});
   CHECK(options.threads == 2);
-  CHECK(options.data == "x.gz");
+  CHECK(parse({"--data", "x.gz"}).data == "x.gz");
   CHECK(options.synthetic.correlation == 0.9);
   CHECK(options.synthetic.train_rows == 4000);
   CHECK(options.synthetic.validation_rows == 1000);
@@ -110,6 +111,41 @@ TEST_CASE("options: a run to resume shares the method") {
   CHECK(run({}) != run({"--balancer", "pcgrad"}));
   CHECK(run({}) != run({"--loss-weights", "dwa"}));
   CHECK(run({}) != run({"--early-stop", "sum"}));
+}
+
+TEST_CASE("options: what would have no effect is refused") {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> cases{
+      {{"--seeds", "1,1"}, "--seeds: got 1 twice, expected it once"},
+      {{"--seeds", "3,1,2,01"}, "--seeds: got 1 twice, expected it once"},
+      {{"--seeds", "7", "--seeds", "7"}, "--seeds: got 7 twice, expected it once"},
+      {{"--levels", "64,,32"}, "--levels: got 64,,32, expected no empty entry"},
+      {{"--levels", "64", "32,"}, "--levels: got 32,, expected no empty entry"},
+      {{"--towers=,8"}, "--towers: got ,8, expected no empty entry"},
+      {{"--seeds", ","}, "--seeds: got ,, expected no empty entry"},
+      {{"--models", "mmoe,,ple"}, "--models: got mmoe,,ple, expected no empty entry"},
+      {{"--task-weights", "1,2"},
+       "--task-weights: expected --loss-weights static or scheduled with it"},
+      {{"--task-weights", "1,2,3", "--loss-weights", "dwa"},
+       "--task-weights: expected --loss-weights static or scheduled with it"},
+      {{"--task-factors", "1,1,1", "--loss-weights", "static"},
+       "--task-factors: expected --loss-weights scheduled with it"},
+      {{"--models", "single-task", "--balancer", "pcgrad"},
+       "--balancer: expected a model other than single-task with it"},
+      {{"--models", "single-task", "--loss-weights", "static", "--task-weights", "1,2"},
+       "--loss-weights: expected a model other than single-task with it"},
+      {{"--models", "mmoe", "--shared-experts", "2"},
+       "--shared-experts: expected cgc, ple or adatt with it"},
+      {{"--models", "cross-stitch", "--experts", "2"},
+       "--experts: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with "
+       "it"},
+      {{"--models", "mmoe", "--stitch", "ones"}, "--stitch: expected cross-stitch with it"},
+      {{"--data", "x.gz", "--rows", "400"}, "--rows: expected --data synthetic with it"},
+      {{"--data", "x.gz", "--correlation", "0.5"},
+       "--correlation: expected --data synthetic with it"},
+  };
+  for (const auto& [arguments, message] : cases) CHECK(error_of(arguments) == message);
+  CHECK(parse({"--csv", "a,,b"}).csv == "a,,b");
+  CHECK(parse({"--levels", "64", "32"}).sizes.levels == std::vector<plait::Index>{64, 32});
 }
 
 TEST_CASE("options: help lists every model, every method and is not an error") {
