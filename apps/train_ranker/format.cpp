@@ -9,7 +9,10 @@
 namespace ranker {
 
 std::string fixed(double value, int digits) {
-  return std::isnan(value) ? "-" : plait::fixed_number(value, digits);
+  if (std::isnan(value)) return "-";
+  // Of numbers as large, decimals say nothing and zeros fill the line.
+  return std::abs(value) < 1e8 ? plait::fixed_number(value, digits)
+                               : plait::general_number(value, digits + 1);
 }
 
 std::string signed_fixed(double value, int digits) {
@@ -33,6 +36,31 @@ std::string duration(double seconds) {
   else
     std::snprintf(text, sizeof text, "%ld:%02ld", total / 60, total % 60);
   return text;
+}
+
+std::size_t width_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  }));
+}
+
+std::string wrapped(std::string_view text, int width) {
+  std::string lines;
+  std::size_t room = 0;  // that the line has left
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    const std::size_t needed = width_of(word);
+    if (!lines.empty() && needed < room) {
+      lines += ' ';
+      room -= needed + 1;
+    } else {
+      if (!lines.empty()) lines += '\n';
+      room = static_cast<std::size_t>(width) - std::min(needed, static_cast<std::size_t>(width));
+    }
+    lines += word;
+  }
+  return lines + '\n';
 }
 
 }  // namespace ranker

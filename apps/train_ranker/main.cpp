@@ -33,9 +33,11 @@ Dataset load(const Options& options) {
 
 void describe(const Dataset& data) {
   const auto size = [](const auto& list) { return grouped(static_cast<Index>(list.size())); };
-  std::cout << data.description << ": " << size(data.train) << " training, "
-            << size(data.validation) << " validation and " << size(data.test) << " test rows, "
-            << data.features.input_dim() << " inputs\n\n";
+  std::cout << wrapped(data.description + ": " + size(data.train) + " training, " +
+                           size(data.validation) + " validation and " + size(data.test) +
+                           " test rows, " + std::to_string(data.features.input_dim()) + " inputs",
+                       stdout_terminal().width)
+            << '\n';
 }
 
 // With a few test rows that are replayed whenever the file is loaded.
@@ -126,6 +128,21 @@ std::vector<Result> train_all(const Options& options, const Dataset& data,
   return results;
 }
 
+void print(const Dataset& data, const std::vector<Result>& results) {
+  const Terminal terminal = stdout_terminal();
+  const std::string single(baseline);
+  std::cout << '\n'
+            << to_text(result_table(data.heads, results, single, terminal.plus_minus),
+                       terminal.width);
+  std::cout << '\n'
+            << wrapped(
+                   "Test rows, weights of the best epoch. gain %: mean over tasks of the "
+                   "relative gain over " +
+                       single + ", in AUC (binary) or MSE (regression); positive is better.",
+                   terminal.width);
+  std::cout << seesaw_text(data.heads, results, single, terminal.width);
+}
+
 int run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv, std::cout);
   if (!options) return 0;
@@ -156,12 +173,7 @@ int run(int argc, const char* const* argv) {
   const auto results =
       train_all(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
 
-  std::cout << '\n' << to_text(result_table(data.heads, results, std::string(baseline)));
-  std::cout
-      << "\nTest rows, weights of the best epoch. gain %: mean over tasks of the relative gain "
-         "over\n"
-      << baseline << ", in AUC (binary) or MSE (regression); positive is better.\n";
-  std::cout << seesaw_text(data.heads, results, std::string(baseline));
+  print(data, results);
   if (!options->csv.empty())
     write("--csv", options->csv, to_csv(result_csv(data.heads, results, std::string(baseline))));
   if (!options->report.empty())

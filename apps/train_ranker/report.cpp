@@ -56,6 +56,18 @@ double gain_over(std::span<const plait::Head> heads, const Result& result,
   return std::numeric_limits<double>::quiet_NaN();
 }
 
+// "gained 2, lost 1, unclear 0: a seesaw; relative gain -3.1743 % (spread 2.0401 %), 2 seeds"
+std::string summary(const plait::SeesawReport& report) {
+  const auto count = [&](plait::Verdict verdict) { return std::to_string(report.count(verdict)); };
+  const std::string spread =
+      report.seeds > 1 ? " (spread " + fixed(100 * report.relative_spread, metric_digits) + " %)"
+                       : "";
+  return "gained " + count(plait::Verdict::gained) + ", lost " + count(plait::Verdict::lost) +
+         ", unclear " + count(plait::Verdict::unclear) + (report.seesaws() ? ": a seesaw" : "") +
+         "; relative gain " + signed_fixed(100 * report.relative_gain, metric_digits) + " %" +
+         spread + ", " + std::to_string(report.seeds) + (report.seeds == 1 ? " seed" : " seeds");
+}
+
 std::string exact(double value) { return plait::general_number(value, 9); }
 
 }  // namespace
@@ -71,9 +83,11 @@ Spread spread(std::span<const double> numbers) {
   return result;
 }
 
-std::string spread_text(const Spread& spread) {
-  return fixed(spread.mean, metric_digits) +
-         (std::isnan(spread.deviation) ? "" : " ± " + fixed(spread.deviation, metric_digits));
+std::string spread_text(const Spread& spread, std::string_view plus_minus) {
+  std::string text = fixed(spread.mean, metric_digits);
+  if (!std::isnan(spread.deviation))
+    text.append(" ").append(plus_minus).append(" ") += fixed(spread.deviation, metric_digits);
+  return text;
 }
 
 std::vector<plait::MetricValue> compared_metrics(std::span<const plait::Head> heads,
@@ -108,7 +122,7 @@ double gain(std::span<const plait::Head> heads, const Result& result, const Resu
 }
 
 Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
-                   const std::string& baseline) {
+                   const std::string& baseline, std::string_view plus_minus) {
   const auto metrics = test_metrics(heads);
   Table table;
   table.header = {"model", "parameters"};
@@ -117,7 +131,7 @@ Table result_table(std::span<const plait::Head> heads, std::span<const Result> r
   for (const Result& result : results) {
     std::vector<std::string> row{result.model, grouped(result.parameters)};
     for (const Metric& metric : metrics)
-      row.push_back(spread_text(over_runs(result, metric.number)));
+      row.push_back(spread_text(over_runs(result, metric.number), plus_minus));
     row.push_back(signed_fixed(gain_over(heads, result, results, baseline), 2));
     row.push_back(fixed(mean_seconds(result), 2));
     row.push_back(grouped(static_cast<Index>(mean_rate(result))));
@@ -138,16 +152,31 @@ std::vector<Seesaw> seesaws(std::span<const plait::Head> heads, std::span<const 
   };
   std::vector<Seesaw> found;
   for (const Result& result : results)
-    if (result.model != baseline && result.runs.size() == single->runs.size())
+    if (result.model != baseline &&
+        std::ranges::equal(result.runs, single->runs, {}, &Run::seed, &Run::seed))
       found.push_back({&result, &*single, plait::seesaw_report(values(result), values(*single))});
   return found;
 }
 
 std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
-                        const std::string& baseline) {
+                        const std::string& baseline, int width) {
   std::string text;
-  for (const Seesaw& seesaw : seesaws(heads, results, baseline))
-    text += "\n" + seesaw.result->model + " against " + baseline + ":\n" + seesaw.report.text();
+  for (const auto& [result, single, report] : seesaws(heads, results, baseline)) {
+    std::size_t widest = 4;
+    for (const plait::TaskGain& gain : report.gains) widest = std::max(widest, width_of(gain.task));
+    const auto first_column = [&](const std::string& task, const std::string& metric) {
+      return task + std::string(widest + 2 - width_of(task), ' ') + metric;
+    };
+    Table table{{first_column("task", "metric"), "single", "multi", "gain", "spread", "verdict"},
+                {}};
+    for (const plait::TaskGain& gain : report.gains)
+      table.rows.push_back(
+          {first_column(gain.task, gain.metric), fixed(gain.single, metric_digits),
+           fixed(gain.multi, metric_digits), signed_fixed(gain.gain, metric_digits),
+           fixed(gain.spread, metric_digits), plait::SeesawReport::verdict_name(gain.verdict)});
+    text += '\n' + wrapped(result->model + " against " + baseline + ":", width) +
+            to_text(table, width) + wrapped(summary(report), width);
+  }
   return text;
 }
 

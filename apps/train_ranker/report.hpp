@@ -2,6 +2,7 @@
 #pragma once
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dataset.hpp"
@@ -28,7 +29,7 @@ struct Spread {
 Spread spread(std::span<const double> numbers);
 
 // Mean and, where there is one, "±" deviation: what result_table has in its cells.
-std::string spread_text(const Spread& spread);
+std::string spread_text(const Spread& spread, std::string_view plus_minus = "±");
 
 // What models are compared by, a metric per task in the order of the heads: AUC of binary tasks,
 // MSE of regression.
@@ -42,7 +43,7 @@ double gain(std::span<const plait::Head> heads, const Result& result, const Resu
 
 // For people: mean, and "±" deviation where there are several runs.
 Table result_table(std::span<const plait::Head> heads, std::span<const Result> results,
-                   const std::string& baseline);
+                   const std::string& baseline, std::string_view plus_minus = "±");
 
 // Which tasks of a result gained over the baseline and which lost, beyond the spread of the seeds.
 struct Seesaw {
@@ -51,13 +52,13 @@ struct Seesaw {
   plait::SeesawReport report{};
 };
 
-// Of every other result that has as many runs as the baseline. Empty without the baseline.
+// Of every other result that has the seeds of the baseline. Empty without the baseline.
 std::vector<Seesaw> seesaws(std::span<const plait::Head> heads, std::span<const Result> results,
                             const std::string& baseline);
 
-// Those, as text.
+// Those, as text in lines of at most `width` characters; "-" for the spread of a single seed.
 std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
-                        const std::string& baseline);
+                        const std::string& baseline, int width);
 
 // For programs: every mean and deviation in a column of its own, nan where there is none.
 Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,

@@ -11,8 +11,9 @@ struct Table {
 };
 
 // Columns as wide as their widest cell, the first left-aligned and the others right-aligned, two
-// spaces apart, a rule under the header.
-std::string to_text(const Table& table);
+// spaces apart, a rule under the header. Columns that do not fit into lines of `width` characters
+// follow below, in blocks that begin with the first column again; a block has one other at least.
+std::string to_text(const Table& table, int width);
 
 // RFC 4180: cells with a comma, a quote or a line break are quoted; lines end in CR LF.
 std::string to_csv(const Table& table);

@@ -1,21 +1,20 @@
-// Whether stderr, where progress goes, is a terminal, and how wide. POSIX.
+// What stdout and stderr, where progress goes, can show.
 #pragma once
-#include <sys/ioctl.h>
-#include <unistd.h>
+#include <string_view>
 
 namespace ranker {
 
 struct Terminal {
   bool interactive = false;
-  int width = 80;
+  int width = 80;  // characters; of what is no terminal as well
+  std::string_view plus_minus = "+-";
 };
 
-inline Terminal stderr_terminal() {
-  Terminal terminal{.interactive = isatty(STDERR_FILENO) == 1};
-  winsize size{};
-  if (terminal.interactive && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-    terminal.width = size.ws_col;
-  return terminal;
-}
+// Whether texts are UTF-8 under the locale of these environment variables' values (null where
+// unset).
+bool is_utf8(const char* lc_all, const char* lc_ctype, const char* lang);
+
+Terminal stdout_terminal();
+Terminal stderr_terminal();
 
 }  // namespace ranker

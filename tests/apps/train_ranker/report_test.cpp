@@ -1,7 +1,9 @@
 #include "report.hpp"
 
 #include <cmath>
+#include <sstream>
 
+#include "format.hpp"
 #include "support/catch.hpp"
 
 namespace {
@@ -63,13 +65,59 @@ TEST_CASE("report: who gained over the baseline and who lost, of results with as
   const std::vector<Result> pair{{"single-task", 1200, {run(0.80, 0.50), run(0.80, 0.52)}},
                                  {"mmoe", 3400, {run(0.90, 0.60), run(0.91, 0.61)}},
                                  {"ple", 3400, {run(0.90, 0.60)}}};  // interrupted
-  const std::string report = ranker::seesaw_text(heads, pair, "single-task");
+  const std::string report = ranker::seesaw_text(heads, pair, "single-task", 80);
   CHECK(report.starts_with("\nmmoe against single-task:\ntask "));
   CHECK(report.find("click  auc") != std::string::npos);
   CHECK(report.find("gained 1, lost 1, unclear 0: a seesaw") != std::string::npos);
   CHECK(report.find("ple") == std::string::npos);
-  CHECK(ranker::seesaw_text(heads, pair, "not trained").empty());
-  CHECK(ranker::seesaw_text(heads, std::span(pair).first(1), "single-task").empty());
+  CHECK(ranker::seesaw_text(heads, pair, "not trained", 80).empty());
+  CHECK(ranker::seesaw_text(heads, std::span(pair).first(1), "single-task", 80).empty());
+}
+
+TEST_CASE("report: lines for people fit 80 and 60 columns, with several seeds and with one") {
+  std::vector<plait::Head> long_heads = heads;
+  long_heads[0].name = "never married";
+  const auto lines_fit = [&](std::span<const Result> of, int width) {
+    const auto table = ranker::result_table(long_heads, of, "single-task");
+    std::istringstream text(ranker::to_text(table, width) +
+                            ranker::seesaw_text(long_heads, of, "single-task", width));
+    std::string line;
+    while (std::getline(text, line)) {
+      INFO(line);
+      CHECK(ranker::width_of(line) <= static_cast<std::size_t>(width));
+      CHECK(line.find("nan") == std::string::npos);
+    }
+  };
+  const std::vector<Result> three{
+      {"single-task", 1200000, {run(0.80, 0.50), run(0.81, 0.52), run(0.8, 0.51)}},
+      {"shared-bottom nash-mtl", 3400000, {run(0.90, 0.60), run(0.91, 0.61), run(0.9, 1e15)}}};
+  for (const int width : {60, 80, 200}) {
+    lines_fit(results, width);
+    lines_fit(three, width);
+  }
+}
+
+TEST_CASE("report: the spread of one seed is none") {
+  const std::string one = ranker::seesaw_text(heads, results, "single-task", 80);
+  CHECK(one.find("unclear 2; relative gain +15.0000 %, 1 seed\n") != std::string::npos);
+  CHECK(one.find("spread  verdict") != std::string::npos);
+  CHECK(one.find("-  unclear") != std::string::npos);
+  CHECK(one.find("nan") == std::string::npos);
+}
+
+TEST_CASE("report: runs are compared by their seeds") {
+  std::vector<Result> pair{{"single-task", 1200, {run(0.80, 0.50), run(0.80, 0.52)}},
+                           {"mmoe", 3400, {run(0.90, 0.60), run(0.91, 0.61)}}};
+  for (Result& result : pair)
+    for (std::size_t i = 0; i < 2; ++i) result.runs[i].seed = 1 + i;
+  CHECK(ranker::seesaws(heads, pair, "single-task").size() == 1);
+  pair[1].runs[0].seed = 3;  // seed 1 failed
+  CHECK(ranker::seesaws(heads, pair, "single-task").empty());
+}
+
+TEST_CASE("report: ASCII where the terminal has no more") {
+  const std::vector<Result> pair{{"mmoe", 3400, {run(0.87, 0.40), run(0.89, 0.40)}}};
+  CHECK(ranker::result_table(heads, pair, "single-task", "+-").rows[0][2] == "0.8800 +- 0.0141");
 }
 
 TEST_CASE("report: several seeds show their deviation") {

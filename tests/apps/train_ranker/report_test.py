@@ -24,7 +24,8 @@ def run(program, *more):
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         fields = [line.split(",")[:-2] for line in table.read_text().splitlines()]
     epochs = re.sub(r"  [0-9,]+ rows/s", "", done.stdout)
-    return re.sub(r" +[0-9.]+ +[0-9,]+$", "", epochs, flags=re.MULTILINE), fields
+    untimed = re.sub(r" +[0-9.]+ +[0-9,]+$", "", epochs, flags=re.MULTILINE)
+    return re.sub(r" +", " ", re.sub(r"--+", "--", untimed)), fields  # widths are of times, too
 
 
 def main():
