@@ -39,6 +39,12 @@ void Console::end_epoch(const Epoch& epoch) {
   out_ << label_ << epoch_line(data_.heads, epoch, epochs_) << std::endl;
 }
 
+void Console::ended(int best_epoch) {
+  progress_.clear();
+  out_ << label_ << "interrupted, with the weights of "
+       << (best_epoch > 0 ? "epoch " + std::to_string(best_epoch) : "the last step") << std::endl;
+}
+
 void Console::resumed(const plait::Resumed& from) {
   for (const auto& [path, reason] : from.rejected) out_ << "Skipped: " << reason << '\n';
   if (from)

@@ -21,6 +21,7 @@ class Console final : public Monitor {
   void begin_epoch(int number, Index rows) override;
   bool rows_done(Index rows) override;  // false after Ctrl-C
   void end_epoch(const Epoch& epoch) override;
+  void ended(int best_epoch) override;
   void resumed(const plait::Resumed& from) override;
 
  private:

@@ -14,4 +14,10 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A run that its own numbers end, by NaN or infinity; what() begins with the epoch. Ends that run
+// alone, and the program with exit code 1.
+class RunError : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace ranker

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "plait/core/error.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/kernels/reduce.hpp"
 #include "plait/metrics/task_metrics.hpp"
 #include "plait/train/trainer.hpp"
 
@@ -40,6 +42,8 @@ std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& d
     gather(data.features, chosen, x);
     gather(data.labels, chosen, labels);
     trainer.score(x, logits);
+    if (!plait::kernels::all_finite<float>(logits.view()))
+      throw plait::ValueError("Trainer", "logits", "NaN or infinity", "finite numbers");
     metrics.add(logits.view(), plait::Targets<float>{.labels = labels});
   }
 

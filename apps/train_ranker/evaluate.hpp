@@ -13,7 +13,8 @@ class Trainer;
 
 namespace ranker {
 
-// Of the model that the trainer trains, as it is now.
+// Of the model that the trainer trains, as it is now. Throws plait::ValueError where it predicts
+// NaN or infinity.
 std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
                                 std::span<const Index> rows);
 

@@ -1,26 +1,22 @@
 // train_ranker: trains multi-task models on one data set and compares them. See --help.
-#include <algorithm>
 #include <exception>
 #include <fstream>
 #include <iostream>
 #include <optional>
-#include <span>
+#include <string>
 
 #include "census.hpp"
-#include "console.hpp"
+#include "compare.hpp"
 #include "errors.hpp"
 #include "format.hpp"
 #include "interrupt.hpp"
 #include "options.hpp"
 #include "page.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/io/atomic_file.hpp"
-#include "plait/io/model_file.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
-#include "train.hpp"
 #include "trainee.hpp"
 
 namespace ranker {
@@ -40,99 +36,17 @@ void describe(const Dataset& data) {
             << '\n';
 }
 
-// With a few test rows that are replayed whenever the file is loaded.
-void save(const plait::Model<float>& model, const Dataset& data, const std::string& path) {
-  const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
-  plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
-  gather(data.features, rows, x);
-  plait::save(model, path, {.heads = data.heads}, x.view());
-}
-
 // Opened for appending, which leaves an older file as it is until the new one is complete.
 void require_writable(const std::string& option, const std::string& path) {
   if (!path.empty() && !std::ofstream(path, std::ios::app))
     throw UsageError(option + ": cannot write " + path);
 }
 
-void write(const std::string& option, const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  if (!file.flush()) throw UsageError(option + ": cannot write " + path);
-}
-
-// A row of the table: a model and how it is trained.
-struct Row {
-  const ModelEntry* model;
-  Balancing balancing;
-
-  std::string name() const {
-    return std::string(model->name) + (balancing.is_plain() ? "" : " " + balancing.name());
-  }
-};
-
-// The baseline shares nothing that would have to be balanced: it is trained once, plainly.
-std::vector<Row> rows_of(const Options& options) {
-  std::vector<Row> rows;
-  for (const ModelEntry* model : options.models) {
-    if (model->name == baseline) {
-      rows.push_back({model, {}});
-      continue;
-    }
-    for (const Balancing& balancing : options.balancing) rows.push_back({model, balancing});
-  }
-  return rows;
-}
-
-// The results so far when Ctrl-C ends the training.
-std::vector<Result> train_all(const Options& options, const Dataset& data,
-                              TraineeOptions trainee_options, plait::Checkpoints* checkpoints) {
-  const auto rows = rows_of(options);
-  std::size_t widest = 0;
-  for (const Row& row : rows) widest = std::max(widest, row.name().size());
-  const Terminal terminal = stderr_terminal();
-  Progress progress(std::cerr, terminal.interactive, terminal.width);
-
-  std::vector<Result> results;
-  for (const Row& row : rows) {
-    Result result;
-    result.model = row.name();
-    trainee_options.balancing = row.balancing;
-    for (const std::uint64_t seed : options.seeds) {
-      trainee_options.seed = seed;
-      Trainee trainee(*row.model, trainee_options);
-      result.parameters = trainee.model.table().num_parameters();
-      std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
-      if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
-      Console console(std::cout, progress, data, label, options.epochs);
-      const auto run = train(trainee.trainer, trainee.method, data,
-                             {.epochs = options.epochs,
-                              .batch = options.batch,
-                              .seed = seed,
-                              .early_stop = options.early_stop},
-                             console,
-                             {.checkpoints = checkpoints,
-                              .every = options.checkpoint_every,
-                              .resume = options.resume,
-                              .run = options.run,
-                              .new_learning_rate = options.new_learning_rate});
-      if (!run) break;
-      if (!options.save.empty()) save(trainee.model, data, options.save);
-      if (!options.report.empty() && result.runs.empty())
-        result.experts = expert_maps(watch_experts(trainee.model, data.features, data.test),
-                                     row.model->owners, options.sizes.shared_experts, data.heads);
-      result.runs.push_back(*run);
-    }
-    if (!result.runs.empty()) results.push_back(std::move(result));
-    if (Interrupt::requested()) break;
-  }
-  return results;
-}
-
-void print(const Dataset& data, const std::vector<Result>& results) {
+void print(const Dataset& data, const Comparison& comparison) {
   const Terminal terminal = stdout_terminal();
   const std::string single(baseline);
   std::cout << '\n'
-            << to_text(result_table(data.heads, results, single, terminal.plus_minus),
+            << to_text(result_table(data.heads, comparison.results, single, terminal.plus_minus),
                        terminal.width);
   std::cout << '\n'
             << wrapped(
@@ -140,7 +54,43 @@ void print(const Dataset& data, const std::vector<Result>& results) {
                    "relative gain over " +
                        single + ", in AUC (binary) or MSE (regression); positive is better.",
                    terminal.width);
-  std::cout << seesaw_text(data.heads, results, single, terminal.width);
+  std::cout << seesaw_text(data.heads, comparison.results, single, terminal.width);
+  for (const std::string& failure : comparison.failures)
+    std::cout << '\n' << wrapped("Failed: " + failure, terminal.width);
+}
+
+void explain_interruption(const Options& options) {
+  std::cout << "\nInterrupted: the table holds the runs that were finished.\n";
+  if (!options.checkpoint_dir.empty())
+    std::cout << plait::shown(options.checkpoint_dir)
+              << " holds a checkpoint:\nthe same options and --resume go on from it.\n";
+}
+
+// The table and the page; that one cannot be written does not keep the other from being.
+void write_files(const Options& options, const Dataset& data, const Comparison& comparison) {
+  std::exception_ptr error;
+  const auto write = [&](const char* option, const std::string& path, const auto& text) {
+    if (path.empty()) return;
+    try {
+      std::ofstream file(path, std::ios::binary);
+      file << text();
+      if (!file.flush()) throw UsageError(std::string(option) + ": cannot write " + path);
+    } catch (const UsageError&) {
+      if (!error) error = std::current_exception();
+    }
+  };
+  write("--csv", options.csv,
+        [&] { return to_csv(result_csv(data.heads, comparison.results, std::string(baseline))); });
+  write("--report", options.report, [&] {
+    return to_html({.description = data.description,
+                    .settings = options.run + " --epochs=" + std::to_string(options.epochs),
+                    .heads = data.heads,
+                    .results = comparison.results,
+                    .baseline = std::string(baseline),
+                    .failures = comparison.failures,
+                    .interrupted = comparison.interrupted});
+  });
+  if (error) std::rethrow_exception(error);
 }
 
 int run(int argc, const char* const* argv) {
@@ -154,39 +104,26 @@ int run(int argc, const char* const* argv) {
   const Dataset data = load(*options);
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
-  TraineeOptions trainee_options{.input_dim = data.features.input_dim(),
-                                 .heads = data.heads,
-                                 .sizes = options->sizes,
-                                 .stitch = options->stitch,
-                                 .rule = options->rule,
-                                 .balancing = {},
-                                 .task_weights = options->task_weights,
-                                 .executor = pool ? &*pool : nullptr};
-  // Sizes that do not fit the last model are reported now, not after the others have trained.
-  for (const Row& row : rows_of(*options)) {
-    trainee_options.balancing = row.balancing;
-    Trainee(*row.model, trainee_options);
-  }
+  const TraineeOptions trainee_options{.input_dim = data.features.input_dim(),
+                                       .heads = data.heads,
+                                       .sizes = options->sizes,
+                                       .stitch = options->stitch,
+                                       .rule = options->rule,
+                                       .balancing = {},
+                                       .task_weights = options->task_weights,
+                                       .executor = pool ? &*pool : nullptr};
+  require_trainable(*options, trainee_options);
 
   Interrupt::watch();
   describe(data);
-  const auto results =
-      train_all(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
-
-  print(data, results);
-  if (!options->csv.empty())
-    write("--csv", options->csv, to_csv(result_csv(data.heads, results, std::string(baseline))));
-  if (!options->report.empty())
-    write("--report", options->report,
-          to_html({.description = data.description,
-                   .settings = options->run + " --epochs=" + std::to_string(options->epochs),
-                   .heads = data.heads,
-                   .results = results,
-                   .baseline = std::string(baseline),
-                   .interrupted = Interrupt::requested()}));
-  if (!Interrupt::requested()) return 0;
-  std::cout << "Interrupted: the table holds the runs that were finished.\n";
-  return 130;
+  const Comparison comparison =
+      compare(*options, data, trainee_options, checkpoints ? &*checkpoints : nullptr);
+  print(data, comparison);
+  if (comparison.interrupted) explain_interruption(*options);
+  std::cout << std::flush;
+  write_files(*options, data, comparison);
+  if (comparison.interrupted) return Interrupt::exit_code();
+  return comparison.failures.empty() ? 0 : 1;
 }
 
 }  // namespace

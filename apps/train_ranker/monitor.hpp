@@ -17,6 +17,9 @@ class Monitor {
   // After every step; false ends the training.
   virtual bool rows_done(Index rows) = 0;
   virtual void end_epoch(const Epoch& epoch) = 0;
+  // A run that was ended between two steps, with the weights of the best epoch so far (0: none was
+  // finished, they are those of the last step).
+  virtual void ended(int best_epoch) = 0;
   // A run that goes on from a checkpoint, or does not when there is none.
   virtual void resumed(const plait::Resumed& from) = 0;
 };

@@ -72,6 +72,7 @@ std::string to_html(const PageContent& content) {
   page.open("body").element("h1", {}, "Models compared").element("p", {}, summary(content));
   if (content.interrupted)
     page.element("p", {}, "Interrupted: the runs that were finished are shown.");
+  for (const std::string& failure : content.failures) page.element("p", {}, "Failed: " + failure);
   add_results(page, content);
   add_seesaw(page, content);
   add_curves(page, content);

@@ -14,8 +14,9 @@ struct PageContent {
   std::string settings{};     // the options that decided the results
   std::vector<plait::Head> heads{};
   std::span<const Result> results{};
-  std::string baseline{};    // what gains are measured against, if it is among the results
-  bool interrupted = false;  // the results are those so far
+  std::string baseline{};  // what gains are measured against, if it is among the results
+  std::vector<std::string> failures{};  // runs, and why
+  bool interrupted = false;             // the results are those so far
 };
 
 // Self-contained: style and pictures are inline and its content security policy forbids it to load

@@ -23,19 +23,19 @@ struct Epoch {
   int number = 0;   // from 1
   double loss = 0;  // mean over the epoch's rows
   std::vector<TaskScore> validation;
-  double total = 0;   // total_value(validation)
-  bool best = false;  // the largest total so far
-  bool stop = false;  // the last one, by early stopping
-  double rows_per_second = 0;
+  double total = 0;            // total_value(validation)
+  bool best = false;           // the largest total so far
+  bool stop = false;           // the last one, by early stopping
+  double rows_per_second = 0;  // 0 for those before a checkpoint that the run went on from
 };
 
 struct Run {
   std::uint64_t seed = 0;    // as scheduled
-  std::vector<Epoch> curve;  // of this process: one that resumed begins later
+  std::vector<Epoch> curve;  // of all epochs, also those before a checkpoint
   int best_epoch = 0;
   int epochs = 0;                // until early stopping
   std::vector<TaskScore> test;   // of the best epoch's weights
-  double seconds_per_epoch = 0;  // of training, without evaluation
+  double seconds_per_epoch = 0;  // of training in this process, without evaluation
   double rows_per_second = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "curve.hpp"
 #include "errors.hpp"
 #include "evaluate.hpp"
 #include "plait/core/error.hpp"
@@ -93,6 +94,16 @@ std::optional<plait::EarlyStopping> early_stopping(const Dataset& data, const Sc
   return plait::EarlyStopping(std::vector<plait::Watch>(data.heads.size()), *schedule.early_stop);
 }
 
+// What the library refuses of a run's own numbers, with the epoch in which it did.
+template <class Action>
+auto in_epoch(Index number, const Action& action) {
+  try {
+    return action();
+  } catch (const plait::Error& error) {
+    throw RunError("epoch " + std::to_string(number) + ": " + error.what());
+  }
+}
+
 }  // namespace
 
 std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
@@ -103,23 +114,27 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   progress.notes[run_note] = checkpointing.run;
   auto stopping = early_stopping(data, schedule);
   std::array<double, 1> loss{};  // the sum over the rows of the epoch so far
+  std::vector<double> curve;     // of the epochs so far
   plait::CheckpointParts<float> parts = method.parts();
   parts.push_back({"loss", loss});
   if (stopping) parts.push_back({"early_stopping", *stopping});
+  parts.push_back({"curve", curve});
+  Run run;
+  run.seed = schedule.seed;
   if (checkpointing.resume) {
     require_run(checkpointing);
     plait::ResumeOptions options;
     if (checkpointing.new_learning_rate) options.may_differ = {"learning_rate*"};
     const auto resumed = checkpointing.checkpoints->resume(trainer, progress, parts, options);
     require_place(progress, resumed.path, rows, schedule.batch);
+    run.curve = curve_of(curve, progress.epoch, data.heads.size(), resumed.path);
+    run.epochs = static_cast<int>(progress.epoch);
     progress.notes[run_note] = checkpointing.run;
     monitor.resumed(resumed);
   }
   plait::Tensor<float> x;
   plait::Tensor<float> labels;
 
-  Run run;
-  run.seed = schedule.seed;
   double seconds = 0;
   Index trained = 0;  // rows, in this process
   for (; progress.epoch < schedule.epochs; ++progress.epoch) {
@@ -142,12 +157,18 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
       labels.resize(count, 1, data.labels.cols());
       gather(data.features, chosen, x);
       gather(data.labels, chosen, labels);
-      loss.front() += method.step(trainer, x, labels) * static_cast<double>(count);
+      const double mean = in_epoch(epoch.number, [&] { return method.step(trainer, x, labels); });
+      loss.front() += mean * static_cast<double>(count);
       trained += count;
       ++progress.step;
-      if (checkpointing.checkpoints != nullptr && progress.step % checkpointing.every == 0)
+      const bool goes_on = monitor.rows_done(first + count);
+      if (checkpointing.checkpoints != nullptr &&
+          (!goes_on || progress.step % checkpointing.every == 0))
         checkpointing.checkpoints->save(trainer, progress, parts);
-      if (!monitor.rows_done(first + count)) return std::nullopt;
+      if (goes_on) continue;
+      if (progress.best) trainer.load(progress.best->values);
+      monitor.ended(progress.best ? static_cast<int>(progress.best->epoch) : 0);
+      return std::nullopt;
     }
     const double epoch_seconds = seconds_since(start);
     seconds += epoch_seconds;
@@ -156,7 +177,8 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
 
     epoch.loss = loss.front() / static_cast<double>(rows);
     epoch.rows_per_second = static_cast<double>(trained - trained_before) / epoch_seconds;
-    epoch.validation = evaluate(trainer, data, data.validation);
+    epoch.validation =
+        in_epoch(epoch.number, [&] { return evaluate(trainer, data, data.validation); });
     epoch.total = total_value(data.heads, epoch.validation);
     epoch.best = !progress.best ? epoch.total > -std::numeric_limits<double>::infinity()
                                 : epoch.total > progress.best->metric;
@@ -171,6 +193,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
     }
     run.epochs = epoch.number;
     monitor.end_epoch(epoch);
+    add_to(curve, epoch);
     run.curve.push_back(std::move(epoch));
     if (run.curve.back().stop) break;
   }
@@ -178,7 +201,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
     run.best_epoch = static_cast<int>(progress.best->epoch);
     trainer.load(progress.best->values);
   }
-  run.test = evaluate(trainer, data, data.test);
+  run.test = in_epoch(run.best_epoch, [&] { return evaluate(trainer, data, data.test); });
   run.rows_per_second = trained > 0 ? static_cast<double>(trained) / seconds : 0;
   run.seconds_per_epoch = trained > 0 ? static_cast<double>(rows) / run.rows_per_second : 0;
   return run;

@@ -31,9 +31,12 @@ struct Checkpointing {
 };
 
 // Trains with a method, and tests the epoch with the largest total_value on the validation rows
-// (the first of equals), whose values the model ends with. Nothing when the monitor ended it. A run
-// that goes on from a checkpoint ends in the same weights and scores as one that was never stopped.
-// Throws UsageError for a checkpoint of another run, and as plait::Checkpoints does.
+// (the first of equals), whose values the model ends with. Nothing when the monitor ended it: a
+// checkpoint of the last step is then written, and the model has the values of the best epoch so
+// far, if there is one. A run that goes on from a checkpoint ends in the same weights, curve and
+// scores as one that was never stopped. Throws RunError when a loss, a gradient, a weight or a
+// prediction is NaN or infinite, UsageError for a checkpoint of another run, and as
+// plait::Checkpoints does.
 std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
                          const Schedule& schedule, Monitor& monitor,
                          const Checkpointing& checkpointing = {});

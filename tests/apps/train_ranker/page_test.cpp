@@ -273,6 +273,14 @@ TEST_CASE("page: one seed, one task, no result at all") {
   CHECK(labels_of_pictures(empty).empty());
 }
 
+TEST_CASE("page: runs that failed are told") {
+  const auto results = three_results();
+  auto of = content(results);
+  of.failures = {"mmoe, seed 4, epoch 3: 1 < 2", "ple, seed 1, epoch 1: none"};
+  const auto paragraphs = xml::parse(ranker::to_html(of)).texts("p");
+  for (const auto& failure : of.failures) CHECK(any_has(paragraphs, "Failed: " + failure));
+}
+
 TEST_CASE("page: the same results give the same bytes") {
   const auto results = three_results();
   CHECK(ranker::to_html(content(results)) == ranker::to_html(content(three_results())));

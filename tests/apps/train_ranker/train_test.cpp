@@ -1,6 +1,9 @@
 #include "train.hpp"
 #include "evaluate.hpp"
 
+#include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -10,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "errors.hpp"
 #include "plait/methods/scheduled_weights.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
@@ -130,7 +134,10 @@ class Recorder final : public ranker::Monitor {
   }
   bool rows_done(Index) override { return --steps_left > 0; }
   void end_epoch(const ranker::Epoch& epoch) override { epochs.push_back(epoch); }
+  void ended(int best_epoch) override { ended_with = best_epoch; }
   void resumed(const plait::Resumed& from) override { resumed_from = from.path; }
+
+  int ended_with = -1;
 
   std::string resumed_from = "not asked";
 
@@ -141,6 +148,12 @@ class Recorder final : public ranker::Monitor {
 
 ranker::Checkpointing every_step(plait::Checkpoints& checkpoints) {
   return {.checkpoints = &checkpoints, .every = 1, .resume = true, .run = "this"};
+}
+
+// NaN equals itself.
+std::array<std::uint64_t, 4> bits(const ranker::TaskScore& score) {
+  return std::bit_cast<std::array<std::uint64_t, 4>>(
+      std::array{score.auc, score.ne, score.mse, score.r2});
 }
 
 }  // namespace
@@ -199,6 +212,75 @@ TEST_CASE("train: the monitor can end it") {
   CHECK_FALSE(train(learner, dataset(), {.epochs = 3, .batch = 4}, recorder));
   CHECK(learner.seen.batches.size() == 5);
   CHECK(recorder.epochs.size() == 1);
+  CHECK(recorder.ended_with == 1);
+}
+
+TEST_CASE("train: ended, it leaves a checkpoint of its last step and the best weights") {
+  for (const int steps : {1, 2, 3, 8, 10}) {
+    INFO("ended after step " << steps);
+    const files::Directory directory;
+    plait::Checkpoints checkpoints(directory.path());
+    const ranker::Checkpointing rarely{
+        .checkpoints = &checkpoints, .every = 1000, .resume = true, .run = "this"};
+    Recorder recorder;
+    recorder.steps_left = steps;
+    Learner first(2);
+    CHECK_FALSE(train(first, dataset(), {.epochs = 4, .batch = 4}, recorder, rarely));
+    REQUIRE(checkpoints.paths().size() == 1);
+    const int epochs = (steps - 1) / 3;  // of three steps
+    CHECK(recorder.ended_with == std::min(epochs, 2));
+    const int rows[] = {4, 8, 10};
+    const int trained = epochs == 0 ? rows[steps - 1] : 10 * std::min(epochs, 2);
+    CHECK(first.weight() == static_cast<float>(trained));
+    // What was done is not done again.
+    Learner second(2);
+    Recorder rest;
+    rest.first_epoch = epochs + 1;
+    const auto run = train(second, dataset(), {.epochs = 4, .batch = 4}, rest, rarely);
+    CHECK(run->best_epoch == 2);
+    CHECK(first.seen.batches.size() + second.seen.batches.size() == 12);
+  }
+}
+
+TEST_CASE("train: numbers that end a run are told with its epoch, and the checkpoints are whole") {
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  // Every row moves the weight by so much that float does not hold it for long.
+  Learner first(2, 1e37);
+  Recorder recorder;
+  CHECK_THROWS_MATCHES(
+      train(first, dataset(), {.epochs = 90, .batch = 4}, recorder,
+            {.checkpoints = &checkpoints, .every = 1, .run = "this"}),
+      ranker::RunError,
+      Catch::Matchers::Message("epoch " + std::to_string(recorder.epochs.size() + 1) +
+                               ": plait::Trainer: values: got NaN or infinity after the "
+                               "update, expected finite numbers"));
+  CHECK(recorder.epochs.size() >= 1);
+  Learner second(2, 1e37);
+  plait::Progress<float> progress{.order = dataset().train};
+  std::array<double, 1> loss{};
+  std::vector<double> curve;
+  auto parts = second.method.parts();
+  parts.push_back({"loss", loss});
+  parts.push_back({"curve", curve});
+  checkpoints.resume(second.trainer, progress, parts);
+  CHECK(std::isfinite(second.weight()));
+  CHECK(curve.size() == 11 * recorder.epochs.size());
+
+  // Finite weights, and a prediction that is not.
+  for (const Index row : {12, 17}) {  // validation, test
+    Learner third(2);
+    auto values = third.model.values();
+    values.of("task_modules.1.1.weight")[0] = 10;
+    third.trainer.load(values);
+    Dataset data = dataset();
+    data.features.dense(row, 0) = 1e38f;
+    Recorder of_third;
+    CHECK_THROWS_MATCHES(
+        train(third, data, {.epochs = 1, .batch = 4}, of_third), ranker::RunError,
+        Catch::Matchers::Message(
+            "epoch 1: plait::Trainer: logits: got NaN or infinity, expected finite numbers"));
+  }
 }
 
 TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped") {
@@ -228,7 +310,18 @@ TEST_CASE("train: resumed from any checkpoint, it ends as if it had not stopped"
     const auto run = train(second, data, schedule, rest, every_step(checkpoints));
     CHECK(rest.resumed_from == newest);
     CHECK(run->best_epoch == expected_run->best_epoch);
-    CHECK(run->curve.size() == rest.epochs.size());
+    CHECK(run->epochs == 4);
+    REQUIRE(run->curve.size() == 4);
+    for (std::size_t e = 0; e < 4; ++e) {
+      const auto& same = expected_run->curve[e];
+      CHECK(run->curve[e].number == same.number);
+      CHECK(run->curve[e].loss == same.loss);
+      CHECK(run->curve[e].total == same.total);
+      CHECK(run->curve[e].best == same.best);
+      for (std::size_t t = 0; t < 2; ++t) {
+        CHECK(bits(run->curve[e].validation[t]) == bits(same.validation[t]));
+      }
+    }
     CHECK(second.weight() == whole.weight());
     CHECK(second.seen.rows.size() + first.seen.rows.size() == whole.seen.rows.size());
     CHECK(second.method_state().steps == whole.method_state().steps);
@@ -397,6 +490,17 @@ TEST_CASE("train: a checkpoint of a place that no run is at is refused") {
                           std::memcpy(parts.data[i].data() + 8, &row, 8);
                     }),
                     plait::FormatError);
+  // The curve is of the epochs before.
+  for (const std::size_t numbers : {0, 10, 12, 22})
+    CHECK_THROWS_WITH(resumes([&](files::Parts& parts) {
+                        for (std::size_t i = 0; i < parts.data.size(); ++i)
+                          if (parts.header.tensors[i].name == "numbers.2") {
+                            parts.data[i].resize(8 * numbers);
+                            parts.header.tensors[i].shape = {numbers};
+                          }
+                      }),
+                      Catch::EndsWith(": curve: got " + std::to_string(numbers) +
+                                      " numbers, expected 11 for each of 1 epochs"));
   // The part named loss is one number.
   CHECK_THROWS_WITH(resumes([&](files::Parts& parts) {
                       for (std::size_t i = 0; i < parts.data.size(); ++i)

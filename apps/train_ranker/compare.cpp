@@ -1,0 +1,155 @@
+#include "compare.hpp"
+
+#include <algorithm>
+#include <iostream>
+#include <new>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "console.hpp"
+#include "errors.hpp"
+#include "interrupt.hpp"
+#include "plait/core/error.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/io/error.hpp"
+#include "plait/io/model_file.hpp"
+#include "terminal.hpp"
+#include "train.hpp"
+
+namespace ranker {
+namespace {
+
+// With a few test rows that are replayed whenever the file is loaded.
+void save(const plait::Model<float>& model, const Dataset& data, const std::string& path) {
+  const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
+  plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
+  gather(data.features, rows, x);
+  plait::save(model, path, {.heads = data.heads}, x.view());
+}
+
+// A row of the table: a model and how it is trained.
+struct Row {
+  const ModelEntry* model;
+  Balancing balancing;
+
+  std::string name() const {
+    return std::string(model->name) + (balancing.is_plain() ? "" : " " + balancing.name());
+  }
+};
+
+// The baseline shares nothing that would have to be balanced: it is trained once, plainly.
+std::vector<Row> rows_of(const Options& options) {
+  std::vector<Row> rows;
+  for (const ModelEntry* model : options.models) {
+    if (model->name == baseline) {
+      rows.push_back({model, {}});
+      continue;
+    }
+    for (const Balancing& balancing : options.balancing) rows.push_back({model, balancing});
+  }
+  return rows;
+}
+
+// What train() and save() need of the comparison.
+class Comparer {
+ public:
+  Comparer(const Options& options, const Dataset& data, plait::Checkpoints* checkpoints)
+      : options_(options),
+        data_(data),
+        checkpointing_{.checkpoints = checkpoints,
+                       .every = options.checkpoint_every,
+                       .resume = options.resume,
+                       .run = options.run,
+                       .new_learning_rate = options.new_learning_rate},
+        terminal_(stderr_terminal()),
+        progress_(std::cerr, terminal_.interactive, terminal_.width) {}
+
+  // `label` begins every line about it. Adds the run to the result; false when Ctrl-C ended it.
+  // Throws RunError.
+  bool run(const Row& row, const TraineeOptions& trainee_options, const std::string& label,
+           Result& result) {
+    Trainee trainee(*row.model, trainee_options);
+    result.parameters = trainee.model.table().num_parameters();
+    Console console(std::cout, progress_, data_, label, options_.epochs);
+    const auto run = train(trainee.trainer, trainee.method, data_,
+                           {.epochs = options_.epochs,
+                            .batch = options_.batch,
+                            .seed = trainee_options.seed,
+                            .early_stop = options_.early_stop},
+                           console, checkpointing_);
+    if (run) {
+      if (!options_.report.empty() && result.runs.empty())
+        result.experts = expert_maps(watch_experts(trainee.model, data_.features, data_.test),
+                                     row.model->owners, options_.sizes.shared_experts, data_.heads);
+      result.runs.push_back(*run);
+    }
+    if (options_.save.empty()) return run.has_value();
+    try {
+      save(trainee.model, data_, options_.save);
+    } catch (const plait::FileError& error) {
+      throw RunError(std::string("--save: ") + error.what());
+    }
+    if (!run) std::cout << plait::shown(options_.save) << " holds the model so far" << std::endl;
+    return run.has_value();
+  }
+
+  // On stderr, as other errors.
+  std::string failed(const std::string& model, std::uint64_t seed, const std::string& reason) {
+    progress_.clear();
+    std::string failure = model + ", seed " + std::to_string(seed) + ", " + plait::shown(reason);
+    std::cerr << "train_ranker: " << failure << std::endl;
+    return failure;
+  }
+
+ private:
+  const Options& options_;
+  const Dataset& data_;
+  Checkpointing checkpointing_;
+  Terminal terminal_;
+  Progress progress_;
+};
+
+}  // namespace
+
+void require_trainable(const Options& options, TraineeOptions trainee_options) {
+  for (const Row& row : rows_of(options)) {
+    trainee_options.balancing = row.balancing;
+    Trainee(*row.model, trainee_options);
+  }
+}
+
+Comparison compare(const Options& options, const Dataset& data, TraineeOptions trainee_options,
+                   plait::Checkpoints* checkpoints) {
+  const auto rows = rows_of(options);
+  std::size_t widest = 0;
+  for (const Row& row : rows) widest = std::max(widest, row.name().size());
+
+  Comparer comparer(options, data, checkpoints);
+  Comparison comparison;
+  for (const Row& row : rows) {
+    Result result;
+    result.model = row.name();
+    trainee_options.balancing = row.balancing;
+    for (const std::uint64_t seed : options.seeds) {
+      if (comparison.interrupted || Interrupt::requested()) {
+        comparison.interrupted = true;
+        break;
+      }
+      trainee_options.seed = seed;
+      std::string label = result.model + std::string(widest + 2 - result.model.size(), ' ');
+      if (options.seeds.size() > 1) label += "seed " + std::to_string(seed) + "  ";
+      try {
+        comparison.interrupted = !comparer.run(row, trainee_options, label, result);
+      } catch (const RunError& error) {
+        comparison.failures.push_back(comparer.failed(result.model, seed, error.what()));
+      } catch (const std::bad_alloc&) {
+        comparison.failures.push_back(comparer.failed(result.model, seed, "out of memory"));
+      }
+    }
+    if (!result.runs.empty()) comparison.results.push_back(std::move(result));
+  }
+  return comparison;
+}
+
+}  // namespace ranker
