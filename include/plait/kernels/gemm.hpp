@@ -11,6 +11,7 @@
 // here lies on the stack (48 KiB at most).
 #pragma once
 #include <algorithm>
+#include <cstddef>
 
 #include "plait/core/config.hpp"
 #include "plait/kernels/packet.hpp"
@@ -74,14 +75,14 @@ PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel
                                   const Scalar* ahead, Start<Scalar> start, Finish finish,
                                   Scalar* c, Index c_stride) {
   constexpr Index w = width<Scalar>;
-  Packet<Scalar> sum[Rows][Packets];
+  Packet<Scalar> sum[std::size_t{Rows}][std::size_t{Packets}];
 #pragma GCC unroll 8
   for (int m = 0; m < Rows; ++m, start.row += start.stride)
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) sum[m][v] = load(start.row + v * w);
   for (Index k = 0; k < depth; ++k, panel.data += panel.stride, ahead += panel.stride) {
     if constexpr (Rows == tile_rows) prefetch(ahead);
-    Packet<Scalar> b[Packets];
+    Packet<Scalar> b[std::size_t{Packets}];
 #pragma GCC unroll 3
     for (int v = 0; v < Packets; ++v) {
       if constexpr (Rows < tile_rows) prefetch(panel.data + 12 * panel.stride + v * w);
@@ -159,7 +160,7 @@ template <int Packets, class Scalar, bool Transposed>
 void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                     Start<Scalar> start, Finish finish, Scalar* c, Index c_stride, Index columns) {
   constexpr Index whole = Packets * width<Scalar>;
-  alignas(buffer_alignment) Scalar row[whole];
+  alignas(buffer_alignment) Scalar row[std::size_t{whole}];
   if (start.row == nullptr || (start.stride == 0 && columns < whole)) {
     std::fill_n(row, whole, Scalar(0));
     if (start.row != nullptr) std::copy_n(start.row, columns, row);
@@ -167,7 +168,7 @@ void multiply_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<S
   }
   if (columns == whole)
     return multiply_whole_panel<Packets>(rows, depth, a, panel, start, finish, c, c_stride);
-  alignas(buffer_alignment) Scalar room[tile_rows * whole] = {};
+  alignas(buffer_alignment) Scalar room[std::size_t{tile_rows * whole}] = {};
   for (Index m = 0; m < rows; m += tile_rows) {
     const Index count = std::min<Index>(tile_rows, rows - m);
     const bool copies = start.stride != 0;
@@ -201,7 +202,7 @@ void multiply_row(Index depth, const Scalar* a, const Scalar* panels, Start<Scal
                   Finish finish, Scalar* c) {
   constexpr Index w = width<Scalar>;
   const Index panel_size = depth * Packets * w;
-  Packet<Scalar> sum[Panels][Packets];
+  Packet<Scalar> sum[std::size_t{Panels}][std::size_t{Packets}];
 #pragma GCC unroll 4
   for (int p = 0; p < Panels; ++p)
 #pragma GCC unroll 3

@@ -30,7 +30,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
                const Scalar* weights, Index d, View3<Scalar> y, Index rest) {
   constexpr Index w = simd::width<Scalar>;
   const bool whole = rest == w;
-  simd::Packet<Scalar> sum[Units][Packets];
+  simd::Packet<Scalar> sum[std::size_t{Units}][std::size_t{Packets}];
 #pragma GCC unroll 4
   for (int u = 0; u < Units; ++u)
 #pragma GCC unroll 16
@@ -40,7 +40,7 @@ void mix_chunk(View3<const Scalar> experts, std::span<const Selections::Step> st
     }
   for (const auto& step : steps) {
     const Scalar* expert = experts.data() + step.expert * experts.slot_stride() + d;
-    simd::Packet<Scalar> output[Packets];
+    simd::Packet<Scalar> output[std::size_t{Packets}];
 #pragma GCC unroll 16
     for (int v = 0; v < Packets; ++v) {
       simd::prefetch(expert + v * w + experts.batch_stride());
@@ -92,9 +92,9 @@ void mix_backward_uses(View3<const Scalar> experts, Index slot,
                        std::span<const Selections::Use> uses, const Scalar* weights,
                        View3<const Scalar> dy, Index b, bool first, bool relu,
                        View3<Scalar> dexperts, Scalar* dweights) {
-  simd::Packet<Scalar> weight[Uses];
-  simd::Packet<Scalar> product[Uses];
-  const Scalar* upstream[Uses];
+  simd::Packet<Scalar> weight[std::size_t{Uses}];
+  simd::Packet<Scalar> product[std::size_t{Uses}];
+  const Scalar* upstream[std::size_t{Uses}];
   for (int i = 0; i < Uses; ++i) {
     const auto& use = uses[static_cast<std::size_t>(i)];
     weight[i] = simd::broadcast(weights[use.column]);

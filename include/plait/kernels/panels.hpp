@@ -100,7 +100,7 @@ PLAIT_FLATTEN void pack_transposed(const Scalar* bt, Index stride, Index depth, 
     for (int v = 0; v < packets && (v + 1) * p <= columns; ++v) {
       const Scalar* rows = bt + v * p * stride + k;
       Scalar* to = panel + k * w + v * p;
-      Packet<Scalar> block[p];
+      Packet<Scalar> block[std::size_t{p}];
       for (Index j = 0; j < p; ++j) {
         prefetch(rows + j * stride + p);
         prefetch_to_write(to + (p + j) * w);

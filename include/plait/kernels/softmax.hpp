@@ -1,6 +1,7 @@
 // Softmax over dim with temperature τ: p_d = exp(a_d / τ) / Σ_j exp(a_j / τ). Stable for any finite
 // a.
 #pragma once
+#include <cstddef>
 #include <limits>
 #include <type_traits>
 
@@ -23,9 +24,9 @@ void softmax_rows(const simd::Packet<Scalar>& temperature, Scalar* rows, Index s
   constexpr Index w = simd::width<Scalar>;
   const Index whole = dim / w * w;
   const Index rest = dim - whole;
-  simd::Packet<Scalar> tail[Rows];
-  simd::Packet<Scalar> top[Rows];
-  simd::Packet<Scalar> sum[Rows];
+  simd::Packet<Scalar> tail[std::size_t{Rows}];
+  simd::Packet<Scalar> top[std::size_t{Rows}];
+  simd::Packet<Scalar> sum[std::size_t{Rows}];
   const auto exponential = [&](int j, const simd::Packet<Scalar>& a) PLAIT_INLINE {
     const auto e = simd::decay<Scalar>(ei::pdiv(ei::psub(top[j], a), temperature));
     sum[j] = ei::padd(sum[j], e);

@@ -36,8 +36,8 @@ template <int Rows, class Scalar>
 void row_products(const double* a, const double* b, Index stride, Index size, const Scalar* ahead,
                   double* out) {
   constexpr Index w = simd::width<double>;
-  simd::Packet<double> even[Rows];
-  simd::Packet<double> odd[Rows];
+  simd::Packet<double> even[std::size_t{Rows}];
+  simd::Packet<double> odd[std::size_t{Rows}];
   for (int r = 0; r < Rows; ++r) even[r] = odd[r] = simd::broadcast(0.0);
   for (Index i = 0; i < size; i += 2 * w) {
     simd::prefetch(ahead + i);
