@@ -176,12 +176,14 @@ class ParamTable {
   Index buffer_size_ = 0;
 };
 
-// True when buffers over the two tables have the same names and shapes at the same places.
+// True when buffers over the two tables have the same names and shapes at the same places. Null is
+// the table of a buffer that was moved from, and like no table.
 inline bool same_schema(const std::shared_ptr<const ParamTable>& a,
                         const std::shared_ptr<const ParamTable>& b) {
   const auto same = [](const ParamEntry& x, const ParamEntry& y) {
     return x.name == y.name && x.shape == y.shape;
   };
+  if (a == nullptr || b == nullptr) return a == b;
   return a == b || std::equal(a->entries().begin(), a->entries().end(), b->entries().begin(),
                               b->entries().end(), same);
 }
@@ -191,11 +193,12 @@ inline void require_schema(const char* where, const char* argument,
                            const std::shared_ptr<const ParamTable>& got,
                            const std::shared_ptr<const ParamTable>& expected) {
   if (same_schema(got, expected)) return;
-  const auto describe = [](const ParamTable& table) {
-    return text(table.entries().size(), " tensors, ", table.num_parameters(), " numbers");
+  const auto describe = [](const std::shared_ptr<const ParamTable>& table) {
+    if (table == nullptr) return std::string("none: it was moved from");
+    return text(table->entries().size(), " tensors, ", table->num_parameters(), " numbers");
   };
-  throw ShapeError(where, argument, "a table of " + describe(*got),
-                   "the one it was built for, of " + describe(*expected));
+  throw ShapeError(where, argument, "a table of " + describe(got),
+                   "the one it was built for, of " + describe(expected));
 }
 
 }  // namespace plait

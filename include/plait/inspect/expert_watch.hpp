@@ -11,6 +11,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/network.hpp"
+#include "plait/core/one_user.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"
@@ -20,6 +21,7 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/kernels/selections.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/model_link.hpp"
 
 namespace plait {
 
@@ -36,7 +38,8 @@ class ExpertWatch {
   explicit ExpertWatch(const Model<Scalar>&&) = delete;  // it would not outlive the call
 
   // x [B, S, D]. Throws before anything is added: ShapeError for other slots or another dim than
-  // the model's, ValueError for NaN and infinity.
+  // the model's, ValueError for NaN and infinity, ConfigError when the model was destroyed or moved
+  // from.
   void add(View3<const Scalar> x);
 
   // Of all rows so far.
@@ -45,7 +48,8 @@ class ExpertWatch {
  private:
   static constexpr Index tile_rows = 128;
 
-  const Model<Scalar>* model_;
+  detail::ModelLink<const Model<Scalar>> model_;
+  detail::OneUser user_;
   std::vector<detail::LevelSums<Scalar>> sums_;
   Index rows_ = 0;
   typename Network<Scalar>::Workspace workspace_;
@@ -54,13 +58,15 @@ class ExpertWatch {
 };
 
 template <class Scalar>
-ExpertWatch<Scalar>::ExpertWatch(const Model<Scalar>& model) : model_(&model) {
+ExpertWatch<Scalar>::ExpertWatch(const Model<Scalar>& model) : model_(model) {
   for (const WatchedLevel& level : model.trunk().watched())
     sums_.emplace_back(Selections(level.selections, level.experts), level.gated);
 }
 
 template <class Scalar>
 void ExpertWatch<Scalar>::add(View3<const Scalar> x) {
+  const detail::OneUser::Use use(user_);
+  model_.require("ExpertWatch");
   const Shape expected = model_->in_shape();
   if (x.shape() != expected)
     throw ShapeError("ExpertWatch", "x", text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),

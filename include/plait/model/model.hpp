@@ -19,6 +19,7 @@
 #include <utility>
 
 #include "plait/core/layer.hpp"
+#include "plait/core/lifetime.hpp"
 #include "plait/core/network.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
@@ -30,6 +31,11 @@ namespace plait {
 
 template <class Scalar>
 class Trainer;
+
+namespace detail {
+template <class M>
+class ModelLink;
+}
 
 template <class Scalar_>
 class Model {
@@ -76,6 +82,8 @@ class Model {
 
  private:
   friend class Trainer<Scalar>;  // moves the values in place
+  template <class M>
+  friend class detail::ModelLink;
 
   Model(ParamTable&& table, Trunk<Scalar> trunk, TowersConfig towers)
       : trunk_config_(std::move(trunk)),
@@ -87,6 +95,7 @@ class Model {
   TowersConfig towers_config_;
   Sequential<Scalar> network_;
   ParamBuffer<Scalar> values_;
+  detail::Lifetime lifetime_;
 };
 
 template <class Scalar>

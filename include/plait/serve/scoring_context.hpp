@@ -3,8 +3,9 @@
 // A batch is scored in row tiles, so the context's memory does not depend on the batch, and is
 // allocated on construction. A row's logits depend on that row alone, to the last bit: not on the
 // rows beside it, the batch or the tiles. Any number of contexts may score one model from as many
-// threads; one context serves one thread at a time. A context moves and is not copied: construct
-// one per thread.
+// threads; one context serves one thread at a time, which is asserted where assertions are on, and
+// so is that its scorer is still there. A context moves and is not copied: construct one per
+// thread.
 #pragma once
 #include <algorithm>
 #include <cstddef>
@@ -12,11 +13,13 @@
 
 #include "plait/core/buffer.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/one_user.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/model_link.hpp"
 #include "plait/serve/input_split.hpp"
 
 namespace plait {
@@ -56,7 +59,8 @@ class ScoringContext {
 
   static void check(const char* argument, View3<const Scalar> view, Index batch, Shape expected);
 
-  const Model<Scalar>* model_;
+  detail::ModelLink<const Model<Scalar>> model_;
+  detail::OneUser user_;
   const PackedWeights<Scalar>* packed_;
   const InputSplit<Scalar>* split_;           // null: no columns are shared
   std::vector<PackedWeight<Scalar>> mirror_;  // packed_, with the split's parts in place
@@ -67,6 +71,8 @@ class ScoringContext {
 
 template <class Scalar>
 void ScoringContext<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+  const detail::OneUser::Use use(user_);
+  PLAIT_ASSERT(model_.holds());
   check("x", x, x.batch(), model_->in_shape());
   check("logits", logits, x.batch(), model_->out_shape());
   run(packed_->view(model_->values()), x, logits);
@@ -75,6 +81,8 @@ void ScoringContext<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) 
 template <class Scalar>
 void ScoringContext<Scalar>::score(View3<const Scalar> shared, View3<const Scalar> rows,
                                    View3<Scalar> logits) {
+  const detail::OneUser::Use use(user_);
+  PLAIT_ASSERT(model_.holds());
   if (split_ == nullptr)
     throw ConfigError("ScoringContext", "shared", "a context without shared inputs",
                       "one of a Scorer with shared_inputs");
@@ -90,7 +98,7 @@ template <class Scalar>
 ScoringContext<Scalar>::ScoringContext(const Model<Scalar>& model,
                                        const PackedWeights<Scalar>* packed,
                                        const InputSplit<Scalar>* split, Index tile_rows)
-    : model_(&model), packed_(packed), split_(split), tile_rows_(tile_rows) {
+    : model_(model), packed_(packed), split_(split), tile_rows_(tile_rows) {
   require_config(tile_rows >= 1, "ScoringContext", "tile_rows", text(tile_rows), "at least 1");
   if (split_ != nullptr) {
     starts_.resize(static_cast<std::size_t>(split_->starts_size()));

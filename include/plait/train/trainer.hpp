@@ -22,6 +22,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
+#include "plait/core/one_user.hpp"
 #include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
@@ -34,6 +35,7 @@
 #include "plait/methods/shared_gradients.hpp"
 #include "plait/model/check_towers.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/model_link.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/task_reach.hpp"
@@ -55,10 +57,11 @@ struct TrainerOptions {
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
-// during a step. Its values may be exchanged between steps for others of the same parameters. Not
-// thread-safe, and not copyable: a copy would train the same model. Allocates in the first step of
-// each kind, the first score, and for a batch, or a group, that is larger than any before; never
-// otherwise.
+// during a step; one that was destroyed or moved from is a ConfigError in all that reads or changes
+// it. Its values may be exchanged between steps for others of the same parameters. Not thread-safe,
+// two uses at once are asserted where assertions are on, and not copyable: a copy would train the
+// same model. Allocates in the first step of each kind, the first score, and for a batch, or a
+// group, that is larger than any before; never otherwise.
 template <class Scalar_>
 class Trainer {
  public:
@@ -139,10 +142,16 @@ class Trainer {
   // gradients and losses stay.
   void score(View3<const Scalar> x, View3<Scalar> logits);
 
-  const Model<Scalar>& model() const { return *model_; }
+  const Model<Scalar>& model() const {
+    model_.require("Trainer");
+    return *model_;
+  }
   // Other values of the same parameters: the best so far, an average, those of a checkpoint. Throws
   // ShapeError for others.
-  void load(const ParamBuffer<Scalar>& values) { model_->load(values); }
+  void load(const ParamBuffer<Scalar>& values) {
+    model_.require("Trainer");
+    model_->load(values);
+  }
 
   // What its numbers depend on beside model, optimizer and data, by name, to be read: heads,
   // tile_rows, lanes, expert_dropout and its seed.
@@ -165,6 +174,8 @@ class Trainer {
   // Checks a batch and makes everything ready that its lanes read.
   LaneWork<Scalar> prepare(View3<const Scalar> x, const Targets<Scalar>& targets);
 
+  // The model is there, with the parameters that it had.
+  void check_model() const;
   void check(View3<const Scalar> x, const Targets<Scalar>& targets) const;
 
   // One step of the optimizer.
@@ -178,7 +189,8 @@ class Trainer {
   // weight_t L_t.
   std::span<const double> weighted_losses();
 
-  Model<Scalar>* model_;
+  detail::ModelLink<Model<Scalar>> model_;
+  detail::OneUser user_;
   MultiTaskLoss<Scalar> loss_;
   Optimizer<Scalar> optimizer_;
   PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
@@ -197,7 +209,7 @@ class Trainer {
 template <class Scalar>
 Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
                          std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options)
-    : model_(&model),
+    : model_(model),
       loss_(std::move(heads)),
       optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
       packed_(model.table()),
@@ -244,6 +256,8 @@ double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targe
 template <class Scalar>
 double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets,
                              LossWeighting& weighting, std::span<const ParamRange> layer) {
+  const detail::OneUser::Use use(user_);
+  model_.require("Trainer");
   detail::check_ranges("Trainer", layer, model_->table().buffer_size());
   const auto work = prepare(x, targets);
   if (!has_gradient()) {
@@ -274,6 +288,7 @@ double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targe
 
 template <class Scalar>
 double Trainer<Scalar>::compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
+  const detail::OneUser::Use use(user_);
   lanes_.compute_gradient(prepare(x, targets));
   return total();
 }
@@ -281,6 +296,7 @@ double Trainer<Scalar>::compute_gradient(View3<const Scalar> x, const Targets<Sc
 template <class Scalar>
 double Trainer<Scalar>::compute_task_gradients(View3<const Scalar> x,
                                                const Targets<Scalar>& targets) {
+  const detail::OneUser::Use use(user_);
   lanes_.compute_task_gradients(prepare(x, targets), reach_);
   return total();
 }
@@ -292,6 +308,8 @@ bool Trainer<Scalar>::has_gradient() const {
 
 template <class Scalar>
 void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
+  const detail::OneUser::Use use(user_);
+  model_.require("Trainer");
   check_gradient(gradient);
   move(gradient);
 }
@@ -305,6 +323,8 @@ void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
 
 template <class Scalar>
 void Trainer<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+  const detail::OneUser::Use use(user_);
+  check_model();
   check_shape("x", x, {}, model_->in_shape());
   check_shape("logits", logits, x.batch(), model_->out_shape());
   tiles_.cut(x.batch(), tile_rows_);
@@ -362,8 +382,14 @@ LaneWork<Scalar> Trainer<Scalar>::prepare(View3<const Scalar> x, const Targets<S
 }
 
 template <class Scalar>
-void Trainer<Scalar>::check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+void Trainer<Scalar>::check_model() const {
+  model_.require("Trainer");
   require_schema("Trainer", "model", model_->values().shared_table(), gradient().shared_table());
+}
+
+template <class Scalar>
+void Trainer<Scalar>::check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+  check_model();
   check_shape("x", x, {}, model_->in_shape());
   loss_.check(targets, x.batch());
   if (!check_finite_) return;
