@@ -34,7 +34,7 @@ macro(plait_require_json)
   endif()
   if(NOT TARGET nlohmann_json::nlohmann_json)
     set(JSON_BuildTests OFF CACHE INTERNAL "")
-    set(JSON_Install OFF CACHE INTERNAL "")
+    set(JSON_Install ${PLAIT_INSTALL} CACHE INTERNAL "")  # an installed plait::io finds it
     plait_fetch(nlohmann_json nlohmann_json
       https://github.com/nlohmann/json/releases/download/v3.11.3/json.tar.xz
       d6c65aca6b1ed68e7a182f4757257b107ae403032760ed6ef121c9d55e81757d)

@@ -12,6 +12,11 @@ else()
   install(DIRECTORY include/plait DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 endif()
 install(EXPORT plaitTargets NAMESPACE plait:: DESTINATION ${package_dir})
+# plait::io apart: it exists only where nlohmann-json is found.
+if(TARGET plait_io)
+  install(TARGETS plait_io EXPORT plaitIoTargets)
+  install(EXPORT plaitIoTargets NAMESPACE plait:: DESTINATION ${package_dir})
+endif()
 
 configure_package_config_file(scripts/cmake/plaitConfig.cmake.in plaitConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
