@@ -292,6 +292,40 @@ TEST_CASE("checkpoint: a run goes on with another learning rate on purpose") {
   check_equal(third, second);
 }
 
+TEST_CASE("checkpoint: what only the file has set may differ as well") {
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  TrainerOptions options = Run::default_options();
+  options.expert_dropout = 0.25;
+  options.optimizer.groups = {{.pattern = "task_modules.1*", .learning_rate = 0.5},
+                              {.pattern = "*.bias", .frozen = true}};
+  Run first(Adam{.learning_rate = 0.05}, options);
+  first.step();
+  first.save(checkpoints);
+  const std::vector<std::string> all{"learning_rate of *", "frozen of *bias'",
+                                     "trainer.expert_dropout", "trainer.seed"};
+  for (std::size_t without = 0; without < all.size(); ++without) {
+    std::vector<std::string> some = all;
+    some.erase(some.begin() + static_cast<std::ptrdiff_t>(without));
+    Run refused;
+    CHECK_THROWS_AS(refused.resume(checkpoints, {}, {.may_differ = some}), plait::FormatError);
+  }
+  Run mistaken;
+  CHECK_THROWS_AS(mistaken.resume(checkpoints, {}, {.may_differ = {"learning_rate to *"}}),
+                  plait::ConfigError);
+  CHECK_THROWS_WITH(mistaken.resume(checkpoints, {}, {.may_differ = {"\x1b[2J"}}),
+                    Catch::Contains("may_differ: got '\\x1b[2J', expected"));
+  Run second;
+  REQUIRE(second.resume(checkpoints, {}, {.may_differ = all}));
+  check_equal(second, first);
+
+  // Without any file there are those of the run alone.
+  const files::Directory empty;
+  Checkpoints none(empty.path());
+  CHECK_THROWS_AS(second.resume(none, {}, {.may_differ = {"frozen of *"}}), plait::ConfigError);
+  CHECK_FALSE(second.resume(none, {}, {.may_differ = {"frozen"}}));
+}
+
 TEST_CASE("checkpoint: a model and an optimizer go on without their trainer, and the reverse") {
   const files::Directory directory;
   Checkpoints checkpoints(directory.path());

@@ -110,8 +110,8 @@ class Checkpoints {
   // newest whole one is of other parameters, another Scalar, other settings than the options let
   // differ (naming them, with both values), other rows, other parts (in number, names, buffers, or
   // as they refuse its state), of an earlier version, or holds what no run can (Progress);
-  // ConfigError for a name that two parts have and a pattern that matches no setting; FileError,
-  // also when another program uses the directory.
+  // ConfigError for a name that two parts have and a pattern that matches no setting of this run
+  // or of the checkpoint; FileError, also when another program uses the directory.
   template <class Scalar>
   Resumed resume(Model<Scalar>& model, Optimizer<Scalar>& optimizer, Progress<Scalar>& progress,
                  const CheckpointParts<Scalar>& parts = {}, ResumeOptions options = {}) {
@@ -247,10 +247,13 @@ class Checkpoints {
   Resumed resume_from_newest(const detail::CheckpointDestination<Scalar>& to,
                              detail::LoadValues<Scalar> load_values) {
     detail::names_of_parts(to.parts);
-    detail::require_patterns(to.settings, detail::settings_of(to.parts), to.options.may_differ);
     lock();
     Resumed result;
     const auto files = list();
+    if (files.empty()) {
+      const detail::Settings of_parts = detail::settings_of(to.parts);
+      detail::require_patterns({&to.settings, &of_parts}, to.options.may_differ);
+    }
     for (auto file = files.rbegin(); file != files.rend(); ++file) {
       const std::string& path = file->second;
       try {

@@ -163,7 +163,7 @@ std::vector<std::string> names_of_parts(const CheckpointParts<Scalar>& parts) {
   std::ranges::sort(names);
   const auto twice = std::ranges::adjacent_find(names);
   require_config(twice == names.end(), "Checkpoints", "parts",
-                 twice == names.end() ? "" : "'" + *twice + "' twice", "names of their own");
+                 twice == names.end() ? "" : in_quotes(*twice) + " twice", "names of their own");
   return names;
 }
 
@@ -227,7 +227,7 @@ void write_checkpoint(const std::string& path, const Model<Scalar>& model,
   writer.add_metadata("plait.step", text(progress.step));
   writer.add_metadata("plait.random", bits_text(progress.random.state()));
   for (const auto& [key, note] : progress.notes) {
-    require_config(!key.starts_with("plait."), "Checkpoints", "note", "'" + key + "'",
+    require_config(!key.starts_with("plait."), "Checkpoints", "note", in_quotes(key),
                    "a key that does not start with plait.");
     writer.add_metadata(key, note);
   }
@@ -265,8 +265,11 @@ class RestoredCheckpoint {
       throw FormatError(path_, "moments", in_quotes(meta("plait.moments")),
                         "'" + moments + "' as of this run's optimizer, " +
                             std::string(to.optimizer.rule().name()));
-    require_settings(path_, read_settings(meta("plait.settings")), to.settings,
-                     to.options.may_differ);
+    const Settings stored = read_settings(meta("plait.settings"));
+    const Settings stored_of_parts = read_settings(meta("plait.settings_of_parts"));
+    const Settings of_parts = settings_of(to.parts);
+    require_patterns({&to.settings, &of_parts, &stored, &stored_of_parts}, to.options.may_differ);
+    require_settings(path_, stored, to.settings, to.options.may_differ);
     values_ = read("values.");
     steps_ = count("plait.optimizer_steps");
     for (std::size_t k = 0; k < to.optimizer.moments().size(); ++k)
@@ -301,7 +304,8 @@ class RestoredCheckpoint {
   }
   const TensorInfo& tensor(const std::string& name) const {
     const TensorInfo* found = file_.header().find(name);
-    if (found == nullptr) throw FormatError(path_, "tensors", "no '" + name + "'", "a checkpoint");
+    if (found == nullptr)
+      throw FormatError(path_, "tensors", "no " + in_quotes(name), "a checkpoint");
     return *found;
   }
   ParamBuffer<Scalar> read(const std::string& prefix) {
@@ -324,7 +328,7 @@ class RestoredCheckpoint {
                              : tensor.name.starts_with(numbers_prefix) ? DType::f64
                                                                        : dtype_of<Scalar>();
       if (tensor.dtype != expected)
-        throw FormatError(path_, "'" + tensor.name + "'", std::string(info(tensor.dtype).name),
+        throw FormatError(path_, in_quotes(tensor.name), std::string(info(tensor.dtype).name),
                           std::string(info(expected).name));
     }
   }

@@ -10,6 +10,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -224,13 +225,15 @@ PLAIT_COLD inline void require_settings(const std::string& file, const Settings&
   if (differ > 0) throw FormatError(file, differing, got, expected + " as in this run");
 }
 
-// Throws ConfigError for a pattern that no setting of the run matches.
-PLAIT_COLD inline void require_patterns(const Settings& of_run, const Settings& of_parts,
+// Throws ConfigError for a pattern that matches no setting in any of the lists.
+PLAIT_COLD inline void require_patterns(std::initializer_list<const Settings*> lists,
                                         std::span<const std::string> patterns) {
   for (const std::string& pattern : patterns) {
-    const auto matches = [&](const auto& setting) { return glob_match(pattern, setting.first); };
-    require_config(std::ranges::any_of(of_run, matches) || std::ranges::any_of(of_parts, matches),
-                   "Checkpoints", "may_differ", "'" + pattern + "'",
+    const bool known = std::ranges::any_of(lists, [&](const Settings* settings) {
+      return std::ranges::any_of(
+          *settings, [&](const auto& setting) { return glob_match(pattern, setting.first); });
+    });
+    require_config(known, "Checkpoints", "may_differ", in_quotes(pattern),
                    "a pattern that a setting's name matches");
   }
 }
