@@ -39,18 +39,17 @@ std::vector<std::string_view> options_of(std::string_view run) {
   return options;
 }
 
-// Those options of one run that the other does not have, in one line; what is read may be anything.
+// Those options of one run that the other does not have, as they may be shown; what is read may be
+// anything.
 std::string differing(const std::string& run, const std::string& other, bool new_learning_rate) {
   const auto of_other = options_of(other);
   std::string result;
   for (const std::string_view option : options_of(run)) {
     if (std::ranges::count(of_other, option) > 0) continue;
     if (new_learning_rate && option.starts_with("--learning-rate=")) continue;
-    result.append(result.empty() ? "" : " ").append(option.substr(0, 200));
+    result.append(result.empty() ? "" : " ").append(plait::shown(option, 200));
   }
-  std::ranges::replace_if(
-      result, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, '?');
-  return result.substr(0, 400);
+  return plait::shown(result, 400);
 }
 
 // Of the newest checkpoint that can be read; what cannot is reported by those who resume. Before

@@ -403,7 +403,11 @@ TEST_CASE("train: a checkpoint of another run is refused") {
             "got --levels=64,32 --batch=4, expected --levels=64 --batch=5"},
            {"--models=mmoe --levels=64 --batch=5 --more=1", "got --more=1, expected none"},
            {"--models=a\x1b[2J\n --levels=64 --batch=5",
-            "got --models=a?[2J?, expected --models=mmoe"}}) {
+            "got --models=a\\x1b[2J\\x0a, expected --models=mmoe"},
+           {"--models=\xe2\x80\xae\xc2\x9b --levels=64 --batch=5",
+            "got --models=\\xe2\\x80\\xae\\xc2\\x9b, expected --models=mmoe"},
+           {"--models=" + std::string(190, 'a') + "\xc3\xa9\xc3\xa9 --levels=64 --batch=5",
+            "got --models=" + std::string(190, 'a') + "..., expected --models=mmoe"}}) {
     const files::Directory of_run;
     plait::Checkpoints kept(of_run.path());
     Learner stored(2);
