@@ -31,6 +31,7 @@
 #include "plait/core/random.hpp"
 #include "plait/core/ranges.hpp"
 #include "plait/core/reach.hpp"
+#include "plait/core/representable.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"

@@ -96,5 +96,12 @@ TEST_CASE("a training step's memory does not grow with the batch") {
     trainer.step(x, labels);
     return allocations::bytes() - before;
   };
-  CHECK(bytes(65536) == bytes(128));
+  CHECK(bytes(8192) == bytes(128));
+  // Beyond 64 tiles a lane's gradient is added up in double, in one more buffer.
+  CHECK(bytes(131072) == bytes(65536));
+  const auto model = models::make<float>(
+      AdaTT{.input_dim = sizes.input_dim, .num_tasks = sizes.num_tasks, .levels = sizes.levels()},
+      sizes);
+  const auto sums = static_cast<std::size_t>(model.table().buffer_size()) * sizeof(double);
+  CHECK(bytes(65536) - bytes(128) <= sums + 64);
 }
