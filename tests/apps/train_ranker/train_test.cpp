@@ -253,7 +253,7 @@ TEST_CASE("train: numbers that end a run are told with its epoch, and the checkp
             {.checkpoints = &checkpoints, .every = 1, .run = "this"}),
       ranker::RunError,
       Catch::Matchers::Message("epoch " + std::to_string(recorder.epochs.size() + 1) +
-                               ": plait::Trainer: values: got NaN or infinity after the "
+                               ": plait::Optimizer: values: got NaN or infinity after the "
                                "update, expected finite numbers"));
   CHECK(recorder.epochs.size() >= 1);
   Learner second(2, 1e37);
