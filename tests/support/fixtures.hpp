@@ -12,7 +12,8 @@ namespace fixtures {
 using Json = nlohmann::json;
 
 inline Json load(const std::string& name) {
-  const std::string path = std::string(PLAIT_FIXTURES_DIR) + "/" + name + ".json";
+  std::string path = PLAIT_FIXTURES_DIR "/";
+  path.append(name).append(".json");
   std::ifstream file(path);
   if (!file) throw std::runtime_error("no fixture " + path);
   return Json::parse(file);
