@@ -117,5 +117,5 @@ TEST_CASE("hyper-parameters out of range are refused") {
               "0"));
   CHECK_THROWS_MATCHES(
       make(RMSprop{.epsilon = std::numeric_limits<double>::quiet_NaN()}), ConfigError,
-      Message("plait::RMSprop: epsilon: got nan, expected a finite number of at least 0"));
+      Message("plait::RMSprop: epsilon: got nan, expected a finite number above 0"));
 }
