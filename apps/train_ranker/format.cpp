@@ -17,7 +17,7 @@ std::string fixed(double value, int digits) {
 
 std::string signed_fixed(double value, int digits) {
   const bool plus = !std::isnan(value) && !std::signbit(value);
-  return (plus ? "+" : "") + fixed(value, digits);
+  return std::string(plus ? 1 : 0, '+').append(fixed(value, digits));
 }
 
 std::string grouped(plait::Index value) {
