@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes the readers of files with libFuzzer: scripts/fuzz.sh [seconds per target, default 60].
+# Fuzzes the readers of files and the ranking service with libFuzzer: scripts/fuzz.sh [seconds per target, default 60].
 # Findings are written to build/fuzz/findings; commit them to tests/fuzz/regressions/<target>.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -8,7 +8,7 @@ seconds=${1:-60}
 [[ $seconds =~ ^[0-9]+$ ]] || { echo "usage: scripts/fuzz.sh [seconds per target]" >&2; exit 2; }
 
 cmake --preset fuzz > /dev/null
-cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model
+cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_request
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
@@ -21,3 +21,4 @@ run() {
 run safetensors 1048576
 run model 1048576 -dict=tests/fuzz/model.dict
 run sealed_model 512
+run request 4096 -dict=tests/fuzz/request.dict -detect_leaks=0

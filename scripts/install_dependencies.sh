@@ -10,7 +10,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev
-          pkg-config libcpp-httplib-dev python3 doxygen)
+          pkg-config libboost-dev python3 doxygen)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;

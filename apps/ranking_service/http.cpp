@@ -1,170 +1,159 @@
 #include "http.hpp"
 
-#include <atomic>
+#include <algorithm>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <exception>
+#include <future>
+#include <string>
 #include <thread>
 
-#include "connections.hpp"  // httplib, after all that includes Eigen
+#include "connection.hpp"
 #include "errors.hpp"
 #include "plait/core/error.hpp"
 
 namespace service {
-namespace {
 
-void send(const Reply& reply, httplib::Response& response) {
-  response.status = reply.status;
-  response.set_content(reply.body, "application/json");
-  if (reply.status == 503) response.set_header("Retry-After", "1");
-}
+namespace net = boost::asio;
+using boost::beast::error_code;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
 
-std::string status_text(int status) {
-  switch (status) {
-    case 400:
-      return "request: got no HTTP, expected a request";
-    case 404:
-      return "path: expected POST /score, POST /reload, GET /healthz, GET /model or GET /metrics";
-    case 413:
-      return "body: got too much of it";
-    case 414:
-      return "path: got too much of it";
-  }
-  return plait::text("status ", status);
-}
-
-}  // namespace
-
-class HttpServer::Routes {
+class HttpServer::Listener {
  public:
-  Routes(Service& service, const HttpOptions& options);
-  int port() const { return port_; }
-  void run() {
-    server_.listen_after_bind();
-    ended_ = true;
-  }
-  void drain(std::chrono::milliseconds at_most);
+  Listener(Service& service, const HttpOptions& options);
+  ~Listener();
+  int port() const { return acceptor_.local_endpoint().port(); }
+  void run();
+  void drain(milliseconds at_least, milliseconds at_most);
 
  private:
-  void add_routes();
-  void score(const httplib::Request& request, httplib::Response& response,
-             const httplib::ContentReader& read);
+  void listen(const HttpOptions& options);
+  void accept();
+  void admit(net::ip::tcp::socket socket);
+  void look();
+  template <class Which>
+  void close_those(const Which& which);
+  static constexpr milliseconds between_looks{10};
+  // For answers that are being made or written when the time to drain is over.
+  static constexpr milliseconds last_answers{500};
 
-  Service& service_;
-  std::size_t max_body_;
-  std::atomic<bool> draining_{false};
-  std::atomic<bool> ended_{false};
-  std::atomic<int> open_{0};  // connections
-  httplib::Server server_;
-  int port_ = 0;
+  Shared shared_;
+  net::ip::tcp::acceptor acceptor_;
+  net::steady_timer retry_;  // of accepting, after an error
+  net::steady_timer next_look_;
+  bool accepting_ = false;
+  Clock::time_point stay_until_, end_;
+  std::promise<void> ended_;
 };
 
-HttpServer::Routes::Routes(Service& service, const HttpOptions& options)
-    : service_(service), max_body_(options.max_body) {
-  server_.new_task_queue = [this, threads = options.connections] {
-    return new Connections(threads, open_);  // httplib deletes it
-  };
-  server_.set_keep_alive_max_count(std::size_t{1} << 30);
-  server_.set_keep_alive_timeout(options.keep_alive_seconds);
-  server_.set_payload_max_length(options.max_body);
-  server_.set_tcp_nodelay(true);
-  int listening = -1;
-  server_.set_socket_options([&](int socket) {
-    const int on = 1;  // and not SO_REUSEPORT, httplib's own, by which two services share a port
-    setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    listening = socket;
-  });
-  add_routes();
-  if (options.port == 0) {
-    port_ = server_.bind_to_any_port(options.host);
-  } else if (server_.bind_to_port(options.host, options.port)) {
-    port_ = options.port;
+HttpServer::Listener::Listener(Service& service, const HttpOptions& options)
+    : shared_(service, options), acceptor_(shared_.io), retry_(shared_.io), next_look_(shared_.io) {
+  try {
+    listen(options);
+  } catch (const boost::system::system_error& error) {
+    throw UsageError(plait::text("--port: cannot listen on ", options.host, ":", options.port, ": ",
+                                 error.code().message()));
   }
-  if (port_ <= 0)
-    throw UsageError(plait::text("--port: cannot listen on ", options.host, ":", options.port));
-  // httplib's own queue of connections is 5 long: a burst of more would wait a second each.
-  ::listen(listening, 128);
+  accept();
 }
 
-void HttpServer::Routes::drain(std::chrono::milliseconds at_most) {
-  const auto end = std::chrono::steady_clock::now() + at_most;
-  draining_ = true;
-  while (open_ > 0 && std::chrono::steady_clock::now() < end)
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  // stop() is lost on a server that is about to run.
-  while (!server_.is_running() && !ended_)
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  server_.stop();
+HttpServer::Listener::~Listener() {
+  while (shared_.jobs > 0) std::this_thread::sleep_for(milliseconds(1));
 }
 
-void HttpServer::Routes::add_routes() {
-  using httplib::Request;
-  using httplib::Response;
-  server_.set_pre_routing_handler([](const Request&, Response& response) {
-    if (!Connections::turned_away()) return httplib::Server::HandlerResponse::Unhandled;
-    send(error_reply(503, "overloaded: too many connections"), response);
-    response.set_header("Connection", "close");
-    return httplib::Server::HandlerResponse::Handled;
-  });
-  server_.Post("/score",
-               [this](const Request& request, Response& response,
-                      const httplib::ContentReader& read) { score(request, response, read); });
-  server_.Post("/reload",
-               [this](const Request&, Response& response) { send(service_.reload(), response); });
-  server_.Get("/healthz", [this](const Request&, Response& response) {
-    send(draining_ ? error_reply(503, "draining") : Reply{200, "{\"status\":\"ok\"}\n"}, response);
-  });
-  server_.Get("/model",
-              [this](const Request&, Response& response) { send(service_.describe(), response); });
-  server_.Get("/metrics", [this](const Request&, Response& response) {
-    response.set_content(service_.metrics(), "text/plain; version=0.0.4");
-  });
+void HttpServer::Listener::listen(const HttpOptions& options) {
+  net::ip::tcp::resolver resolver(shared_.io);
+  const auto found =
+      resolver.resolve(options.host, std::to_string(options.port), net::ip::tcp::resolver::passive);
+  const net::ip::tcp::endpoint endpoint = *found.begin();
+  acceptor_.open(endpoint.protocol());
+  acceptor_.set_option(net::socket_base::reuse_address(true));  // of a port that was just left
+  acceptor_.bind(endpoint);
+  acceptor_.listen();
+}
 
-  server_.set_error_handler([](const Request&, Response& response) {
-    if (response.body.empty())
-      send(error_reply(response.status, status_text(response.status)), response);
-  });
-  server_.set_exception_handler([](const Request&, Response& response, std::exception_ptr error) {
+// A handler that throws, for want of memory, loses its own connection and no other.
+void HttpServer::Listener::run() {
+  for (;;) {
     try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& e) {
-      send(error_reply(500, e.what()), response);
-    } catch (...) {
-      send(error_reply(500, "unknown error"), response);
+      if (acceptor_.is_open() && !accepting_) accept();
+      shared_.io.run();
+      break;
+    } catch (const std::exception&) {
     }
-  });
-  server_.set_post_routing_handler([this](const Request&, Response& response) {
-    if (draining_ && !response.has_header("Connection")) response.set_header("Connection", "close");
-  });
+  }
+  ended_.set_value();
 }
 
-void HttpServer::Routes::score(const httplib::Request& request, httplib::Response& response,
-                               const httplib::ContentReader& read) {
-  if (request.is_multipart_form_data()) {
-    send(error_reply(415, "body: got a form, expected JSON"), response);
-    response.set_header("Connection", "close");  // the body was not read
-    return;
-  }
-  std::string body;
-  bool too_large = false;
-  const bool whole = read([&](const char* data, std::size_t size) {
-    too_large = body.size() + size > max_body_;  // a compressed body may be small until here
-    if (!too_large) body.append(data, size);
-    return !too_large;
+void HttpServer::Listener::accept() {
+  if (accepting_) return;
+  acceptor_.async_accept([this](error_code error, net::ip::tcp::socket socket) {
+    accepting_ = false;
+    if (!acceptor_.is_open()) return;
+    // Without descriptors, for one: some will come back.
+    if (error) {
+      retry_.expires_after(milliseconds(50));
+      return retry_.async_wait([this](error_code) { accept(); });
+    }
+    admit(std::move(socket));
+    accept();
   });
-  if (too_large) {
-    send(error_reply(413, plait::text("body: got more than ", max_body_, " bytes")), response);
-    response.set_header("Connection", "close");
-  } else if (whole) {
-    send(service_.score(body), response);
-  } else if (response.status < 400) {
-    send(error_reply(400, "body: got less than was announced"), response);
+  accepting_ = true;
+}
+
+void HttpServer::Listener::admit(net::ip::tcp::socket socket) {
+  const HttpOptions& options = shared_.options;
+  const bool spare = shared_.open.size() - shared_.spare >= options.connections;
+  if (spare && shared_.spare >= options.spare) {
+    const auto first = std::ranges::find_if(shared_.open, [](const Connection* connection) {
+      return connection->spare() && connection->open();
+    });
+    if (first != shared_.open.end()) (*first)->close();
   }
+  std::make_shared<Connection>(std::move(socket), shared_, spare)->start();
+}
+
+void HttpServer::Listener::drain(milliseconds at_least, milliseconds at_most) {
+  net::post(shared_.io, [this, at_least, at_most] {
+    shared_.draining = true;
+    end_ = Clock::now() + at_most;
+    stay_until_ = std::min(Clock::now() + at_least, end_);
+    look();
+  });
+  ended_.get_future().wait();
+}
+
+// While it drains: whether that is over.
+void HttpServer::Listener::look() {
+  const auto now = Clock::now();
+  if (now >= stay_until_) close_those([](const Connection& c) { return c.idle(); });
+  if (now >= end_) close_those([](const Connection& c) { return !c.busy(); });
+  if (now >= end_ + last_answers) close_those([](const Connection&) { return true; });
+  if (now >= end_ || (now >= stay_until_ && shared_.open.empty())) {
+    error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+    if (shared_.open.empty()) return;
+  }
+  next_look_.expires_after(between_looks);
+  next_look_.async_wait([this](error_code) { look(); });
+}
+
+template <class Which>
+void HttpServer::Listener::close_those(const Which& which) {
+  for (Connection* connection : shared_.open)
+    if (which(*connection)) connection->close();
 }
 
 HttpServer::HttpServer(Service& service, const HttpOptions& options)
-    : routes_(std::make_unique<Routes>(service, options)) {}
+    : listener_(std::make_unique<Listener>(service, options)) {}
 HttpServer::~HttpServer() = default;
-int HttpServer::port() const { return routes_->port(); }
-void HttpServer::run() { routes_->run(); }
-void HttpServer::drain(std::chrono::milliseconds at_most) { routes_->drain(at_most); }
+int HttpServer::port() const { return listener_->port(); }
+void HttpServer::run() { listener_->run(); }
+void HttpServer::drain(milliseconds at_least, milliseconds at_most) {
+  listener_->drain(at_least, at_most);
+}
 
 }  // namespace service

@@ -1,10 +1,11 @@
-// The service over HTTP.
+// The service over HTTP/1.1.
 //
 //   POST /score    scores of a request        POST /reload   loads the model's file again
 //   GET  /healthz  200, or 503 while draining GET  /model    what is served
 //   GET  /metrics  for Prometheus
 //
-// Every error is {"error": "..."}.
+// Every error is {"error": "..."}. One thread reads and writes for all connections; it answers GET
+// itself, so that health checks wait for no request.
 #pragma once
 #include <chrono>
 #include <cstddef>
@@ -16,11 +17,20 @@
 namespace service {
 
 struct HttpOptions {
+  using Time = std::chrono::milliseconds;
+
   std::string host = "127.0.0.1";
-  int port = 8080;               // 0: one that is free
-  std::size_t connections = 64;  // served at the same time; requests on more get 503
-  std::size_t max_body = std::size_t{16} << 20;  // bytes, after decompression
-  int keep_alive_seconds = 5;                    // that a connection may be idle
+  int port = 8080;                                 // 0: one that is free
+  std::size_t connections = 256;                   // that may send requests for scores; see `spare`
+  std::size_t max_body = std::size_t{16} << 20;    // bytes of a request
+  std::size_t max_bodies = std::size_t{32} << 20;  // bytes of all requests that are read or wait
+  Time idle{5000};                                 // a connection between two requests
+  Time request{10000};                             // from a request's first byte to its last
+  Time answer{10000};                              // from an answer's first byte to its last
+  // Beyond `connections`, so many are asked for GET alone and turned away otherwise, after one
+  // answer; they have spare_time for their request, and the one that came first makes room.
+  std::size_t spare = 16;
+  Time spare_time{1000};
 };
 
 class HttpServer {
@@ -28,21 +38,22 @@ class HttpServer {
   // Listens from here on, and answers when run() runs. The service must outlive the server. Throws
   // UsageError when the port cannot be had.
   HttpServer(Service& service, const HttpOptions& options);
+  // Ends when the service has no job of this server any more.
   ~HttpServer();
 
   int port() const;
 
-  // Answers until drain() has ended.
+  // Answers until drain() has ended it.
   void run();
 
-  // Asks clients to close their connections and answers until none is left or the time is over,
-  // then ends run(). Requests that are under way are answered in any case. Another thread than
-  // run's.
-  void drain(std::chrono::milliseconds at_most);
+  // Says that it drains, where /healthz is asked, and asks clients to close their connections; goes
+  // on with all else for `at_least`, and then until no request is under way, `at_most` from now;
+  // then ends run(), and waits for that. Another thread than run's.
+  void drain(std::chrono::milliseconds at_least, std::chrono::milliseconds at_most);
 
  private:
-  class Routes;  // httplib stays out of here: its system headers define names that Eigen uses
-  std::unique_ptr<Routes> routes_;
+  class Listener;  // Boost stays out of here
+  std::unique_ptr<Listener> listener_;
 };
 
 }  // namespace service

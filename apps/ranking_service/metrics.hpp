@@ -19,9 +19,14 @@ struct Answered {
 };
 
 // What is true at the moment of reading, beside what was counted.
+struct ConnectionGauges {
+  std::size_t connections = 0;  // that are open
+  std::size_t body_bytes = 0;   // of memory for their requests
+};
 struct Gauges {
   std::uint64_t model_version = 0;
   std::size_t waiting = 0;  // requests in the queue
+  ConnectionGauges connections = {};
 };
 
 // Any thread may call anything at any time.

@@ -3,10 +3,12 @@
 #include <sys/stat.h>
 
 #include <chrono>
+#include <new>
 #include <thread>
 
 #include "errors.hpp"
 #include "plait/core/error.hpp"
+#include "plait/io/error.hpp"
 
 namespace service {
 namespace {
@@ -46,14 +48,24 @@ bool ModelSlot::changed() const {
   return now && now != tried_;
 }
 
-// Taken before the file is read: one that changes meanwhile counts as changed.
+// Which file it is, is taken before it is read: one that changes meanwhile counts as changed. What
+// keeps it from being read may pass, a mode or a want of descriptors or memory: it is then tried
+// again.
 std::unique_ptr<const Version> ModelSlot::load(std::uint64_t number) {
-  {
-    const auto now = identify(path_);
+  const auto set_tried = [this](const std::optional<Identity>& identity) {
     const std::lock_guard lock(identity_mutex_);
-    tried_ = now;
+    tried_ = identity;
+  };
+  set_tried(identify(path_));
+  try {
+    return std::make_unique<const Version>(Version{number, load_ranker(path_, options_)});
+  } catch (const plait::FileError&) {
+    set_tried(std::nullopt);
+    throw;
+  } catch (const std::bad_alloc&) {
+    set_tried(std::nullopt);
+    throw;
   }
-  return std::make_unique<const Version>(Version{number, load_ranker(path_, options_)});
 }
 
 std::optional<ModelSlot::Identity> ModelSlot::identify(const std::string& path) {

@@ -37,7 +37,7 @@ class ModelSlot {
   std::uint64_t reload();
 
   // True when the file is another one than that which was tried last, as its inode, size and time
-  // tell. A file that is missing is no other one.
+  // tell, or could not be read then. A file that is missing is no other one.
   bool changed() const;
 
  private:

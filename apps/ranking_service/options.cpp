@@ -32,17 +32,23 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string user_columns;
   std::vector<std::string> weights;
   long watch = options.watch.count();
+  long lame_duck = options.lame_duck.count();
   long drain = options.drain.count();
+  long idle = options.http.idle.count();
+  long request = options.http.request.count();
+  long answer = options.http.answer.count();
 
   CLI::App app(
       "Serves a model file over HTTP: POST /score with a user's features and candidates, and get\n"
-      "their scores. Loads the file again when it changes or on POST /reload. Ends on SIGTERM "
-      "when\n"
-      "the requests that are under way have been answered.",
+      "their scores. Loads the file again when it changes, on POST /reload and on SIGHUP. Ends on\n"
+      "SIGTERM or SIGINT when the requests that are under way have been answered, and at once on "
+      "a\n"
+      "second one.",
       "ranking_service");
   app.add_option("model", options.service.model, "Model file, as train_ranker --save writes it")
       ->required();
   const auto count = CLI::Range(1, 1 << 20);
+  const auto threads = CLI::Range(1, 1 << 10);
   app.add_option("--user-columns", user_columns,
                  "Columns of the input that a request gives once, as its user, such as 0-31,40");
   app.add_option(
@@ -50,7 +56,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       "What a score counts in the rank, such as click=1; may be repeated. Scores without "
       "one count 0; all count 1 when there is none");
   app.add_option("--threads", options.service.threads, "Requests that are scored at a time")
-      ->check(count)
+      ->check(threads)
       ->capture_default_str();
   app.add_option("--queue", options.service.queue, "Requests that may wait for their turn")
       ->check(CLI::Range(0, 1 << 20))
@@ -61,17 +67,36 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--max-body", options.http.max_body, "Bytes of a request at most")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
+  app.add_option("--max-bodies", options.http.max_bodies,
+                 "Bytes of all requests that are being read or wait, at most")
+      ->check(CLI::Range(1, 1 << 30))
+      ->capture_default_str();
   app.add_option("--host", options.http.host, "Address to listen on")->capture_default_str();
   app.add_option("--port", options.http.port, "Port to listen on; 0 takes one that is free")
       ->check(CLI::Range(0, 65535))
       ->capture_default_str();
-  app.add_option("--connections", options.http.connections, "Connections at most")
-      ->check(CLI::Range(1, 512))  // httplib waits with select, which knows 1024 files
+  app.add_option("--connections", options.http.connections,
+                 "Connections at most; a few more are answered on GET alone")
+      ->check(CLI::Range(1, 1 << 16))
+      ->capture_default_str();
+  const auto milliseconds = CLI::Range(1, 86400000);
+  app.add_option("--idle", idle, "Milliseconds that a connection may be idle")
+      ->check(milliseconds)
+      ->capture_default_str();
+  app.add_option("--request-time", request, "Milliseconds from a request's first byte to its last")
+      ->check(milliseconds)
+      ->capture_default_str();
+  app.add_option("--answer-time", answer, "Milliseconds from an answer's first byte to its last")
+      ->check(milliseconds)
       ->capture_default_str();
   app.add_option("--watch", watch, "Milliseconds between looks at the model's file; 0 for none")
       ->check(CLI::Range(0, 86400000))
       ->capture_default_str();
-  app.add_option("--drain", drain, "Milliseconds that clients have to leave on SIGTERM")
+  app.add_option("--lame-duck", lame_duck,
+                 "Milliseconds that it goes on after SIGTERM in any case, while /healthz says 503")
+      ->check(CLI::Range(0, 86400000))
+      ->capture_default_str();
+  app.add_option("--drain", drain, "Milliseconds after SIGTERM at which it ends in any case")
       ->check(CLI::Range(0, 86400000))
       ->capture_default_str();
   try {
@@ -85,7 +110,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   options.service.user_columns = parse_columns(user_columns);
   for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
   options.watch = std::chrono::milliseconds(watch);
+  options.lame_duck = std::chrono::milliseconds(lame_duck);
   options.drain = std::chrono::milliseconds(drain);
+  options.http.idle = std::chrono::milliseconds(idle);
+  options.http.request = std::chrono::milliseconds(request);
+  options.http.answer = std::chrono::milliseconds(answer);
   return options;
 }
 

@@ -12,8 +12,9 @@ namespace service {
 struct Options {
   ServiceOptions service;
   HttpOptions http;
-  std::chrono::milliseconds watch{1000};   // between looks at the model's file; 0: none
-  std::chrono::milliseconds drain{10000};  // at most
+  std::chrono::milliseconds watch{1000};      // between looks at the model's file; 0: none
+  std::chrono::milliseconds lame_duck{1000};  // from SIGTERM to the end, at least
+  std::chrono::milliseconds drain{10000};     // at most
 };
 
 // Nothing when help was asked for and written to `out`. Throws UsageError.

@@ -37,28 +37,39 @@ Service::Service(ServiceOptions options)
     : options_(std::move(options)),
       slot_(options_.model, {.user_columns = options_.user_columns, .contexts = options_.threads}),
       weights_(weights_by_column(slot_.interface(), options_.weights)),
-      seats_(options_.threads, options_.queue) {
-  for (std::size_t i = 0; i < options_.threads; ++i) desks_.emplace_back(slot_.reader());
+      desks_([this] {
+        std::vector<Desk> desks;
+        for (std::size_t i = 0; i < options_.threads; ++i) desks.emplace_back(slot_.reader());
+        return desks;
+      }()),
+      loading_(1, 1),
+      scoring_(options_.threads, options_.queue) {}
+
+void Service::score(std::string_view body, Done done) {
+  const auto start = std::chrono::steady_clock::now();
+  const bool taken = scoring_.take(
+      [this, body, start](std::size_t worker) {
+        Answered answered;
+        Reply reply = try_score(worker, body, answered);
+        answered.status = reply.status;
+        answered.seconds = seconds_since(start);
+        metrics_.count_request(answered);
+        return reply;
+      },
+      done);
+  if (taken) return;
+  metrics_.count_request({.status = 503, .seconds = seconds_since(start)});
+  done(error_reply(503, plait::text("overloaded: ", options_.queue, " requests wait already")));
 }
 
-Reply Service::score(std::string_view body) {
-  const auto start = std::chrono::steady_clock::now();
-  Reply reply;
-  Answered answered;
+Reply Service::try_score(std::size_t desk, std::string_view body, Answered& answered) {
   try {
-    if (const auto seat = seats_.take()) {
-      reply = score_at(seat->index(), body, answered);
-    } else {
-      reply =
-          error_reply(503, plait::text("overloaded: ", options_.queue, " requests wait already"));
-    }
+    return score_at(desk, body, answered);
   } catch (const RequestError& error) {
-    reply = error_reply(error.status, error.what());
+    return error_reply(error.status, error.what());
+  } catch (const std::exception& error) {
+    return error_reply(500, error.what());
   }
-  answered.status = reply.status;
-  answered.seconds = seconds_since(start);
-  metrics_.count_request(answered);
-  return reply;
 }
 
 Reply Service::score_at(std::size_t at, std::string_view body, Answered& answered) {
@@ -102,6 +113,11 @@ Reply Service::reload() {
   return reply;
 }
 
+void Service::reload(Done done) {
+  if (!loading_.take([this](std::size_t) { return reload(); }, done))
+    done(error_reply(503, "overloaded: a reload waits already"));
+}
+
 Reply Service::describe() {
   auto reader = slot_.reader();
   const auto version = reader.read();
@@ -121,8 +137,10 @@ Reply Service::describe() {
   return {200, description.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'};
 }
 
-std::string Service::metrics() const {
-  return metrics_.text({.model_version = slot_.version(), .waiting = seats_.waiting()});
+std::string Service::metrics(const ConnectionGauges& connections) const {
+  return metrics_.text({.model_version = slot_.version(),
+                        .waiting = scoring_.waiting(),
+                        .connections = connections});
 }
 
 }  // namespace service

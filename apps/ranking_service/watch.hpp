@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <stop_token>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -13,7 +14,8 @@
 namespace service {
 
 // A thread that looks at the file every `interval` for as long as it exists, and tells `report`
-// what came of a reload. Each state of the file is tried once.
+// what came of a reload, unless it is what came of the one before. Each state of the file is tried
+// once, and again if it could not be read.
 class Watch {
  public:
   using Report = std::function<void(const Reply&)>;
@@ -24,8 +26,13 @@ class Watch {
           std::mutex mutex;
           std::unique_lock lock(mutex);
           std::condition_variable_any stopped;
-          while (!stopped.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); }))
-            if (service.model_changed()) report(service.reload());
+          std::string failed;
+          while (!stopped.wait_for(lock, stop, interval, [&] { return stop.stop_requested(); })) {
+            if (!service.model_changed()) continue;
+            const Reply reply = service.reload();
+            if (reply.status == 200 || reply.body != failed) report(reply);
+            failed = reply.status == 200 ? "" : reply.body;
+          }
         }) {}
 
  private:

@@ -8,12 +8,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <stdexcept>
 
 namespace load {
 namespace {
+
+constexpr std::string_view end_of_head = "\r\n\r\n";
 
 // The value of a header, whose name is given in lower case; empty when there is none.
 std::string header(std::string_view head, std::string_view name) {
@@ -70,10 +73,19 @@ bool Connection::send(std::string_view bytes) {
   return true;
 }
 
+void Connection::finish() { ::shutdown(socket_, SHUT_WR); }
+
+std::string Connection::receive_head() {
+  if (!read_head()) return {};
+  const std::size_t end = buffer_.find(end_of_head);
+  std::string head = buffer_.substr(0, end);
+  buffer_.erase(0, end + end_of_head.size());
+  return head;
+}
+
 const Answer* Connection::receive() {
-  std::size_t end = 0;
-  while ((end = buffer_.find("\r\n\r\n")) == buffer_.npos)
-    if (!read_more()) return nullptr;
+  if (!read_head()) return nullptr;
+  const std::size_t end = buffer_.find(end_of_head);
   const std::string head = buffer_.substr(0, end);
   const std::size_t length = parse<std::size_t>(header(head, "content-length"));
   while (buffer_.size() < end + 4 + length)
@@ -86,10 +98,19 @@ const Answer* Connection::receive() {
   return &answer_;
 }
 
+bool Connection::read_head() {
+  while (buffer_.find(end_of_head) == buffer_.npos)
+    if (!read_more()) return false;
+  return true;
+}
+
 bool Connection::read_more() {
   char bytes[1 << 14];
   const auto got = ::recv(socket_, bytes, sizeof bytes, 0);
-  if (got <= 0) return false;
+  if (got <= 0) {
+    closed_ = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+    return false;
+  }
   buffer_.append(bytes, static_cast<std::size_t>(got));
   return true;
 }

@@ -24,14 +24,22 @@ class Connection {
 
   // False when the server has closed.
   bool send(std::string_view bytes);
+  // Says that nothing more will be sent.
+  void finish();
   // The next answer, which lasts until the next one; null when the server closed before its end, or
   // took too long.
   const Answer* receive();
+  // The next answer's head alone, where no body follows; empty as receive is null.
+  std::string receive_head();
+  // The server has closed: the last receive() did not just take too long.
+  bool closed() const { return closed_; }
 
  private:
+  bool read_head();
   bool read_more();
 
   int socket_;
+  bool closed_ = false;
   std::string buffer_;
   Answer answer_;
 };

@@ -11,12 +11,12 @@ using namespace served;
 TEST_CASE("10,000 malformed bodies are answered with 200, 400, 413 or 422") {
   Server server({.max_rows = 10});
   const std::string good = Candidates(3).body();
-  const auto before = server.service().score(good);
+  const auto before = score(server.service(), good);
   plait::Random random(11);
   std::map<int, int> statuses;
   for (int i = 0; i < 10000; ++i) {
     const std::string body = load::malformed_body(good, random);
-    const auto reply = server.service().score(body);
+    const auto reply = score(server.service(), body);
     ++statuses[reply.status];
     INFO(i);
     const json parsed = json::parse(reply.body);  // an answer is JSON, whatever the body was
@@ -31,7 +31,7 @@ TEST_CASE("10,000 malformed bodies are answered with 200, 400, 413 or 422") {
   }
   CHECK(statuses[400] > 1000);
   CHECK(statuses[422] > 1000);
-  CHECK(server.service().score(good).body == before.body);
+  CHECK(score(server.service(), good).body == before.body);
 }
 
 TEST_CASE("1,000 malformed requests over TCP are answered without 500, or closed") {

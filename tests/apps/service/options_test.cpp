@@ -35,8 +35,10 @@ TEST_CASE("options are read") {
 TEST_CASE("options that cannot be are refused") {
   CHECK_THROWS_AS(parse({}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--threads", "0"}), UsageError);
+  CHECK_THROWS_AS(parse({"m", "--threads", "5000"}), UsageError);
+  CHECK_THROWS_AS(parse({"m", "--request-time", "0"}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--port", "70000"}), UsageError);
-  CHECK_THROWS_AS(parse({"m", "--connections", "5000"}), UsageError);
+  CHECK_THROWS_AS(parse({"m", "--connections", "0"}), UsageError);
   CHECK_THROWS_WITH(parse({"m", "--weight", "buy"}),
                     "--weight: got 'buy', expected a score and a number, such as buy=0.5");
   CHECK_THROWS_WITH(parse({"m", "--weight", "buy=x"}),

@@ -1,4 +1,7 @@
 // A model that is exchanged while requests run.
+#include <sys/resource.h>
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
@@ -116,6 +119,44 @@ TEST_CASE("another architecture with the same interface is taken") {
   CHECK(server.ask("POST", "/reload").status == 200);
   CHECK(json::parse(server.ask("GET", "/model").body).at("architecture") == "MMoE");
   CHECK(server.ask("POST", "/score", Candidates(3).body()).status == 200);
+}
+
+TEST_CASE("a watched file that could not be read is tried again, and reported once") {
+  Server server;
+  std::atomic<int> loaded{0};
+  std::atomic<int> refused{0};
+  service::Watch watch(
+      server.service(), std::chrono::milliseconds(1),
+      [&](const service::Reply& reply) { ++(reply.status == 200 ? loaded : refused); });
+  save(model(2), server.path() + ".new");
+  rlimit before{};
+  REQUIRE(getrlimit(RLIMIT_NOFILE, &before) == 0);
+  rlimit none = before;
+  none.rlim_cur = 3;  // those that are open stay
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &none) == 0);
+  std::filesystem::rename(server.path() + ".new", server.path());
+  for (int i = 0; i < 5000 && refused == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  CHECK(refused == 1);
+  CHECK(loaded == 0);
+  REQUIRE(setrlimit(RLIMIT_NOFILE, &before) == 0);
+  for (int i = 0; i < 5000 && loaded == 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(loaded == 1);
+  CHECK(refused == 1);
+}
+
+TEST_CASE("a pipe in the file's place is refused at once") {
+  Server server;
+  std::filesystem::remove(server.path());
+  REQUIRE(mkfifo(server.path().c_str(), 0600) == 0);
+  const auto start = std::chrono::steady_clock::now();
+  const auto answer = server.ask("POST", "/reload");
+  CHECK(answer.status == 422);
+  CHECK_THAT(answer.body, Contains("pipe"));
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
+  CHECK_THROWS_WITH(service::Service({.model = server.path()}), Contains("pipe"));
 }
 
 TEST_CASE("a watched file is loaded when it changes, and a bad one is tried once") {

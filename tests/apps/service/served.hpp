@@ -2,6 +2,7 @@
 #pragma once
 #include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -109,6 +110,13 @@ inline plait::Matrix<float> scores_of(const json& answer) {
   return scores;
 }
 
+// The answer to a body, when it is there.
+inline service::Reply score(service::Service& service, const std::string& body) {
+  std::promise<service::Reply> reply;
+  service.score(body, [&](service::Reply made) { reply.set_value(std::move(made)); });
+  return reply.get_future().get();
+}
+
 // model(1) served from a file.
 class Server {
  public:
@@ -123,9 +131,9 @@ class Server {
   }
   ~Server() { drain(std::chrono::seconds(10)); }
 
-  void drain(std::chrono::milliseconds at_most) {
+  void drain(std::chrono::milliseconds at_most, std::chrono::milliseconds at_least = {}) {
     if (!thread_.joinable()) return;
-    http_->drain(at_most);
+    http_->drain(at_least, at_most);
     thread_.join();
   }
 

@@ -1,0 +1,46 @@
+// Memory that clients may fill, in all.
+#pragma once
+#include <cstddef>
+#include <utility>
+
+namespace service {
+
+// One thread's.
+class MemoryBudget {
+ public:
+  // Gives back what it took when it ends.
+  class Share {
+   public:
+    explicit Share(MemoryBudget& budget) : budget_(&budget) {}
+    Share(Share&& other) noexcept
+        : budget_(other.budget_), bytes_(std::exchange(other.bytes_, 0)) {}
+    Share& operator=(Share&&) = delete;
+    ~Share() { budget_->used_ -= bytes_; }
+
+    // Takes what is missing to `bytes`. False when the budget has not got it.
+    bool grow_to(std::size_t bytes) {
+      const std::size_t more = bytes > bytes_ ? bytes - bytes_ : 0;
+      if (more > budget_->at_most_ - budget_->used_) return false;
+      budget_->used_ += more;
+      bytes_ += more;
+      return true;
+    }
+
+   private:
+    MemoryBudget* budget_;
+    std::size_t bytes_ = 0;
+  };
+
+  explicit MemoryBudget(std::size_t at_most) : at_most_(at_most) {}
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  Share share() { return Share(*this); }
+  std::size_t used() const { return used_; }
+
+ private:
+  std::size_t at_most_;
+  std::size_t used_ = 0;
+};
+
+}  // namespace service
