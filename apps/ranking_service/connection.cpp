@@ -18,7 +18,7 @@ namespace http = boost::beast::http;
 using boost::beast::error_code;
 using boost::beast::iequals;
 
-constexpr std::size_t max_head = std::size_t{16} << 10;      // bytes of a request's line and headers
+constexpr std::size_t max_head = std::size_t{16} << 10;  // bytes of a request's line and headers
 constexpr std::size_t max_buffered = std::size_t{64} << 10;  // read and not yet looked at
 constexpr std::size_t max_ignored = std::size_t{4} << 10;    // of a body that means nothing
 constexpr std::chrono::milliseconds linger_time(1000);
@@ -30,16 +30,15 @@ std::string_view view(boost::beast::string_view text) { return {text.data(), tex
 // and those beside chunks.
 const char* framing_fault(const http::request_header<>& head) {
   const auto lengths = head.count(http::field::content_length);
-  if (lengths > 1 || (lengths == 1 && view(head[http::field::content_length]).find(',') !=
-                                          std::string_view::npos))
+  if (lengths > 1 ||
+      (lengths == 1 && view(head[http::field::content_length]).find(',') != std::string_view::npos))
     return "Content-Length: got it twice";
   if (const auto codings = head.count(http::field::transfer_encoding); codings > 0) {
     if (head.version() < 11) return "Transfer-Encoding: got it in HTTP/1.0";
     if (codings > 1 || !iequals(head[http::field::transfer_encoding], "chunked"))
       return "Transfer-Encoding: expected chunked alone";
   }
-  if (head.version() >= 11 && head.count(http::field::host) != 1)
-    return "Host: expected it once";
+  if (head.version() >= 11 && head.count(http::field::host) != 1) return "Host: expected it once";
   return nullptr;
 }
 
@@ -158,9 +157,8 @@ void Connection::work(Action action) {
   // The last hand on the connection is this thread's: it goes along with the answer.
   const auto done = [self = shared_from_this()](Reply reply) mutable {
     Shared& shared = self->shared_;
-    net::post(shared.io, [self = std::move(self), reply = std::move(reply)] {
-      self->answer(reply);
-    });
+    net::post(shared.io,
+              [self = std::move(self), reply = std::move(reply)] { self->answer(reply); });
     --shared.jobs;
   };
   if (action == Action::reload) return shared_.service.reload(done);
@@ -189,7 +187,8 @@ void Connection::refuse(int status, const std::string& what) {
 
 void Connection::refuse(error_code error) {
   if (error == http::error::body_limit)
-    return refuse(413, plait::text("body: got more than ", parser_->get().body().at_most, " bytes"));
+    return refuse(413,
+                  plait::text("body: got more than ", parser_->get().body().at_most, " bytes"));
   if (error == boost::system::errc::not_enough_memory)
     return refuse(503, "overloaded: too many bytes of requests");
   if (error == http::error::header_limit || error == http::error::buffer_overflow)

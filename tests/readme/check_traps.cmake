@@ -19,7 +19,7 @@ foreach(name IN LISTS names)
     continue()
   endif()
   file(GLOB sources ${ROOT}/tests/${folder}/*.cpp ${ROOT}/tests/${folder}/CMakeLists.txt
-       ${ROOT}/tests/apps/${folder}/*.cpp)
+       ${ROOT}/tests/apps/${folder}/*.cpp ${ROOT}/tests/apps/${folder}/CMakeLists.txt)
   set(found FALSE)
   foreach(source IN LISTS sources)
     file(READ ${source} code)

@@ -78,11 +78,10 @@ TEST_CASE("while it drains new connections are served, and health checks say so"
 TEST_CASE("no client keeps the end from coming") {
   Server server({}, {.answer = std::chrono::seconds(60)});
   std::list<load::Connection> clients;
-  for (const char* sent :
-       {"", "P", "POST /score HTTP/1.1\r\n",
-        "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{",
-        "POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
-        "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+  for (const char* sent : {"", "P", "POST /score HTTP/1.1\r\n",
+                           "POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{",
+                           "POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+                           "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"}) {
     clients.emplace_back("127.0.0.1", server.port());
     if (*sent != '\0') REQUIRE(clients.back().send(sent));
   }

@@ -103,8 +103,7 @@ TEST_CASE("lengths that could be read in two ways are refused") {
   CHECK(statuses(server, "POST /score HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n" + hidden) ==
         refused);
   CHECK(statuses(server, "POST /score HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}") == refused);
-  CHECK(statuses(server, "POST /score HTTP/2.0\r\nContent-Length: 2\r\n\r\n{}") ==
-        refused);
+  CHECK(statuses(server, "POST /score HTTP/2.0\r\nContent-Length: 2\r\n\r\n{}") == refused);
   for (const char* size : {"-1", "+1", "0x5", "g", "", " 5", "ffffffffffffffff1"})
     CHECK(post("Transfer-Encoding: chunked\r\n\r\n" + std::string(size) + "\r\n") == refused);
   CHECK(!reloaded(server));
@@ -117,8 +116,7 @@ TEST_CASE("chunks of any size make one body") {
   const auto expected = server.ask("POST", "/score", body);
   REQUIRE(expected.status == 200);
   const std::size_t size = GENERATE(1, 7, 100000);
-  std::string request =
-      "POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n";
+  std::string request = "POST /score HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n";
   for (std::size_t at = 0; at < body.size(); at += size) request += chunk(body.substr(at, size));
   request += "0\r\nTrailer: x\r\n\r\n";
   load::Connection connection("127.0.0.1", server.port());
@@ -153,18 +151,16 @@ TEST_CASE("pipelined requests are answered in order, each its own") {
 
 TEST_CASE("a reload needs no body, takes a small one, and HEAD has an answer's head") {
   Server server;
-  for (const char* request :
-       {"POST /reload HTTP/1.1\r\nHost: x\r\n\r\n",
-        "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
-        "POST /reload HTTP/1.0\r\n\r\n"})
+  for (const char* request : {"POST /reload HTTP/1.1\r\nHost: x\r\n\r\n",
+                              "POST /reload HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}",
+                              "POST /reload HTTP/1.0\r\n\r\n"})
     CHECK(server.ask_raw(request, std::chrono::seconds(3)).status == 200);
   load::Connection connection("127.0.0.1", server.port());
   const auto length = [](const std::string& body) {
     return "Content-Length: " + std::to_string(body.size());
   };
-  const std::string head = connection.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-                               ? connection.receive_head()
-                               : "";
+  const std::string head =
+      connection.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n") ? connection.receive_head() : "";
   CHECK_THAT(head, Contains("200 OK"));
   CHECK_THAT(head, Contains(length("{\"status\":\"ok\"}\n")));
   REQUIRE(connection.send(load::http_request("GET", "/healthz", "")));
