@@ -5,7 +5,7 @@ namespace plait {
 
 #define PLAIT_MODEL_FILES(Scalar)                                                          \
   template void save<Scalar>(const Model<Scalar>&, const std::string&, const SaveOptions&, \
-                             View3<const Scalar>);                                         \
+                             ViewArgument<const Scalar>);                                  \
   template LoadedModel<Scalar> load<Scalar>(SafetensorsReader, const Registry<Scalar>&);   \
   template LoadedModel<Scalar> load<Scalar>(const std::string&, const Registry<Scalar>&);
 PLAIT_MODEL_FILES(float)

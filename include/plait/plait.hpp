@@ -35,6 +35,7 @@
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/core/watch.hpp"
 #include "plait/core/workspace.hpp"
 #include "plait/fusion/bank.hpp"

@@ -18,6 +18,7 @@
 
 #include "plait/core/layer.hpp"
 #include "plait/core/reach.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/core/watch.hpp"
 
 namespace plait {
@@ -32,8 +33,8 @@ class Network {
  public:
   using Scalar = Scalar_;
   using Values = ParamView<Scalar>;
-  using In = View3<const Scalar>;
-  using Out = View3<Scalar>;
+  using In = ViewArgument<const Scalar>;
+  using Out = ViewArgument<Scalar>;
 
   // The workspace of the layer inside, allocated by its first forward. A copy starts empty.
   class Workspace {

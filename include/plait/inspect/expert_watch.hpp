@@ -15,6 +15,7 @@
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/core/watch.hpp"
 #include "plait/inspect/expert_report.hpp"
 #include "plait/inspect/level_sums.hpp"
@@ -40,7 +41,7 @@ class ExpertWatch {
   // x [B, S, D]. Throws before anything is added: ShapeError for other slots or another dim than
   // the model's, ValueError for NaN and infinity, ConfigError when the model was destroyed or moved
   // from.
-  void add(View3<const Scalar> x);
+  void add(ViewArgument<const Scalar> x);
 
   // Of all rows so far.
   ExpertReport report() const;
@@ -64,7 +65,7 @@ ExpertWatch<Scalar>::ExpertWatch(const Model<Scalar>& model) : model_(model) {
 }
 
 template <class Scalar>
-void ExpertWatch<Scalar>::add(View3<const Scalar> x) {
+void ExpertWatch<Scalar>::add(ViewArgument<const Scalar> x) {
   const detail::OneUser::Use use(user_);
   model_.require("ExpertWatch");
   const Shape expected = model_->in_shape();

@@ -31,6 +31,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/io/fields.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
@@ -139,7 +140,7 @@ void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Sca
 template <class Scalar>
 PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
                      const SaveOptions& options = {},
-                     View3<const std::type_identity_t<Scalar>> self_test_x = {}) {
+                     ViewArgument<const std::type_identity_t<Scalar>> self_test_x = {}) {
   const std::string name(model.trunk_config().name());
   require_config(!name.empty(), "save", "trunk", "a description without a name",
                  "one with a name, by which it is loaded");
@@ -391,9 +392,9 @@ PLAIT_COLD LoadedModel<Scalar> load(const std::string& path,
 
 #ifdef PLAIT_COMPILED_IO
 extern template void save<float>(const Model<float>&, const std::string&, const SaveOptions&,
-                                 View3<const float>);
+                                 ViewArgument<const float>);
 extern template void save<double>(const Model<double>&, const std::string&, const SaveOptions&,
-                                  View3<const double>);
+                                  ViewArgument<const double>);
 extern template LoadedModel<float> load<float>(SafetensorsReader, const Registry<float>&);
 extern template LoadedModel<double> load<double>(SafetensorsReader, const Registry<double>&);
 extern template LoadedModel<float> load<float>(const std::string&, const Registry<float>&);

@@ -37,6 +37,7 @@
 #include "plait/core/function_ref.hpp"
 #include "plait/core/representable.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/losses/check_heads.hpp"
 #include "plait/losses/head.hpp"
@@ -123,8 +124,8 @@ class MultiTaskLoss {
 
   // A whole batch at once, checked: returns the total, overwrites dlogits [batch, 1, C] unless
   // empty. Throws as check does, and ShapeError for logits or dlogits. Allocates two small vectors.
-  double evaluate_batch(View3<const Scalar> logits, const Targets<Scalar>& targets,
-                        View3<Scalar> dlogits = {}) const {
+  double evaluate_batch(ViewArgument<const Scalar> logits, const Targets<Scalar>& targets,
+                        ViewArgument<Scalar> dlogits = {}) const {
     const char* where = "MultiTaskLoss";
     detail::require_shape(where, "logits", logits, logits.batch(), width());
     check(targets, logits.batch());

@@ -1,12 +1,15 @@
 // predict: what the logits of all tasks say.
 #pragma once
+#include <concepts>
 #include <cstddef>
 #include <span>
 #include <type_traits>
+#include <utility>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/joint_logit.hpp"
@@ -14,6 +17,12 @@
 namespace plait {
 
 namespace detail {
+
+template <class Scalar, class Logits, class Out>
+concept Predicts =
+    std::convertible_to<Logits, View3<const Scalar>> && std::convertible_to<Out, View3<Scalar>>;
+template <class Logits, class Out>
+concept PredictsNeither = !Predicts<float, Logits, Out> && !Predicts<double, Logits, Out>;
 
 template <class Scalar>
 void predict(std::span<const Head> heads, View3<const Scalar> logits, View3<Scalar> out) {
@@ -57,6 +66,14 @@ inline void predict(std::span<const Head> heads, View3<const float> logits, View
 }
 inline void predict(std::span<const Head> heads, View3<const double> logits, View3<double> out) {
   detail::predict(heads, logits, out);
+}
+// What neither takes: says why.
+template <class Logits, class Out>
+requires detail::PredictsNeither<Logits, Out>
+void predict(std::span<const Head>, Logits&& logits, Out&& out) {
+  using Scalar = std::conditional_t<std::convertible_to<Out, View3<double>>, double, float>;
+  ViewArgument<const Scalar>(std::forward<Logits>(logits));
+  ViewArgument<Scalar>(std::forward<Out>(out));
 }
 
 }  // namespace plait

@@ -9,6 +9,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/row_weights.hpp"
 
@@ -18,13 +19,13 @@ namespace plait {
 // one per task, but none for tasks that read those of another (Head::labels_of).
 template <class Scalar>
 struct Targets {
-  View3<const Scalar> labels;        // [batch, 1, K], each in the domain of its head's loss
-  View3<const Scalar> mask = {};     // [batch, 1, K], 1 valid, 0 not; empty: all valid
-  View3<const Scalar> weights = {};  // [batch, 1, 1], of the samples; empty: all 1
+  ViewArgument<const Scalar> labels;        // [batch, 1, K], each in the domain of its head's loss
+  ViewArgument<const Scalar> mask = {};     // [batch, 1, K], 1 valid, 0 not; empty: all valid
+  ViewArgument<const Scalar> weights = {};  // [batch, 1, 1], of the samples; empty: all 1
 
   // [batch, 1, K], 1 where the row is inside the task's sample space, 0 where it is outside, such
   // as a row without a click for a purchase; empty: all inside. See Head::in_space.
-  View3<const Scalar> space = {};
+  ViewArgument<const Scalar> space = {};
 
   // [batch], which rows belong together (a query, a session), for losses that compare rows. They do
   // not decrease: the rows of a group lie side by side.

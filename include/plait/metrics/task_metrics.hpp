@@ -14,6 +14,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/losses/check_heads.hpp"
 #include "plait/losses/head.hpp"
@@ -69,7 +70,8 @@ class TaskMetrics {
   // for groups that other batches lack or have, ValueError for weights of two rows whose product
   // pair_accuracy would count and double cannot hold, and as check_targets does.
   template <class Scalar>
-  void add(ConstView3<Scalar> logits, const Targets<Scalar>& targets) {
+  void add(ViewArgument<const std::type_identity_t<Scalar>> logits,
+           const Targets<Scalar>& targets) {
     detail::require_shape<Scalar>("TaskMetrics", "logits", logits, logits.batch(), offsets_.back());
     check_targets("TaskMetrics", heads_, targets, logits.batch());
     if (logits.batch() > 0) {

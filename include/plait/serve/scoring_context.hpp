@@ -17,6 +17,7 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/model/model.hpp"
 #include "plait/model/model_link.hpp"
@@ -41,13 +42,14 @@ class ScoringContext {
   // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes. A row
   // with NaN or infinity spoils its own logits only. Throws ShapeError, and then leaves logits as
   // they were. Never allocates otherwise, takes no lock.
-  void score(View3<const Scalar> x, View3<Scalar> logits);
+  void score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits);
 
   // The same for the rows of one request: `shared` [1, 1, shared columns] holds the columns that
   // are equal for all of them, in the order of ScorerOptions::shared_inputs, `rows`
   // [B, 1, the other columns] the others, in their order in the input. Equal to score on whole rows
   // up to rounding. Throws ConfigError when the scorer was built without shared_inputs.
-  void score(View3<const Scalar> shared, View3<const Scalar> rows, View3<Scalar> logits);
+  void score(ViewArgument<const Scalar> shared, ViewArgument<const Scalar> rows,
+             ViewArgument<Scalar> logits);
 
  private:
   friend class Scorer<Scalar>;
@@ -70,7 +72,7 @@ class ScoringContext {
 };
 
 template <class Scalar>
-void ScoringContext<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+void ScoringContext<Scalar>::score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits) {
   const detail::OneUser::Use use(user_);
   PLAIT_ASSERT(model_.holds());
   check("x", x, x.batch(), model_->in_shape());
@@ -79,8 +81,8 @@ void ScoringContext<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) 
 }
 
 template <class Scalar>
-void ScoringContext<Scalar>::score(View3<const Scalar> shared, View3<const Scalar> rows,
-                                   View3<Scalar> logits) {
+void ScoringContext<Scalar>::score(ViewArgument<const Scalar> shared,
+                                   ViewArgument<const Scalar> rows, ViewArgument<Scalar> logits) {
   const detail::OneUser::Use use(user_);
   PLAIT_ASSERT(model_.holds());
   if (split_ == nullptr)

@@ -14,6 +14,7 @@
 #include "plait/core/error.hpp"
 #include "plait/core/function_ref.hpp"
 #include "plait/core/view.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/targets.hpp"
 #include "plait/model/model.hpp"
@@ -79,7 +80,7 @@ class LearningRateCurve {
 // One batch of a range test; the numbers must live until the next is asked for.
 template <class Scalar>
 struct TrainingBatch {
-  View3<const Scalar> x;
+  ViewArgument<const Scalar> x;
   Targets<Scalar> targets;
 };
 

@@ -27,6 +27,7 @@
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/ranges.hpp"
+#include "plait/core/view_argument.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/losses/multi_task_loss.hpp"
@@ -85,10 +86,10 @@ class Trainer {
   // they were. An update that makes values infinite is a ValueError, too, and an executor may throw
   // while the optimizer runs: what was before is then lost, and further steps are refused until a
   // whole state is restored (Optimizer::step).
-  double step(View3<const Scalar> x, View3<const Scalar> labels, View3<const Scalar> mask = {},
-              View3<const Scalar> weights = {});
+  double step(ViewArgument<const Scalar> x, ViewArgument<const Scalar> labels,
+              ViewArgument<const Scalar> mask = {}, ViewArgument<const Scalar> weights = {});
   // The same with all that targets may have: sample spaces, groups.
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets);
+  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
 
   // The same with the tasks' gradients combined by a method, in the parameters that several tasks
   // share:
@@ -101,7 +102,7 @@ class Trainer {
   // that counts has loss and gradient 0. gradient() is then the combined one. Throws what the
   // method throws as well; a gradient that is refused only once it is combined leaves model and
   // optimizer as they were, but the method has made its step.
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets,
+  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
               GradientBalancer<Scalar>& balancer);
 
   // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
@@ -109,15 +110,15 @@ class Trainer {
   // that depend on the losses of the very batch cost a forward pass more. Those that learn from
   // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
   // or over all shared parameters when it is empty.
-  double step(View3<const Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
-              std::span<const ParamRange> layer = {});
+  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
+              LossWeighting& weighting, std::span<const ParamRange> layer = {});
 
   // The first half of a step: total loss and gradient() at the model's values, which stay as they
   // are.
-  double compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets);
+  double compute_gradient(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
   // The same with task_gradients() instead: one forward, and a backward per task of what its loss
   // reaches. They add up to gradient(), to rounding. The first call allocates T gradients per lane.
-  double compute_task_gradients(View3<const Scalar> x, const Targets<Scalar>& targets);
+  double compute_task_gradients(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
   // True when the last batch had a label that counts; without one there is nothing to apply.
   bool has_gradient() const;
 
@@ -140,7 +141,7 @@ class Trainer {
   // make for it. Packs the weights in every call: give it many rows. A row with NaN or infinity
   // spoils its own logits only. Throws ShapeError, and then leaves logits as they were. The last
   // gradients and losses stay.
-  void score(View3<const Scalar> x, View3<Scalar> logits);
+  void score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits);
 
   const Model<Scalar>& model() const {
     model_.require("Trainer");
@@ -231,20 +232,20 @@ template <class Scalar>
 Trainer<Scalar>::~Trainer() = default;
 
 template <class Scalar>
-double Trainer<Scalar>::step(View3<const Scalar> x, View3<const Scalar> labels,
-                             View3<const Scalar> mask, View3<const Scalar> weights) {
+double Trainer<Scalar>::step(ViewArgument<const Scalar> x, ViewArgument<const Scalar> labels,
+                             ViewArgument<const Scalar> mask, ViewArgument<const Scalar> weights) {
   return step(x, Targets<Scalar>{labels, mask, weights});
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets) {
+double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets) {
   const double loss = compute_gradient(x, targets);
   if (has_gradient()) apply(gradient());
   return loss;
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets,
+double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
                              GradientBalancer<Scalar>& balancer) {
   const double loss = compute_task_gradients(x, targets);
   if (!has_gradient()) return loss;
@@ -254,7 +255,7 @@ double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targe
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targets,
+double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
                              LossWeighting& weighting, std::span<const ParamRange> layer) {
   const detail::OneUser::Use use(user_);
   model_.require("Trainer");
@@ -287,14 +288,15 @@ double Trainer<Scalar>::step(View3<const Scalar> x, const Targets<Scalar>& targe
 }
 
 template <class Scalar>
-double Trainer<Scalar>::compute_gradient(View3<const Scalar> x, const Targets<Scalar>& targets) {
+double Trainer<Scalar>::compute_gradient(ViewArgument<const Scalar> x,
+                                         const Targets<Scalar>& targets) {
   const detail::OneUser::Use use(user_);
   lanes_.compute_gradient(prepare(x, targets));
   return total();
 }
 
 template <class Scalar>
-double Trainer<Scalar>::compute_task_gradients(View3<const Scalar> x,
+double Trainer<Scalar>::compute_task_gradients(ViewArgument<const Scalar> x,
                                                const Targets<Scalar>& targets) {
   const detail::OneUser::Use use(user_);
   lanes_.compute_task_gradients(prepare(x, targets), reach_);
@@ -322,7 +324,7 @@ void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
 }
 
 template <class Scalar>
-void Trainer<Scalar>::score(View3<const Scalar> x, View3<Scalar> logits) {
+void Trainer<Scalar>::score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits) {
   const detail::OneUser::Use use(user_);
   check_model();
   check_shape("x", x, {}, model_->in_shape());
