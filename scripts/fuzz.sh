@@ -8,7 +8,8 @@ seconds=${1:-60}
 [[ $seconds =~ ^[0-9]+$ ]] || { echo "usage: scripts/fuzz.sh [seconds per target]" >&2; exit 2; }
 
 cmake --preset fuzz > /dev/null
-cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_request
+cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_sealed_checkpoint \
+      fuzz_request
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
@@ -21,4 +22,5 @@ run() {
 run safetensors 1048576
 run model 1048576 -dict=tests/fuzz/model.dict
 run sealed_model 512
+run sealed_checkpoint 512
 run request 4096 -dict=tests/fuzz/request.dict -detect_leaks=0
