@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
@@ -81,6 +82,14 @@ std::vector<Refused> refused_files() {
       {"a size beyond 64 bits",
        with(R"("dtype":"F32","shape":[18446744073709551616],"data_offsets":[0,8])", 8),
        "header: got a fraction"},
+      {"a size beyond all doubles",
+       with(R"("dtype":"F32","shape":[1e999],"data_offsets":[0,8])", 8),
+       "header: got a number beyond all doubles"},
+      {"a negative offset beyond all doubles",
+       with(R"("dtype":"F32","shape":[2],"data_offsets":[-1e400,8])", 8),
+       "header: got a number beyond all doubles"},
+      {"metadata beyond all doubles", raw(R"({"__metadata__":{"a":99e999}})", 0),
+       "header: got a number beyond all doubles"},
       {"a shape in a shape", with(R"("dtype":"F32","shape":[[2]],"data_offsets":[0,8])", 8),
        "header: got an array"},
       {"true as a size", with(R"("dtype":"F32","shape":[true],"data_offsets":[0,8])", 8),
@@ -270,4 +279,18 @@ TEST_CASE("safetensors: a file that cannot be opened") {
       SafetensorsReader("/no/such/file"),
       "plait::/no/such/file: file: got none that can be opened, expected a readable file");
   CHECK_THROWS_AS(SafetensorsReader("/"), plait::Error);
+}
+
+TEST_CASE("safetensors: a header above 100 MB is refused before it is read") {
+  const files::Directory directory;
+  const std::string path = directory / "wide";
+  std::string length(8, '\0');
+  for (std::size_t i = 0; i < 8; ++i)
+    length[i] = static_cast<char>((std::uint64_t{100'000'001} >> (8 * i)) & 0xff);
+  files::write(path, length);
+  std::filesystem::resize_file(path, 200'000'000);  // as a hole
+  allocations::forget_largest();
+  CHECK_THROWS_WITH(SafetensorsReader(path),
+                    Contains("header length: got 100000001, expected at most 100000000"));
+  CHECK(allocations::largest() < 1'000'000);
 }

@@ -96,6 +96,9 @@ TEST_CASE("sharded state_dict: an index that its files do not bear out changes n
   CHECK_THAT(refusal("[]"), Contains("a list or an object"));
   CHECK_THAT(refusal("1"), Contains("index: got number"));
   CHECK_THAT(refusal("{"), Contains("no JSON from byte"));
+  CHECK_THAT(refusal("1e999"), Contains("index: got a number beyond all doubles"));
+  CHECK_THAT(refusal("{\"metadata\":{\"total_size\":-1e999}}"),
+             Contains("index: got a number beyond all doubles"));
   CHECK_THAT(refusal("{\"metadata\":" + std::string(100'000, '[')),
              Contains("a list or an object"));
   std::string many = "{\"weight_map\":{\"a\":\"f\"";

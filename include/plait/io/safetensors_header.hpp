@@ -180,6 +180,9 @@ PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view js
   } catch (const nlohmann::json::parse_error& error) {
     throw FormatError(file, "header", text("no JSON from byte ", error.byte, " on"),
                       "the JSON of a safetensors header");
+  } catch (const nlohmann::json::out_of_range&) {
+    throw FormatError(file, "header", "a number beyond all doubles",
+                      "the JSON of a safetensors header");
   }
 
   auto& tensors = header.tensors;

@@ -99,6 +99,8 @@ PLAIT_COLD inline std::map<std::string, std::string> read_index(const std::strin
     const auto rest = Json::parse(json, std::ref(read));
   } catch (const nlohmann::json::parse_error& parse) {
     throw FormatError(path, "index", text("no JSON from byte ", parse.byte, " on"), "JSON");
+  } catch (const nlohmann::json::out_of_range&) {
+    throw FormatError(path, "index", "a number beyond all doubles", "JSON");
   }
   read.finish();
   return files;
