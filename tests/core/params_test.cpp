@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "support/catch.hpp"
@@ -57,6 +58,18 @@ TEST_CASE("a name is taken once, a size is at least 1, and a refusal changes not
   CHECK(f.table.buffer_size() == size);
   CHECK(f.table.entries().size() == 3);
   CHECK_FALSE(f.table.contains("empty"));
+}
+
+TEST_CASE("sizes that could not be counted are refused, and change nothing", "[params]") {
+  Fixture f;
+  const auto size = f.table.buffer_size();
+  constexpr Index most = (std::numeric_limits<Index>::max)();
+  for (const auto& [rows, cols] :
+       {std::pair{most, Index{1}}, std::pair{Index{1}, most}, std::pair{most, most},
+        std::pair{Index{1} << 32, Index{1} << 32}})
+    CHECK_THROWS_AS(f.table.add_matrix("wide", rows, cols, Init::constant(0)), ConfigError);
+  CHECK(f.table.buffer_size() == size);
+  CHECK_FALSE(f.table.contains("wide"));
 }
 
 TEST_CASE("a budget is spent by counts of at least 0, of widths of at least 1", "[params]") {

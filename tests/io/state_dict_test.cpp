@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -226,4 +229,22 @@ TEST_CASE("state_dict: names without end and lists without end are cut") {
     CHECK_THAT(what, Catch::Contains("missing 'm.mlp_net.0.bias'; unexpected '0nnn"));
     CHECK_THAT(what, Catch::Contains(" more, expected the parameters of the model"));
   }
+}
+
+TEST_CASE("state_dict: weights may be any number of their type, or none") {
+  plait::Model<float> from(plait::SharedBottom{.input_dim = 2, .num_tasks = 1, .expert = {3}}, {},
+                           1);
+  auto values = from.values();
+  const float any[] = {
+      // in the first parameter, of 6 numbers
+
+      std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+      -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::denorm_min(), -0.0f};
+  std::ranges::copy(any, values.flat().begin());
+  from.load(values);
+  plait::Model<float> to(from.trunk_config(), {}, 2);
+  auto file = files::reader(saved(values));
+  load_state_dict(file, to);
+  const auto bits = [](float number) { return std::bit_cast<std::uint32_t>(number); };
+  CHECK(std::ranges::equal(to.values().flat(), values.flat(), {}, bits, bits));
 }

@@ -1,5 +1,5 @@
-// ViewArgument: a View3 as an argument of what users call. It takes what a View3 takes, and tells in
-// a line what is wrong with a matrix that is not one, where overloads would be listed otherwise.
+// ViewArgument: a View3 as an argument of what users call. It takes what a View3 takes, and tells
+// in a line what is wrong with a matrix that is not one, where overloads would be listed otherwise.
 #pragma once
 #include <concepts>
 #include <type_traits>
