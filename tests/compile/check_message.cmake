@@ -1,11 +1,14 @@
-# cmake -DCOMPILER=<c++> -DINCLUDES=<folders> -DSOURCE=<file> -DENTRY=<call> -DMESSAGE=<regex>
-#       -P check_message.cmake
+# cmake -DCOMPILER=<c++> -DINCLUDES=<folders> -DSOURCE=<file> -DENTRY=<call> -DRESULT=<file>
+#       -DMESSAGE=<regex> -P check_message.cmake
 #
-# Fails unless the source, with the call in it, has exactly one error, with this message, and the
-# compiler takes no more than 15 lines to say so.
+# Fails unless the source with the call for ENTRY, written to the result, has exactly one error, with
+# this message, and the compiler takes no more than 15 lines to say so.
+file(READ ${SOURCE} code)
+string(REPLACE "ENTRY;" "${ENTRY};" code "${code}")
+file(WRITE ${RESULT} "${code}")
 list(TRANSFORM INCLUDES PREPEND -idirafter)
 execute_process(
-  COMMAND ${COMPILER} -std=c++20 -fsyntax-only ${INCLUDES} "-DENTRY=${ENTRY}" ${SOURCE}
+  COMMAND ${COMPILER} -std=c++20 -fsyntax-only ${INCLUDES} ${RESULT}
   RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
 string(REGEX MATCHALL "error:" errors "${output}")
 string(REGEX MATCHALL "\n" lines "${output}")

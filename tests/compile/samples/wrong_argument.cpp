@@ -1,4 +1,4 @@
-// ENTRY is given ARGUMENT, a matrix that no view shows as rows of float.
+// ENTRY is a call with a matrix that no view shows as rows of float.
 #include <vector>
 
 #include "plait/inspect/expert_watch.hpp"
