@@ -14,6 +14,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/counter_random.hpp"
 #include "plait/core/csv.hpp"
+#include "plait/core/decimal.hpp"
 #include "plait/core/each.hpp"
 #include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"

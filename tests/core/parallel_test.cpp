@@ -10,6 +10,7 @@
 
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/threads.hpp"
 
 using plait::Index;
 using plait::ThreadPool;
@@ -76,8 +77,9 @@ TEST_CASE("callers from several threads wait for each other", "[parallel]") {
     }
   };
   {
-    const std::jthread second([&] { caller(2); });
-    const std::jthread third([&] { caller(3); });
+    Threads others;
+    others.emplace_back([&] { caller(2); });
+    others.emplace_back([&] { caller(3); });
     caller(1);
   }
   CHECK(foreign == 0);

@@ -5,7 +5,6 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "plait/serve/scorer.hpp"
@@ -13,6 +12,7 @@
 #include "support/data.hpp"
 #include "support/models.hpp"
 #include "support/score.hpp"
+#include "support/threads.hpp"
 
 using namespace plait;
 
@@ -43,7 +43,7 @@ TEST_CASE("readers see whole objects, none older than published, while others pu
     std::atomic<int> publishing{publishers};
     std::atomic<int> torn{0};
     std::atomic<int> old{0};
-    std::vector<std::jthread> threads;
+    Threads threads;
     for (int i = 0; i < 4; ++i)
       threads.emplace_back([&] {
         while (publishing > 0) {
@@ -91,7 +91,7 @@ TEST_CASE("every score is one of the two models', bit for bit, while they take t
   Live<Version> live(std::make_unique<Version>(versions[0], 0));
   std::atomic<bool> publishing{true};
   std::atomic<int> wrong{0};
-  std::vector<std::jthread> threads;
+  Threads threads;
   for (int i = 0; i < 3; ++i)
     threads.emplace_back([&] {
       auto reader = live.reader();

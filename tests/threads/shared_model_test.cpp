@@ -1,6 +1,5 @@
 // Many scoring contexts on one shared model; run under ThreadSanitizer by the tsan preset.
 #include <atomic>
-#include <thread>
 #include <vector>
 
 #include "plait/core/parallel.hpp"
@@ -11,6 +10,7 @@
 #include "support/data.hpp"
 #include "support/models.hpp"
 #include "support/score.hpp"
+#include "support/threads.hpp"
 
 using namespace plait;
 
@@ -24,7 +24,7 @@ TEST_CASE("twelve contexts on one model give the single-threaded scores bit for 
 
     std::vector<Matrix<float>> results(12, Matrix<float>::Zero(200, sizes.num_tasks));
     std::atomic<bool> start{false};
-    std::vector<std::jthread> threads;
+    Threads threads;
     for (auto& result : results)
       threads.emplace_back([&] {
         auto context = scorer.context();

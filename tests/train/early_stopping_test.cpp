@@ -337,7 +337,7 @@ TEST_CASE("early stopping refuses what has no meaning") {
   stopping.update(Values{0.7, 1.0});
   const auto state = stopping.state();
   // Evaluations, then where the best sum was and how long ago, then the same of each task.
-  for (const std::size_t place : {0, 2, 3, 8, 9, 14, 15})
+  for (const std::size_t place : {0u, 2u, 3u, 8u, 9u, 14u, 15u})
     for (const double value : {-2.0, 0.5, 3.0, 1e300, -1e300, missing}) {
       auto other = state;
       if (place == 0 && value == 3) continue;  // one can have evaluated three times

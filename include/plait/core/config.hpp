@@ -1,7 +1,9 @@
 // The index type and the macros of the library.
 #pragma once
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
+#include <cstdint>
 
 // Checks inside layers and kernels, where the public entry has already checked its arguments.
 // Define it before the first include to route failures elsewhere; off with NDEBUG like assert.
@@ -39,6 +41,11 @@ namespace plait {
 
 // Every size, stride and position. Signed, so that differences are safe.
 using Index = std::ptrdiff_t;
+
+// No count of steps or evaluations is larger: 2^53, as all whole numbers up to it are doubles, or
+// what an Index of 32 bits holds.
+inline constexpr Index largest_count =
+    static_cast<Index>((std::min)(std::int64_t{1} << 53, std::int64_t{PTRDIFF_MAX}));
 
 // Alignment in bytes of every buffer the library owns: one cache line, one AVX-512 register.
 inline constexpr std::size_t buffer_alignment = 64;

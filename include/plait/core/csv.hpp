@@ -14,6 +14,7 @@
 #include <system_error>
 
 #include "plait/core/config.hpp"
+#include "plait/core/decimal.hpp"
 
 namespace plait {
 
@@ -69,7 +70,7 @@ std::optional<Number> parse_csv_number(std::string_view field) {
     if (field.starts_with('-')) return std::nullopt;
   }
   Number value = 0;
-  const auto [after, error] = std::from_chars(field.data(), field.data() + field.size(), value);
+  const auto [after, error] = detail::parse_decimal(field, value);
   if (after != field.data() + field.size()) return std::nullopt;
   if (error == std::errc::result_out_of_range && detail::is_fraction(field))
     return field.starts_with('-') ? -Number(0) : Number(0);

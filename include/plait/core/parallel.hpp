@@ -38,11 +38,16 @@ class ThreadPool final : public Executor {
   explicit ThreadPool(Index size) {
     require_config(size >= 1, "ThreadPool", "size", text(size), "at least 1");
     workers_.reserve(static_cast<std::size_t>(size - 1));
-    for (Index i = 1; i < size; ++i)
-      workers_.emplace_back([this](const std::stop_token& stop) { work(stop); });
+    try {
+      for (Index i = 1; i < size; ++i) workers_.emplace_back([this] { work(); });
+    } catch (...) {  // no more threads to be had
+      stop();
+      throw;
+    }
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool() override { stop(); }
 
   Index size() const { return static_cast<Index>(workers_.size()) + 1; }
 
@@ -62,10 +67,23 @@ class ThreadPool final : public Executor {
   }
 
  private:
-  void work(const std::stop_token& stop) {
+  // std::jthread and std::stop_token would do this; libc++ 16 has neither.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
+  void work() {
     std::unique_lock lock(mutex_);
-    while (wake_.wait(lock, stop, [this] { return task_ != nullptr && next_ < count_; }))
-      take_tasks(lock);
+    while (!stopping_) {
+      if (task_ != nullptr && next_ < count_)
+        take_tasks(lock);
+      else
+        wake_.wait(lock);
+    }
   }
 
   // Called with the lock held; releases it around each task.
@@ -88,14 +106,15 @@ class ThreadPool final : public Executor {
 
   std::mutex run_mutex_;
   std::mutex mutex_;
-  std::condition_variable_any wake_;
+  std::condition_variable wake_;
   std::condition_variable done_;
   const IndexTask* task_ = nullptr;
   Index next_ = 0;
   Index count_ = 0;
   Index unfinished_ = 0;
   std::exception_ptr error_;
-  std::vector<std::jthread> workers_;  // last: joined before the rest is destroyed
+  bool stopping_ = false;
+  std::vector<std::thread> workers_;
 };
 
 }  // namespace plait

@@ -72,7 +72,6 @@ namespace detail {
 inline constexpr std::string_view checkpoint_format = "plait.checkpoint.3";
 inline constexpr std::string_view checkpoint_formats_before[] = {"plait.checkpoint.1",
                                                                  "plait.checkpoint.2"};
-inline constexpr Index most_counted = Index{1} << 53;
 
 template <class T>
 std::string join(const T& texts) {
@@ -110,12 +109,12 @@ std::array<T, N> parse_bits(const std::string& given, const std::string& file,
 }
 
 inline Index parse_count(const std::string& given, const std::string& file, std::string_view key,
-                         Index most = most_counted) {
+                         Index most = largest_count) {
   Index result = 0;
   const auto [after, error] = std::from_chars(given.data(), given.data() + given.size(), result);
   if (error != std::errc() || after != given.data() + given.size() || result < 0 || result > most)
     throw FormatError(file, std::string(key), in_quotes(given),
-                      most == most_counted ? "a count up to 2^53" : text("a count up to ", most));
+                      most == largest_count ? "a count up to 2^53" : text("a count up to ", most));
   return result;
 }
 
@@ -123,7 +122,7 @@ inline Index parse_count(const std::string& given, const std::string& file, std:
 template <class Scalar>
 PLAIT_COLD void require_progress(const Progress<Scalar>& progress) {
   const auto require_count = [](const char* name, Index count) {
-    require_config(count >= 0 && count <= most_counted, "Checkpoints", name, text(count),
+    require_config(count >= 0 && count <= largest_count, "Checkpoints", name, text(count),
                    "a count up to 2^53");
   };
   require_count("epoch", progress.epoch);
@@ -177,7 +176,7 @@ std::vector<MethodState> add_parts(SafetensorsWriter& writer, const CheckpointPa
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const MethodState& state = states[i];
     const auto buffers = parts[i].buffers();
-    require_config(state.steps >= 0 && state.steps <= most_counted, "Checkpoints",
+    require_config(state.steps >= 0 && state.steps <= largest_count, "Checkpoints",
                    "steps of " + parts[i].name(), text(state.steps), "a count up to 2^53");
     writer.add_metadata(part_key(i), parts[i].name());
     writer.add_metadata(part_key(i) + ".steps", text(state.steps));
@@ -211,7 +210,7 @@ void write_checkpoint(const std::string& path, const Model<Scalar>& model,
                       const Optimizer<Scalar>& optimizer, const Progress<Scalar>& progress,
                       const CheckpointParts<Scalar>& parts, Index first, Settings settings) {
   require_progress(progress);
-  require_config(optimizer.steps() <= most_counted, "Checkpoints", "optimizer's steps",
+  require_config(optimizer.steps() <= largest_count, "Checkpoints", "optimizer's steps",
                  text(optimizer.steps()), "a count up to 2^53");
   require_config(!optimizer.spoiled(), "Checkpoints", "optimizer", "that of a step that threw",
                  "one whose steps are whole");

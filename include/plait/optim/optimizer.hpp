@@ -166,7 +166,7 @@ void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scal
 template <class Scalar>
 void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> moments) {
   require_config(steps >= 0, "Optimizer", "steps", text(steps), "at least 0");
-  require_config(steps <= Index{1} << 53, "Optimizer", "steps", text(steps), "at most 2^53");
+  require_config(steps <= largest_count, "Optimizer", "steps", text(steps), "at most 2^53");
   require_config(moments.size() == moment_names_.size(), "Optimizer", "moments",
                  text(moments.size()), text(moment_names_.size()));
   for (const auto& moment : moments) require_table("moments", moment);

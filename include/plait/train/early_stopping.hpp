@@ -169,7 +169,7 @@ class EarlyStopping {
       throw ShapeError("EarlyStopping", "state", text(state.size(), " numbers"),
                        text(4 + 6 * tasks_.size()));
     auto next = state.begin();
-    const Index evaluations = count(*next++, 0, most_evaluations);
+    const Index evaluations = count(*next++, 0, largest_count);
     Record sum;
     take(next, evaluations, sum);
     std::vector<Task> tasks(tasks_.size());
@@ -199,8 +199,6 @@ class EarlyStopping {
   }
 
  private:
-  // All whole numbers up to it are doubles.
-  static constexpr Index most_evaluations = Index{1} << 53;
   static constexpr double none = std::numeric_limits<double>::quiet_NaN();
   static constexpr double infinity = std::numeric_limits<double>::infinity();
 
