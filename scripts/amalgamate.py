@@ -30,23 +30,40 @@ SUBJECTS = {
 INCLUDE = re.compile(r"#include ([<\"])([^>\"]+)[>\"]")
 
 
-def includes_of(text, header):
-    """The headers of plait and of others that a header includes; both must stand alone in a line."""
-    own, others = [], []
+def lines_of(text):
+    """The lines, each with whether it is subject to a condition (#if)."""
+    depth = 0
     for line in text.splitlines():
+        depth -= line.startswith("#endif")
+        yield line, depth > 0
+        depth += line.startswith("#if")
+
+
+def includes_of(text, header):
+    """The headers of plait and of others that a header includes, but others' that are subject to a
+    condition, which stay where they are; each must stand alone in a line."""
+    own, others = [], []
+    for line, conditional in lines_of(text):
         if not line.lstrip().startswith("#") or "include" not in line:
             continue
         match = INCLUDE.fullmatch(line)
         if match is None:
             sys.exit(f"{header}: cannot read {line!r}")
-        (own if match[1] == '"' else others).append(match[2])
+        if match[1] == '"':
+            own.append(match[2])
+        elif not conditional:
+            others.append(match[2])
     return own, others
 
 
 def body_of(text):
-    """A header without its guard and its includes, and without the blank lines that these leave."""
-    lines = [line for line in text.splitlines()
-             if line != "#pragma once" and not INCLUDE.fullmatch(line)]
+    """A header without its guard and the includes of includes_of, and without the blank lines that
+    these leave."""
+    def goes(line, conditional):
+        match = INCLUDE.fullmatch(line)
+        return line == "#pragma once" or match and (match[1] == '"' or not conditional)
+
+    lines = [line for line, conditional in lines_of(text) if not goes(line, conditional)]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 

@@ -1,5 +1,5 @@
 // Files, for users: models, checkpoints and state dicts. Apart from plait.hpp because it needs
-// nlohmann-json (the CMake target plait::io) and POSIX.
+// nlohmann-json (the CMake target plait::io) and POSIX or Windows.
 #pragma once
 #include "plait/io/atomic_file.hpp"
 #include "plait/io/checkpoint.hpp"
@@ -19,3 +19,4 @@
 #include "plait/io/seal.hpp"
 #include "plait/io/sharded_state_dict.hpp"
 #include "plait/io/state_dict.hpp"
+#include "plait/io/windows_files.hpp"

@@ -1,13 +1,12 @@
 // Files in tests: whole contents as strings, a directory that vanishes, and safetensors in memory.
 #pragma once
-#include <unistd.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -33,9 +32,9 @@ inline void write(const std::string& path, const std::string& bytes) {
 class Directory {
  public:
   Directory() {
-    std::string name = (std::filesystem::temp_directory_path() / "plait-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot create " + name);
-    path_ = name;
+    std::random_device random;
+    do path_ = std::filesystem::temp_directory_path() / ("plait-" + std::to_string(random()));
+    while (!std::filesystem::create_directory(path_));
   }
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;

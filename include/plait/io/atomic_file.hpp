@@ -1,5 +1,5 @@
 // AtomicFile: a file that appears complete or not at all, whenever the program or the machine
-// stops (POSIX).
+// stops. This is for POSIX; what is different under Windows: io/windows_files.hpp.
 //
 // Bytes go to {path}.partial; commit syncs it to the disk, renames it over the path and syncs the
 // directory. Until then the path holds what it held before. What a killed program leaves behind is
@@ -12,6 +12,9 @@
 // One writer per path at a time: a second one is refused while the first lives, where the file
 // system has locks (flock), and where a .partial file cannot be opened to see (another user's).
 #pragma once
+#ifdef _WIN32
+#include "plait/io/windows_files.hpp"
+#else
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -159,3 +162,4 @@ class AtomicFile {
 };
 
 }  // namespace plait
+#endif

@@ -1,5 +1,9 @@
-// DirectoryLock: one program at a time in a directory (POSIX).
+// DirectoryLock: one program at a time in a directory. This is for POSIX; what is different under
+// Windows: io/windows_files.hpp.
 #pragma once
+#ifdef _WIN32
+#include "plait/io/windows_files.hpp"
+#else
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -89,3 +93,4 @@ class DirectoryLock {
 };
 
 }  // namespace plait
+#endif
