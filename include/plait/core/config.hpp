@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#error "plait needs GCC or Clang, on Windows MinGW-w64: it uses their attributes"
+#endif
+
 // Checks inside layers and kernels, where the public entry has already checked its arguments.
 // Define it before the first include to route failures elsewhere; off with NDEBUG like assert.
 #ifndef PLAIT_ASSERT
