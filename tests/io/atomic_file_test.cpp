@@ -172,7 +172,7 @@ TEST_CASE("atomic file: what is no file is refused and stays") {
 TEST_CASE("atomic file: permissions stay, and are never wider meanwhile") {
   const files::Directory directory;
   const std::string path = directory / "file";
-  for (const ::mode_t permissions : {0600, 0640, 0755, 0400}) {
+  for (const ::mode_t permissions : {0600u, 0640u, 0755u, 0400u}) {
     files::write(path, "old");
     REQUIRE(::chmod(path.c_str(), permissions) == 0);
     {

@@ -763,7 +763,7 @@ TEST_CASE("model file: a logit of one scale is no excuse for those of another") 
     CAPTURE(scale);
     const std::string first = changed_biases(scale, 0), second = changed_biases(0, scale);
     CHECK(after(first, 0, 0) == "accepted");
-    for (const std::size_t row : {0, 3}) {
+    for (const std::size_t row : {0u, 3u}) {
       CHECK(after(first, 2 * row + 1, 1).starts_with(differ));
       CHECK(after(first, 2 * row + 1, 1e-3f).starts_with(differ));
       CHECK(after(second, 2 * row, 1e-3f).starts_with(differ));
@@ -779,7 +779,7 @@ TEST_CASE("model file: a logit of one scale is no excuse for those of another") 
   for (Index d = 0; d < x.dim(); ++d) x.view()(1, 0, d) *= 1e7f;
   const std::string bytes = saved(model, {}, x);
   CHECK(after(bytes, 0, 0) == "accepted");
-  for (const std::size_t which : {0, 1, 4, 5, 6, 7})
+  for (const std::size_t which : {0u, 1u, 4u, 5u, 6u, 7u})
     CHECK(after(bytes, which, 1e-3f).starts_with(differ));
   for (const float stored : {infinity, -infinity, std::nanf("")})
     CHECK(after(bytes, 2, stored).starts_with(differ));

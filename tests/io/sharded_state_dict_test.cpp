@@ -42,7 +42,7 @@ std::string write_shards(const files::Directory& directory, const Model<float>& 
 
 TEST_CASE("sharded state_dict: the files of an index load as one") {
   const auto from = model(1);
-  for (const std::size_t count : {1, 2, 5}) {
+  for (const std::size_t count : {1u, 2u, 5u}) {
     const files::Directory directory;
     files::write(directory / "index.json", write_shards(directory, from, count));
     auto to = model(2);
