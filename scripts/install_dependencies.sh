@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs what plait needs on Debian 12, Ubuntu 24.04 and later, and does nothing when it is there.
 #
-#   scripts/install_dependencies.sh [--bench] [--clang] [--neon] [--torch]
+#   scripts/install_dependencies.sh [--bench] [--clang] [--neon] [--portability] [--torch]
 #
 #   --bench  also Google Benchmark, and OpenBLAS and oneDNN, peers in the benchmarks
 #   --clang  also clang, clang-format and clang-tidy
 #   --neon   also a compiler for 64-bit ARM, and qemu to run its programs
+#   --portability
+#            also clang 16 with libc++, and a compiler for Windows with wine to run its programs
 #   --torch  also LibTorch, a peer in the benchmarks, and OpenBLAS, without which it is slow
 set -euo pipefail
 
@@ -16,6 +18,7 @@ for option in "$@"; do
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;
     --clang) packages+=(clang clang-format clang-tidy) ;;
     --neon) packages+=(g++-aarch64-linux-gnu qemu-user) ;;
+    --portability) packages+=(clang-16 libc++-16-dev libc++abi-16-dev g++-mingw-w64-x86-64-posix wine64) ;;
     --torch) packages+=(libtorch-dev libopenblas-dev) ;;
     *) echo "unknown option $option" >&2; exit 2 ;;
   esac

@@ -10,15 +10,7 @@ tests=(core kernels layers fusion architectures model losses optim metrics metho
        golden io nomalloc threads)
 
 scripts/install_dependencies.sh --neon >&2
-
-# The packages of headers lie beside this machine's own system headers: a root with them alone.
-root=$build/root/usr
-mkdir -p "$root"/{include,lib/cmake,share/cmake}
-cp -r /usr/include/{catch2,nlohmann,eigen3} "$root/include/"
-cp -r /usr/lib/cmake/Catch2 "$root/lib/cmake/"
-rm -f "$root"/lib/cmake/Catch2/Catch2Targets-*.cmake  # what is compiled for this machine
-cp -r /usr/share/cmake/nlohmann_json "$root/share/cmake/"
-cp -r /usr/share/eigen3 "$root/share/"
+scripts/headers_root.sh "$build"
 
 cmake --preset dev -B "$build" -DCMAKE_TOOLCHAIN_FILE="$PWD/scripts/cmake/aarch64.cmake" \
   -DCMAKE_FIND_ROOT_PATH="$PWD/$build/root" -DPLAIT_BUILD_EXAMPLES=OFF >&2

@@ -3,6 +3,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#ifdef _WIN32
+#include <malloc.h>
+#endif
 
 #if defined(__GLIBC__) && !defined(PLAIT_TEST_SANITIZED)
 #define COUNTS_MALLOC 1
@@ -35,7 +38,18 @@ void* take(size_t size) noexcept {
 void* take(size_t size, align_val_t alignment) noexcept {
   note(size);
   const auto multiple = static_cast<size_t>(alignment);
+#ifdef _WIN32
+  return ::_aligned_malloc(size, multiple);
+#else
   return std::aligned_alloc(multiple, (size + multiple - 1) / multiple * multiple);
+#endif
+}
+void free_aligned(void* memory) noexcept {
+#ifdef _WIN32
+  ::_aligned_free(memory);
+#else
+  std::free(memory);
+#endif
 }
 void* or_throw(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
@@ -71,11 +85,11 @@ void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }
 void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, size_t, align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t, align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t) noexcept { free_aligned(p); }
+void operator delete[](void* p, align_val_t) noexcept { free_aligned(p); }
+void operator delete(void* p, size_t, align_val_t) noexcept { free_aligned(p); }
+void operator delete[](void* p, size_t, align_val_t) noexcept { free_aligned(p); }
 void operator delete(void* p, const nothrow_t&) noexcept { std::free(p); }
 void operator delete[](void* p, const nothrow_t&) noexcept { std::free(p); }
-void operator delete(void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }
-void operator delete[](void* p, align_val_t, const nothrow_t&) noexcept { std::free(p); }
+void operator delete(void* p, align_val_t, const nothrow_t&) noexcept { free_aligned(p); }
+void operator delete[](void* p, align_val_t, const nothrow_t&) noexcept { free_aligned(p); }
