@@ -39,7 +39,7 @@ check_mingw() {
   local wine
   wine=$(command -v wine64 || echo /usr/lib/wine/wine64)
   export WINEPREFIX=$PWD/build/mingw/wine WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
-  check build/mingw "$wine" "core serve threads" \
+  check build/mingw "$wine" "core serve io threads" \
     -DCMAKE_TOOLCHAIN_FILE="$PWD/scripts/cmake/mingw.cmake" -DCMAKE_FIND_ROOT_PATH="$PWD/build/mingw/root" \
     -DCMAKE_CROSSCOMPILING_EMULATOR="$wine"
 }
