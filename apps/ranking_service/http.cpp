@@ -5,9 +5,9 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <exception>
-#include <future>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "connection.hpp"
 #include "errors.hpp"
@@ -31,6 +31,7 @@ class HttpServer::Listener {
  private:
   void listen(const HttpOptions& options);
   void accept();
+  bool accept_waiting();
   void admit(net::ip::tcp::socket socket);
   void look();
   template <class Which>
@@ -38,6 +39,8 @@ class HttpServer::Listener {
   static constexpr milliseconds between_looks{10};
   // For answers that are being made or written when the time to drain is over.
   static constexpr milliseconds last_answers{500};
+  // For the first request of a connection, and the next one, while it drains.
+  static constexpr milliseconds drained_idle{200};
 
   Shared shared_;
   net::ip::tcp::acceptor acceptor_;
@@ -45,7 +48,6 @@ class HttpServer::Listener {
   net::steady_timer next_look_;
   bool accepting_ = false;
   Clock::time_point stay_until_, end_;
-  std::promise<void> ended_;
 };
 
 HttpServer::Listener::Listener(Service& service, const HttpOptions& options)
@@ -61,17 +63,28 @@ HttpServer::Listener::Listener(Service& service, const HttpOptions& options)
 
 HttpServer::Listener::~Listener() {
   while (shared_.jobs > 0) std::this_thread::sleep_for(milliseconds(1));
+  shared_.io.restart();
+  shared_.io.poll();  // answers to connections that were closed
 }
 
 void HttpServer::Listener::listen(const HttpOptions& options) {
   net::ip::tcp::resolver resolver(shared_.io);
   const auto found =
       resolver.resolve(options.host, std::to_string(options.port), net::ip::tcp::resolver::passive);
-  const net::ip::tcp::endpoint endpoint = *found.begin();
-  acceptor_.open(endpoint.protocol());
-  acceptor_.set_option(net::socket_base::reuse_address(true));  // of a port that was just left
-  acceptor_.bind(endpoint);
-  acceptor_.listen();
+  for (auto address = found.begin(); address != found.end();) {
+    const net::ip::tcp::endpoint endpoint = *address++;
+    try {
+      acceptor_.open(endpoint.protocol());
+      acceptor_.set_option(net::socket_base::reuse_address(true));  // of a port that was just left
+      acceptor_.bind(endpoint);
+      acceptor_.listen();
+      acceptor_.non_blocking(true);
+      return;
+    } catch (const boost::system::system_error&) {
+      if (address == found.end()) throw;
+      acceptor_.close();
+    }
+  }
 }
 
 // A handler that throws, for want of memory, loses its own connection and no other.
@@ -84,59 +97,76 @@ void HttpServer::Listener::run() {
     } catch (const std::exception&) {
     }
   }
-  ended_.set_value();
 }
 
 void HttpServer::Listener::accept() {
   if (accepting_) return;
   acceptor_.async_accept([this](error_code error, net::ip::tcp::socket socket) {
     accepting_ = false;
+    if (!error) admit(std::move(socket));
     if (!acceptor_.is_open()) return;
-    // Without descriptors, for one: some will come back.
-    if (error) {
-      retry_.expires_after(milliseconds(50));
-      return retry_.async_wait([this](error_code) { accept(); });
+    if (!error) {
+      accept_waiting();  // else the last of many waits while all before it are served in between
+      return accept();
     }
-    admit(std::move(socket));
-    accept();
+    retry_.expires_after(milliseconds(50));  // without descriptors, for one: some will come back
+    retry_.async_wait([this](error_code) {
+      if (acceptor_.is_open()) accept();
+    });
   });
   accepting_ = true;
+}
+
+// Some of what has connected and is not yet accepted. True if there was any.
+bool HttpServer::Listener::accept_waiting() {
+  for (int count = 0;; ++count) {
+    error_code error;
+    net::ip::tcp::socket socket(shared_.io);
+    if (count < 128) acceptor_.accept(socket, error);
+    if (error || !socket.is_open()) return count > 0;
+    admit(std::move(socket));
+  }
 }
 
 void HttpServer::Listener::admit(net::ip::tcp::socket socket) {
   const HttpOptions& options = shared_.options;
   const bool spare = shared_.open.size() - shared_.spare >= options.connections;
   if (spare && shared_.spare >= options.spare) {
-    const auto first = std::ranges::find_if(shared_.open, [](const Connection* connection) {
-      return connection->spare() && connection->open();
-    });
-    if (first != shared_.open.end()) (*first)->close();
+    const auto first = [&](bool idle) {  // those that have sent nothing go before the others
+      return std::ranges::find_if(shared_.open, [idle](const Connection* connection) {
+        return connection->spare() && connection->open() && (connection->idle() || !idle);
+      });
+    };
+    const auto idle = first(true);
+    const auto place = idle != shared_.open.end() ? idle : first(false);
+    if (place != shared_.open.end()) (*place)->close();
   }
   std::make_shared<Connection>(std::move(socket), shared_, spare)->start();
 }
 
 void HttpServer::Listener::drain(milliseconds at_least, milliseconds at_most) {
   net::post(shared_.io, [this, at_least, at_most] {
-    shared_.draining = true;
+    if (std::exchange(shared_.draining, true)) return;
     end_ = Clock::now() + at_most;
     stay_until_ = std::min(Clock::now() + at_least, end_);
     look();
   });
-  ended_.get_future().wait();
 }
 
 // While it drains: whether that is over.
 void HttpServer::Listener::look() {
   const auto now = Clock::now();
-  if (now >= stay_until_) close_those([](const Connection& c) { return c.idle(); });
+  if (now >= stay_until_)
+    close_those([](const Connection& c) { return c.idle() && c.idle_time() >= drained_idle; });
   if (now >= end_) close_those([](const Connection& c) { return !c.busy(); });
   if (now >= end_ + last_answers) close_those([](const Connection&) { return true; });
-  if (now >= end_ || (now >= stay_until_ && shared_.open.empty())) {
+  if (acceptor_.is_open() &&
+      (now >= end_ || (now >= stay_until_ && shared_.open.empty() && !accept_waiting()))) {
     error_code ignored;
     acceptor_.close(ignored);
     retry_.cancel();
-    if (shared_.open.empty()) return;
   }
+  if (!acceptor_.is_open() && (shared_.open.empty() || now >= end_ + last_answers)) return;
   next_look_.expires_after(between_looks);
   next_look_.async_wait([this](error_code) { look(); });
 }

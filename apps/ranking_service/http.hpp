@@ -20,13 +20,14 @@ struct HttpOptions {
   using Time = std::chrono::milliseconds;
 
   std::string host = "127.0.0.1";
-  int port = 8080;                                 // 0: one that is free
-  std::size_t connections = 256;                   // that may send requests for scores; see `spare`
-  std::size_t max_body = std::size_t{16} << 20;    // bytes of a request
-  std::size_t max_bodies = std::size_t{32} << 20;  // bytes of all requests that are read or wait
-  Time idle{5000};                                 // a connection between two requests
-  Time request{10000};                             // from a request's first byte to its last
-  Time answer{10000};                              // from an answer's first byte to its last
+  int port = 8080;                               // 0: one that is free
+  std::size_t connections = 256;                 // that may send requests for scores; see `spare`
+  std::size_t max_body = std::size_t{16} << 20;  // bytes of a request
+  // Of all requests that are read or wait, and all answers that are written, together.
+  std::size_t max_memory = std::size_t{32} << 20;
+  Time idle{5000};      // a connection between two requests
+  Time request{10000};  // from a request's first byte to its last
+  Time answer{10000};   // from an answer's first byte to its last
   // Beyond `connections`, so many are asked for GET alone and turned away otherwise, after one
   // answer; they have spare_time for their request, and the one that came first makes room.
   std::size_t spare = 16;
@@ -43,12 +44,12 @@ class HttpServer {
 
   int port() const;
 
-  // Answers until drain() has ended it.
+  // Answers until what drain() began has ended.
   void run();
 
-  // Says that it drains, where /healthz is asked, and asks clients to close their connections; goes
-  // on with all else for `at_least`, and then until no request is under way, `at_most` from now;
-  // then ends run(), and waits for that. Another thread than run's.
+  // Begins to end run(), and returns. For `at_least` all goes on, but /healthz says that it drains
+  // and answers ask clients to close their connections. Then idle connections are closed, and run()
+  // ends when there is none, `at_most` from now. Any thread, any number of times.
   void drain(std::chrono::milliseconds at_least, std::chrono::milliseconds at_most);
 
  private:

@@ -12,11 +12,12 @@ class MemoryBudget {
   class Share {
    public:
     explicit Share(MemoryBudget& budget) : budget_(&budget) {}
-    Share(Share&& other) noexcept
-        : budget_(other.budget_), bytes_(std::exchange(other.bytes_, 0)) {}
-    Share& operator=(Share&&) = delete;
-    ~Share() { budget_->used_ -= bytes_; }
+    Share(const Share&) = delete;
+    Share& operator=(const Share&) = delete;
+    ~Share() { release(); }
 
+    // Gives back all.
+    void release() { budget_->used_ -= std::exchange(bytes_, 0); }
     // Takes what is missing to `bytes`. False when the budget has not got it.
     bool grow_to(std::size_t bytes) {
       const std::size_t more = bytes > bytes_ ? bytes - bytes_ : 0;
@@ -35,7 +36,6 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  Share share() { return Share(*this); }
   std::size_t used() const { return used_; }
 
  private:

@@ -65,8 +65,9 @@ std::string Metrics::text(const Gauges& gauges) const {
   out += plait::text("ranking_queue_length ", gauges.waiting, '\n');
   family("ranking_connections", "gauge", "Connections that are open.");
   out += plait::text("ranking_connections ", gauges.connections.connections, '\n');
-  family("ranking_body_bytes", "gauge", "Memory for the requests that are read or wait.");
-  out += plait::text("ranking_body_bytes ", gauges.connections.body_bytes, '\n');
+  family("ranking_client_bytes", "gauge",
+         "Memory for requests that are read or wait and answers that are written.");
+  out += plait::text("ranking_client_bytes ", gauges.connections.client_bytes, '\n');
   family("ranking_model_version", "gauge", "Times that a model was loaded.");
   out += plait::text("ranking_model_version ", gauges.model_version, '\n');
   family("ranking_reloads_total", "counter", "Attempts to load another model.");

@@ -20,8 +20,8 @@ struct Answered {
 
 // What is true at the moment of reading, beside what was counted.
 struct ConnectionGauges {
-  std::size_t connections = 0;  // that are open
-  std::size_t body_bytes = 0;   // of memory for their requests
+  std::size_t connections = 0;   // that are open
+  std::size_t client_bytes = 0;  // of memory for their requests and answers
 };
 struct Gauges {
   std::uint64_t model_version = 0;

@@ -31,7 +31,7 @@ ModelSlot::ModelSlot(std::string path, RankerOptions options)
 
 std::uint64_t ModelSlot::reload() {
   const std::unique_lock lock(loading_, std::try_to_lock);
-  if (!lock) throw ModelError(path_ + ": is being loaded already");
+  if (!lock) throw RequestError(503, path_ + ": is being loaded already");
   auto version = load(live_.version() + 1);
   const std::uint64_t number = version->number;
   if (version->ranker->interface() != interface_)

@@ -32,8 +32,8 @@ class ModelSlot {
 
   // Loads the file and swaps the model in; when it returns, the old one is gone from memory. No
   // request waits for it. Returns the new version's number. Throws as load_ranker does, and
-  // ModelError when the model's interface is another or a second thread is loading; the model that
-  // is served then stays.
+  // ModelError when the model's interface is another, and RequestError, 503, while another thread
+  // loads; the model that is served then stays.
   std::uint64_t reload();
 
   // True when the file is another one than that which was tried last, as its inode, size and time

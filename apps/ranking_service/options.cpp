@@ -34,6 +34,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   long watch = options.watch.count();
   long lame_duck = options.lame_duck.count();
   long drain = options.drain.count();
+  long max_wait = options.service.max_wait.count();
   long idle = options.http.idle.count();
   long request = options.http.request.count();
   long answer = options.http.answer.count();
@@ -49,6 +50,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->required();
   const auto count = CLI::Range(1, 1 << 20);
   const auto threads = CLI::Range(1, 1 << 10);
+  const auto milliseconds = CLI::Range(1, 86400000);
   app.add_option("--user-columns", user_columns,
                  "Columns of the input that a request gives once, as its user, such as 0-31,40");
   app.add_option(
@@ -61,14 +63,18 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--queue", options.service.queue, "Requests that may wait for their turn")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
+  app.add_option("--max-wait", max_wait,
+                 "Milliseconds that a request may wait for its turn before it is turned away")
+      ->check(milliseconds)
+      ->capture_default_str();
   app.add_option("--max-rows", options.service.max_rows, "Candidates of a request at most")
       ->check(count)
       ->capture_default_str();
   app.add_option("--max-body", options.http.max_body, "Bytes of a request at most")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
-  app.add_option("--max-bodies", options.http.max_bodies,
-                 "Bytes of all requests that are being read or wait, at most")
+  app.add_option("--max-memory", options.http.max_memory,
+                 "Bytes of all requests that are read or wait and all answers that are written")
       ->check(CLI::Range(1, 1 << 30))
       ->capture_default_str();
   app.add_option("--host", options.http.host, "Address to listen on")->capture_default_str();
@@ -79,7 +85,6 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
                  "Connections at most; a few more are answered on GET alone")
       ->check(CLI::Range(1, 1 << 16))
       ->capture_default_str();
-  const auto milliseconds = CLI::Range(1, 86400000);
   app.add_option("--idle", idle, "Milliseconds that a connection may be idle")
       ->check(milliseconds)
       ->capture_default_str();
@@ -110,6 +115,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   options.service.user_columns = parse_columns(user_columns);
   for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
   options.watch = std::chrono::milliseconds(watch);
+  if (options.http.max_body > options.http.max_memory / 2)
+    throw UsageError("--max-body: expected at most half of --max-memory");
+  if (lame_duck > drain) throw UsageError("--lame-duck: expected at most --drain");
+  options.service.max_wait = std::chrono::milliseconds(max_wait);
   options.lame_duck = std::chrono::milliseconds(lame_duck);
   options.drain = std::chrono::milliseconds(drain);
   options.http.idle = std::chrono::milliseconds(idle);

@@ -8,20 +8,20 @@
 #include <boost/optional/optional.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
+#include <vector>
 
 #include "memory_budget.hpp"
 
 namespace service {
 
-// Memory is taken as bytes arrive, whatever was announced, and out of the budget first. More than
-// at_most bytes are error::body_limit; errc::not_enough_memory says that the budget is used up.
+// Memory is taken as bytes arrive, whatever was announced, and out of the share first: a block and
+// the one from which it is copied. More than at_most bytes are error::body_limit;
+// errc::not_enough_memory says that the budget is used up.
 struct RequestBody {
   struct value_type {
-    std::string text = {};
+    std::vector<char> bytes = {};  // grows by as much as is asked for, which a string does not
     std::size_t at_most = 0;
-    std::optional<MemoryBudget::Share> share = {};
+    MemoryBudget::Share* share = nullptr;
   };
 
   class reader {
@@ -38,22 +38,25 @@ struct RequestBody {
     template <class Buffers>
     std::size_t put(const Buffers& buffers, boost::beast::error_code& error) {
       const std::size_t more = boost::asio::buffer_size(buffers);
-      const std::size_t size = body_.text.size() + more;
+      const std::size_t size = body_.bytes.size() + more;
+      const std::size_t before = body_.bytes.capacity();
       if (size > body_.at_most) {
         error = boost::beast::http::error::body_limit;
         return 0;
       }
-      if (size > body_.text.capacity()) {
-        const std::size_t wanted = std::max(2 * body_.text.capacity(), std::size_t{1} << 16);
+      if (size > before) {
+        const std::size_t wanted = std::max(2 * before, std::size_t{1} << 16);
         const std::size_t capacity = std::max(size, std::min(wanted, announced_));
-        if (!body_.share->grow_to(capacity)) {
+        if (!body_.share->grow_to(capacity + before)) {
           error = make_error_code(boost::system::errc::not_enough_memory);
           return 0;
         }
-        body_.text.reserve(capacity);
+        body_.bytes.reserve(capacity);
       }
-      for (const auto buffer : boost::beast::buffers_range_ref(buffers))
-        body_.text.append(static_cast<const char*>(buffer.data()), buffer.size());
+      for (const auto buffer : boost::beast::buffers_range_ref(buffers)) {
+        const auto* first = static_cast<const char*>(buffer.data());
+        body_.bytes.insert(body_.bytes.end(), first, first + buffer.size());
+      }
       error = {};
       return more;
     }

@@ -50,7 +50,9 @@ void Service::score(std::string_view body, Done done) {
   const bool taken = scoring_.take(
       [this, body, start](std::size_t worker) {
         Answered answered;
-        Reply reply = try_score(worker, body, answered);
+        Reply reply = std::chrono::steady_clock::now() - start > options_.max_wait
+                          ? error_reply(503, "overloaded: waited too long")
+                          : try_score(worker, body, answered);
         answered.status = reply.status;
         answered.seconds = seconds_since(start);
         metrics_.count_request(answered);
@@ -106,6 +108,8 @@ Reply Service::reload() {
   Reply reply;
   try {
     reply.body = nlohmann::json{{"version", slot_.reload()}}.dump() + '\n';
+  } catch (const RequestError& error) {
+    return error_reply(error.status, error.what());
   } catch (const std::exception& error) {
     reply = error_reply(422, error.what());
   }

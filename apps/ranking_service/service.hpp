@@ -18,11 +18,12 @@
 namespace service {
 
 struct ServiceOptions {
-  std::string model = {};                // its file
-  std::vector<Index> user_columns = {};  // of the model's input; see RankerOptions
-  std::size_t threads = 1;               // requests whose JSON is read and scored at a time
-  std::size_t queue = 64;                // requests that may wait; more are turned away
-  Index max_rows = 1000;                 // candidates of a request
+  std::string model = {};                    // its file
+  std::vector<Index> user_columns = {};      // of the model's input; see RankerOptions
+  std::size_t threads = 1;                   // requests whose JSON is read and scored at a time
+  std::size_t queue = 64;                    // requests that may wait; more are turned away
+  std::chrono::milliseconds max_wait{2000};  // those that have waited longer, too
+  Index max_rows = 1000;                     // candidates of a request
   // What a score counts in the rank unless a request says otherwise, by the score's name; scores
   // that are not named count 0. Empty: all count 1.
   std::vector<std::pair<std::string, double>> weights = {};
@@ -42,11 +43,12 @@ class Service {
 
   // Scores a request (request.hpp) when it is its turn: 200 and its scores (reply.hpp), the status
   // of a RequestError, 422 for features so large that a score is not finite, 500 for want of
-  // memory; or, at once, 503 when the queue is full. The body must last until then.
+  // memory; 503 when it has waited too long, or, at once, when the queue is full. The body must
+  // last until then.
   void score(std::string_view body, Done done);
 
   // Loads the model's file again: 200 and the new version, or 422, what is wrong with the file, and
-  // the served model as it was.
+  // the served model as it was; 503 while another thread loads it.
   Reply reload();
   // The same on a thread for it, which one more may wait for; 503 at once for others.
   void reload(Done done);

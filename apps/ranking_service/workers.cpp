@@ -22,6 +22,14 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
+Reply make(const Workers::Job& job, std::size_t worker) {
+  try {
+    return job(worker);
+  } catch (...) {  // for want of memory, even for what it would say of it
+    return {500, "{}\n"};
+  }
+}
+
 }  // namespace
 
 Workers::Workers(std::size_t threads, std::size_t queue) : at_most_(threads + queue) {
@@ -52,7 +60,7 @@ void Workers::work(std::size_t worker, const std::stop_token& stop) {
     orders_.pop_front();
     ++busy_;
     lock.unlock();
-    Reply reply = order.job(worker);
+    Reply reply = make(order.job, worker);
     lock.lock();
     --busy_;
     lock.unlock();

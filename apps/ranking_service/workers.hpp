@@ -17,7 +17,7 @@ namespace service {
 // Any thread may call anything.
 class Workers {
  public:
-  using Job = std::function<Reply(std::size_t worker)>;  // must not throw
+  using Job = std::function<Reply(std::size_t worker)>;  // 500 if it throws
   using Done = std::function<void(Reply)>;               // must neither throw nor wait
 
   // `queue` jobs may wait for one of the threads, on which all signals are blocked: they are for
@@ -28,7 +28,8 @@ class Workers {
 
   // Has the job done, first come, first served, and its answer handed to `done`, when its thread
   // counts as free again: who then asks once more is not turned away for the sake of the job that
-  // was just done. False, at once, when the queue is full.
+  // was just done. False, at once, when the queue is full. Nothing is taken when it throws, for
+  // want of memory.
   bool take(Job job, Done done);
   std::size_t waiting() const;
 

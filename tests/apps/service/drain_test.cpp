@@ -75,6 +75,24 @@ TEST_CASE("while it drains new connections are served, and health checks say so"
   CHECK(Clock::now() - start < milliseconds(2000));
 }
 
+TEST_CASE("who connects while it drains has time to ask, and an answer") {
+  Server server;
+  load::Connection unfinished("127.0.0.1", server.port());
+  REQUIRE(unfinished.send("POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{"));
+  std::jthread drain([&] { server.drain(milliseconds(20000), milliseconds(20)); });
+  std::this_thread::sleep_for(milliseconds(50));
+  for (int i = 0; i < 20; ++i) {
+    load::Connection client("127.0.0.1", server.port());
+    std::this_thread::sleep_for(milliseconds(30));
+    REQUIRE(client.send(load::http_request("GET", "/healthz", "")));
+    const load::Answer* answer = client.receive();
+    REQUIRE(answer != nullptr);
+    CHECK(answer->status == 503);
+  }
+  REQUIRE(unfinished.send("}"));
+  CHECK(unfinished.receive() != nullptr);
+}
+
 TEST_CASE("no client keeps the end from coming") {
   Server server({}, {.answer = std::chrono::seconds(60)});
   std::list<load::Connection> clients;

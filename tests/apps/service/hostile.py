@@ -114,6 +114,14 @@ def flood(service, head, piece, megabytes=60):
         return closed and time.monotonic() - start < 8
 
 
+def together(functions):
+    threads = [threading.Thread(target=function) for function in functions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def memory(service, before):
     bomb = gzip.compress(b" " * (500 * MIB), 9)
     for path in (b"/score", b"/reload"):
@@ -135,6 +143,22 @@ def memory(service, before):
     for name, (head, piece) in floods.items():
         check(flood(service, head, piece), name)
 
+    def paced():  # each piece ends within the next header's name
+        with contextlib.suppress(OSError), contextlib.closing(connect(service)) as client:
+            client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\na")
+            for _ in range(300):
+                client.sendall(b":\r\na" * 1000)
+                time.sleep(0.005)
+
+    together([paced] * 16)
+    many = post(b"/score", b"a:\r\n" * 90 + b"Content-Length: 9999\r\n", b" ", length=False)
+    with slow_clients(service, 250, many, b" "):
+        time.sleep(0.5)
+    rows = b",".join([b"[1,2,3,4,5]"] * 1000)
+    large = post(b"/score", body=b'{"user":[1,2,3],"candidates":[' + rows + b"]}")
+    with slow_clients(service, 250, large * 100, b""):
+        time.sleep(0.5)
+
     def fill():  # 15 MB of a body, and no more
         with contextlib.suppress(OSError), contextlib.closing(connect(service)) as client:
             client.sendall(b"POST /score HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (15 * MIB))
@@ -142,11 +166,7 @@ def memory(service, before):
                 client.sendall(megabyte)
             until_closed(client, REQUEST + 2)
 
-    threads = [threading.Thread(target=fill) for _ in range(60)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    together([fill] * 60)
     ranges = b"Range: bytes=" + b",".join([b"0-"] * 1000) + b"\r\n"
     answer, _ = exchange(service, post(b"/score", ranges, BODY))
     check(b" 200 " in answer and len(answer) < 10000, "a thousand ranges")
@@ -229,6 +249,35 @@ def endings(program, model):
         check(service.ask("POST", "/score", BODY)[0] == 200, "while it drains requests are answered")
         seconds, code = service.end()
         check(seconds < 1 and code == 1, f"a second signal: {seconds:.2f} s, code {code}")
+    with Service(program, model, *OPTIONS) as service:  # nobody reads what it says
+        service.process.stdout.close()
+        seconds, code = service.end()
+        check(seconds < DRAIN + 1 and code == 0, f"SIGTERM, output closed: {seconds:.2f} s, code {code}")
+    with Service(program, model, "--drain", "5000", "--lame-duck", "1500") as service:
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGSTOP)
+        time.sleep(0.3)
+        service.process.send_signal(signal.SIGCONT)
+        check(service.ask("GET", "/healthz")[0] == 503, "stopped and continued while it drains, it goes on")
+        check(service.process.wait(timeout=8) == 0, "and ends as it would have")
+    with Service(program, model, *OPTIONS) as service:  # no memory for anything new
+        resource.prlimit(service.process.pid, resource.RLIMIT_AS, (1, 1))
+        seconds, code = service.end()
+        check(seconds < DRAIN + 1, f"SIGTERM without memory: {seconds:.2f} s, code {code}")
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 1024)
+    os.set_blocking(writer, True)
+    with Service(program, model, *OPTIONS, errors=writer) as service:  # nobody reads its errors
+        service.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)
+        seconds, code = service.end()
+        check(seconds < DRAIN + 1, f"SIGTERM, errors blocked: {seconds:.2f} s, code {code}")
+    os.close(reader)
+    os.close(writer)
 
 
 def files(program, model, directory):

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cmath>
+#include <list>
 
 #include "errors.hpp"
 #include "served.hpp"
@@ -123,6 +124,28 @@ TEST_CASE("requests beyond the queue get 503 and the others their scores") {
   CHECK(scored > 0);
   CHECK(refused > 0);
   CHECK(wrong == 0);
+}
+
+TEST_CASE("requests that have waited too long get 503 and are not scored") {
+  Server server({.threads = 1, .max_wait = std::chrono::milliseconds(20), .max_rows = 20000},
+                {.max_memory = std::size_t{1} << 28});
+  const std::string request = load::http_request("POST", "/score", Candidates(20000).body());
+  std::list<load::Connection> clients;
+  for (int i = 0; i < 20; ++i) {
+    clients.emplace_back("127.0.0.1", server.port());
+    REQUIRE(clients.back().send(request));
+  }
+  int scored = 0;
+  int refused = 0;
+  for (load::Connection& client : clients) {
+    const load::Answer* answer = client.receive();
+    REQUIRE(answer != nullptr);
+    ++(answer->status == 200 ? scored : refused);
+    if (answer->status != 200)
+      CHECK(answer->body == "{\"error\":\"overloaded: waited too long\"}\n");
+  }
+  CHECK(scored > 0);
+  CHECK(refused > 0);
 }
 
 TEST_CASE("weights for scores that the model has not are refused") {

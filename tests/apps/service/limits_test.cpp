@@ -1,4 +1,5 @@
 // Every way into the service's memory has its bound.
+#include <list>
 #include <vector>
 
 #include "served.hpp"
@@ -45,6 +46,46 @@ TEST_CASE("lines, headers and what surrounds chunks are bounded") {
   CHECK(server.ask("GET", "/healthz").status == 200);
 }
 
+TEST_CASE("headers are bounded however they come") {
+  Server server;
+  load::Connection client("127.0.0.1", server.port());
+  REQUIRE(client.send("POST /score HTTP/1.1\r\nHost: x\r\na"));
+  std::string fields;  // each piece ends within the next one's name
+  for (int i = 0; i < 500; ++i) fields += ":\r\na";
+  for (int i = 0; i < 200 && client.send(fields); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  const load::Answer* answer = client.receive();
+  REQUIRE(answer != nullptr);
+  CHECK(answer->status == 431);
+
+  std::string many;
+  for (int i = 0; i < 200; ++i) many += "a: b\r\n";
+  CHECK(server.ask_raw(post("/score", many + "Content-Length: 2\r\n", "{}")).status == 431);
+}
+
+TEST_CASE("answers count as memory, too, until they are taken") {
+  Server server({.max_wait = std::chrono::seconds(60), .max_rows = 100000},
+                {.max_body = 10000000, .max_memory = 20000000});
+  std::string body = R"({"user":[1,2,3],"candidates":[)";
+  for (int i = 0; i < 100000; ++i) body += (i > 0 ? ",[" : "[") + std::string("1,2,3,4,5]");
+  const std::string request = load::http_request("POST", "/score", body + "]}");
+  std::list<load::Connection> clients;  // the system takes some of their answers, not all
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back("127.0.0.1", server.port());
+    REQUIRE(clients.back().send(request));
+  }
+  int refused = 0;
+  for (load::Connection& client : clients) {
+    const load::Answer* answer = client.receive();
+    REQUIRE(answer != nullptr);
+    CHECK((answer->status == 200 || answer->status == 503));
+    refused += answer->status == 503 ? 1 : 0;
+    std::this_thread::sleep_for(std::chrono::milliseconds(refused > 0 ? 0 : 300));
+  }
+  CHECK(refused > 0);
+  CHECK(server.ask_raw(request).status == 200);
+}
+
 TEST_CASE("a range is not looked at") {
   Server server;
   const std::string body = Candidates(3).body();
@@ -59,14 +100,14 @@ TEST_CASE("a range is not looked at") {
 }
 
 TEST_CASE("the memory of all bodies together has a bound, and comes back") {
-  Server server({}, {.max_body = 1000000, .max_bodies = 1000000});
+  Server server({}, {.max_body = 1000000, .max_memory = 2000000});
   const std::string body = Candidates(3).body();
-  const std::string half(600000, ' ');
+  const std::string half(900000, ' ');
   const std::string request =
       post("/score", "Content-Length: " + std::to_string(half.size() + 1) + "\r\n", half);
   const auto used = [&] {
     const std::string text = server.ask("GET", "/metrics").body;
-    return std::stoul(text.substr(text.find("\nranking_body_bytes ") + 20));
+    return std::stoul(text.substr(text.find("\nranking_client_bytes ") + 22));
   };
   {
     load::Connection first("127.0.0.1", server.port());

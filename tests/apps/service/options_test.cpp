@@ -37,6 +37,8 @@ TEST_CASE("options that cannot be are refused") {
   CHECK_THROWS_AS(parse({"m", "--threads", "0"}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--threads", "5000"}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--request-time", "0"}), UsageError);
+  CHECK_THROWS_AS(parse({"m", "--max-body", "20000000"}), UsageError);
+  CHECK_THROWS_AS(parse({"m", "--lame-duck", "2000", "--drain", "1000"}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--port", "70000"}), UsageError);
   CHECK_THROWS_AS(parse({"m", "--connections", "0"}), UsageError);
   CHECK_THROWS_WITH(parse({"m", "--weight", "buy"}),

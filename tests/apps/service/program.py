@@ -15,7 +15,7 @@ BODY = json.dumps({"user": [1, 2, 3], "candidates": [[1, 2, 3, 4, 5], [0, 0, 0, 
 class Service:
     """Listens when the constructor returns. Ends with the `with` block, by SIGKILL if need be."""
 
-    def __init__(self, program, model, *options, limits=()):
+    def __init__(self, program, model, *options, limits=(), errors=None):
         def limit():
             for what, value in limits:
                 resource.setrlimit(what, (value, value))
@@ -23,7 +23,7 @@ class Service:
         self.errors = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [program, model, "--user-columns", "0-2", "--port", "0", "--host", "127.0.0.1", *options],
-            stdout=subprocess.PIPE, stderr=self.errors, text=True, preexec_fn=limit)
+            stdout=subprocess.PIPE, stderr=errors or self.errors, text=True, preexec_fn=limit)
         self.port = None
         line = self.process.stdout.readline()
         listening = re.search(r"listening on .*:(\d+)$", line)

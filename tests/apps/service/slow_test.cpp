@@ -79,7 +79,8 @@ TEST_CASE("health checks do not wait for clients that fill all connections") {
 }
 
 TEST_CASE("health checks do not wait for requests that are scored or wait") {
-  Server server({.threads = 1, .queue = 64, .max_rows = 20000});
+  Server server({.threads = 1, .max_wait = milliseconds(60000), .max_rows = 20000},
+                {.max_memory = std::size_t{1} << 28});
   const std::string request = load::http_request("POST", "/score", Candidates(20000).body());
   std::list<load::Connection> clients;
   for (int i = 0; i < 16; ++i) {

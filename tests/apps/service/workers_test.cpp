@@ -4,6 +4,8 @@
 #include <csignal>
 #include <future>
 #include <latch>
+#include <mutex>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -95,4 +97,12 @@ TEST_CASE("workers take no signals, and leave the caller's as they were") {
   CHECK(blocked.get_future().get() == 2);
   for (const int signal : {SIGTERM, SIGHUP, SIGINT})
     CHECK(sigismember(&before, signal) == sigismember(&after, signal));
+}
+
+TEST_CASE("a job that throws is answered with 500") {
+  Workers workers(1, 0);
+  std::promise<Reply> answered;
+  REQUIRE(workers.take([](std::size_t) -> Reply { throw std::bad_alloc(); },
+                       [&](Reply reply) { answered.set_value(std::move(reply)); }));
+  CHECK(answered.get_future().get().status == 500);
 }
