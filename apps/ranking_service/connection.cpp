@@ -90,7 +90,8 @@ void Connection::wait() {
   };
   if (buffer_.size() > 0) return begin();
   stream_.expires_after(spare_ ? shared_.options.spare_time : shared_.options.idle);
-  stream_.async_read_some(buffer_.prepare(max_head),
+  // As much as there may be: later reads take no more at a time than the buffer has room for.
+  stream_.async_read_some(buffer_.prepare(max_buffered),
                           [self = shared_from_this(), begin](error_code error, std::size_t bytes) {
                             if (error) return;
                             self->buffer_.commit(bytes);

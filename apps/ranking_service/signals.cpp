@@ -72,8 +72,8 @@ void Signals::run() {
     lock.unlock();
     // Before serve(), SIGHUP stays where it is; a look now and then tells when that is over.
     const int signal =
-        next_signal(serving ? all : ends, Clock::now() + (serving ? milliseconds(3'600'000)
-                                                                  : milliseconds(50)));
+        next_signal(serving ? all : ends,
+                    Clock::now() + (serving ? milliseconds(3'600'000) : milliseconds(50)));
     if (signal == 0) continue;
     lock.lock();
     if (!serving_) end(128 + signal, "ended before it served\n");
