@@ -82,7 +82,11 @@ void Signals::run() {
       continue;
     }
     const auto until = Clock::now() + at_most_;
-    drain_();
+    try {
+      drain_();
+    } catch (...) {  // for want of memory
+      end(1, "ended before all was answered\n");
+    }
     drained_ = true;
     lock.unlock();
     changed_.notify_all();

@@ -3,7 +3,16 @@
 #include <array>
 #include <utility>
 
-#include "plait/methods.hpp"
+// One by one: the balancers in methods.hpp would be compiled along.
+#include "plait/methods/dwa.hpp"
+#include "plait/methods/geometric_mean.hpp"
+#include "plait/methods/gradnorm.hpp"
+#include "plait/methods/imtl_l.hpp"
+#include "plait/methods/random_weights.hpp"
+#include "plait/methods/scheduled_weights.hpp"
+#include "plait/methods/static_weights.hpp"
+#include "plait/methods/stch.hpp"
+#include "plait/methods/uncertainty_weights.hpp"
 
 namespace ranker {
 namespace {
