@@ -25,9 +25,13 @@ struct Served {
   std::string expected = scores();
 
   std::string scores() const {
-    const auto answer = server.ask("POST", "/score", good);
-    require(answer.status == 200);
-    return answer.body.substr(answer.body.find("\"scores\""));  // the version aside
+    for (int i = 0; i < 100; ++i) {
+      const auto answer = server.ask("POST", "/score", good);
+      if (answer.status == 0) continue;  // later than 50 ms, on a machine with other work
+      require(answer.status == 200);
+      return answer.body.substr(answer.body.find("\"scores\""));  // the version aside
+    }
+    std::abort();
   }
 };
 
