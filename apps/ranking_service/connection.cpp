@@ -83,6 +83,8 @@ Connection::~Connection() {
 void Connection::wait() {
   state_ = State::idle;
   idle_since_ = Clock::now();
+  version_ = 11;  // until a head says otherwise, for what is refused before
+  head_only_ = false;
   const auto begin = [this] {
     state_ = State::reading;
     stream_.expires_after(spare_ ? shared_.options.spare_time : shared_.options.request);
@@ -102,7 +104,11 @@ void Connection::wait() {
 // The head as a whole, before Beast sees any of it: Beast's own limit is one of the bytes that it
 // has not parsed yet.
 void Connection::read_head() {
-  const std::string_view read(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+  const auto buffered = [this] {
+    return std::string_view(static_cast<const char*>(buffer_.data().data()), buffer_.size());
+  };
+  while (buffered().starts_with("\r\n")) buffer_.consume(2);  // empty lines before the request's
+  const std::string_view read = buffered();
   const auto end = read.substr(0, max_head).find(end_of_head);
   if (end != read.npos) return parse_head(end + end_of_head.size());
   if (read.size() >= max_head) return refuse(http::error::header_limit);
@@ -117,10 +123,6 @@ void Connection::read_head() {
 
 void Connection::parse_head(std::size_t size) {
   const std::string_view head(static_cast<const char*>(buffer_.data().data()), size);
-  if (head.starts_with("\r\n")) {  // an empty line before the request's
-    buffer_.consume(2);
-    return read_head();
-  }
   if (std::ranges::count(head, '\n') > max_lines) return refuse(http::error::header_limit);
   if (folded(head)) return refuse(400, "request: got a header of several lines, expected one");
   parser_.emplace();

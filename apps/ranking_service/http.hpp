@@ -29,7 +29,8 @@ struct HttpOptions {
   Time request{10000};  // from a request's first byte to its last
   Time answer{10000};   // from an answer's first byte to its last
   // Beyond `connections`, so many are asked for GET alone and turned away otherwise, after one
-  // answer; they have spare_time for their request, and the one that came first makes room.
+  // answer; they have spare_time for their request. For a newer one the first of them makes room
+  // that has sent nothing, or else the first of all.
   std::size_t spare = 16;
   Time spare_time{1000};
 };

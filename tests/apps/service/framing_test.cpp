@@ -195,6 +195,24 @@ TEST_CASE("a reload needs no body, takes a small one, and HEAD has an answer's h
   REQUIRE(connection.receive() != nullptr);  // nothing of a body was between them
 }
 
+TEST_CASE("empty lines before a request are passed over, however many") {
+  Server server;
+  std::string lines;
+  for (int i = 0; i < 32000; ++i) lines += "\r\n";
+  CHECK(server.ask_raw(lines + load::http_request("GET", "/healthz", "")).status == 200);
+}
+
+TEST_CASE("what is refused after an answer to HEAD has its text") {
+  Server server;
+  load::Connection connection("127.0.0.1", server.port());
+  REQUIRE(connection.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+  CHECK_THAT(connection.receive_head(), Contains("200 OK"));
+  REQUIRE(connection.send("nonsense\r\n\r\n"));
+  const load::Answer* answer = connection.receive();
+  REQUIRE(answer != nullptr);
+  CHECK(answer->status == 400);
+}
+
 TEST_CASE("who expects it is told to go on with a body") {
   Server server({}, {.max_body = 2000});
   const std::string body = R"({"user":[1,2,3],"candidates":[]})";
