@@ -23,4 +23,4 @@ run safetensors 1048576
 run model 1048576 -dict=tests/fuzz/model.dict
 run sealed_model 512
 run sealed_checkpoint 512
-run request 4096 -dict=tests/fuzz/request.dict -detect_leaks=0
+run request 131072 -dict=tests/fuzz/request.dict -detect_leaks=0
