@@ -4,6 +4,7 @@
     compare.py BEFORE.json AFTER.json      the same contestants in two runs
     compare.py --peers RUN.json            plait against each peer of one run
     compare.py --tables RUN.json           per batch: share of the floor, and times the best peer
+    compare.py --each RUN.json             per batch: every other contestant, as fast as ours is 1
 
 --ours NAME compares another contestant than plait, as one thread with two: --peers --ours 2.
 
@@ -156,21 +157,55 @@ def batch_tables(contestants, ours):
     return "\n".join(lines)
 
 
+def each_table(contestants, ours):
+    """One table per program: a row per subject and other contestant, a column per batch."""
+    programs = {}
+    for cell, sides in cells(contestants).items():
+        subject, _, batch = cell.rpartition("/")
+        program, _, row = subject.partition("/")
+        if ours not in sides or not batch.isdigit():
+            continue
+        for name, runs in sides.items():
+            if name != ours:
+                ratio = median(sides[ours]) / median(runs)
+                programs.setdefault(program, {}).setdefault((row, name), {})[int(batch)] = ratio
+    if not programs:
+        sys.exit(f"the file has no cells per batch with {ours}")
+    lines = []
+    for program, rows in programs.items():
+        batches = sorted({batch for row in rows.values() for batch in row})
+        lines += [f"| {program} | as fast as {ours} | {' | '.join(map(str, batches))} |",
+                  "| --- | --- |" + " ---: |" * len(batches)]
+        for (row, name), ratios in rows.items():
+            texts = [f"{ratios[batch]:.2f}x" if batch in ratios else "" for batch in batches]
+            lines.append(f"| {row} | {name} | {' | '.join(texts)} |")
+        lines.append("")
+        for name in dict.fromkeys(name for _, name in rows):
+            values = [ratio for (_, other), ratios in rows.items() if other == name
+                      for ratio in ratios.values()]
+            lines.append(f"{name}: geometric mean {geometric_mean(values):.2f}x, smallest "
+                         f"{min(values):.2f}x.")
+    return "\n".join(lines)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument("--peers", action="store_true")
     mode.add_argument("--tables", action="store_true")
+    mode.add_argument("--each", action="store_true")
     parser.add_argument("--ours", default="plait", metavar="NAME")
     parser.add_argument("files", nargs="+", metavar="FILE")
     options = parser.parse_args()
-    expected = 1 if options.peers or options.tables else 2
+    expected = 1 if options.peers or options.tables or options.each else 2
     if len(options.files) != expected:
         parser.error(f"expected {expected} file{'s' if expected > 1 else ''}")
     runs = [read(path) for path in options.files]
     if options.peers:
         print(compare_peers(*runs, options.ours))
+    elif options.each:
+        print(each_table(*runs, options.ours))
     elif options.tables:
         print(batch_tables(*runs, options.ours))
     else:

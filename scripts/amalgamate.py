@@ -7,7 +7,8 @@
     plait/testing.hpp   what is in no umbrella: checks for layers of one's own, reference kernels
 
 They have the names of the umbrellas, so that code that includes those does not change. Every header
-is in one file, once, after what it includes; equal sources give equal bytes.
+is in one file, once, after what it includes; what a header compiles for every instruction set stands
+in it, once per set. Equal sources give equal bytes.
 
     scripts/amalgamate.py OUTPUT_DIR             writes the four files
     scripts/amalgamate.py OUTPUT_DIR --forward   and under the names of all other headers, files that
@@ -28,6 +29,9 @@ SUBJECTS = {
     "plait/testing.hpp": "plait's checks for layers of one's own, in one file.",
 }
 INCLUDE = re.compile(r"#include ([<\"])([^>\"]+)[>\"]")
+# The header that compiles a file for every instruction set, and how others use it.
+EACH_SET = "plait/kernels/each_set.hpp"
+USE = re.compile(rf'#define PLAIT_EACH_SET "([^"]+)"\n#include "{re.escape(EACH_SET)}"\n')
 
 
 def lines_of(text):
@@ -67,11 +71,31 @@ def body_of(text):
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
 
 
+def read_all(include_dir, pattern):
+    return {path.relative_to(include_dir).as_posix(): path.read_text(encoding="utf-8")
+            for path in sorted(include_dir.rglob(pattern))}
+
+
 class Amalgamation:
     def __init__(self, include_dir):
-        self.sources = {path.relative_to(include_dir).as_posix(): path.read_text(encoding="utf-8")
-                        for path in sorted(include_dir.rglob("*.hpp"))}
+        self.sources = read_all(include_dir, "*.hpp")
+        self.each_set = self.sources.pop(EACH_SET, "")  # is in no file: it is in what uses it
+        self.set_files = read_all(include_dir, "*.inl")
+        for header, text in self.sources.items():
+            self.sources[header] = USE.sub(lambda use: self.for_each_set(use[1], header), text)
         self.home = {}  # header -> the file that it is in
+
+    def for_each_set(self, name, header):
+        """The text of each_set.hpp, without the comment that it opens with, for one file."""
+        if name not in self.set_files:
+            sys.exit(f"{header} includes {name}, which does not exist")
+        text = self.set_files[name].strip("\n")
+        if re.search(r"^\s*#\s*include", text, re.MULTILINE):
+            sys.exit(f"{name} includes other files")
+        lines = re.sub(r"\A(//.*\n)+", "", self.each_set).splitlines()
+        lines = [text if line == "#include PLAIT_EACH_SET" else line for line in lines
+                 if line != "#undef PLAIT_EACH_SET"]
+        return "\n".join([f"// ---- {name}", *lines]).strip("\n") + "\n"
 
     def files(self):
         """The text of every file, by name."""
@@ -139,6 +163,7 @@ def main():
             if header != home:
                 path = os.path.relpath(home, Path(header).parent)
                 write(options.output / header, f'#pragma once\n#include "{path}"\n')
+        write(options.output / EACH_SET, amalgamation.each_set)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds the benchmarks with their peers for this very machine, runs them
-# and prints the tables of docs/benchmarks.md. Takes about ten minutes once built. Arguments go to
+# Installs what is missing, builds the benchmarks with their peers as users do, without a flag for
+# this machine, runs them and prints the tables of docs/benchmarks.md. Takes about ten minutes once built. Arguments go to
 # every program:
 #
 #   scripts/bench.sh --rounds=21
@@ -19,10 +19,16 @@ mkdir -p "$results"
 for program in serving training balancing kernels scaling; do
   build/bench/bench/$program --benchmark_out="$results/$program.json" "$@" >&2
 done
+build/bench/bench/serving --instruction_sets --benchmark_filter=^sets/ \
+                          --benchmark_out="$results/sets.json" >&2
 for program in serving training kernels; do
   python3 bench/compare.py --tables "$results/$program.json"
   echo
 done
+python3 bench/compare.py --each --ours full "$results/serving.json"
+echo
+python3 bench/compare.py --each --ours SSE2 "$results/sets.json"
+echo
 python3 bench/compare.py --peers --ours PCGrad "$results/balancing.json"
 echo
 python3 bench/compare.py --tables --ours 2 "$results/scaling.json"

@@ -9,4 +9,4 @@ case ${1-} in
   --check) mode=(--dry-run --Werror) ;;
   *) echo "usage: scripts/format.sh [--check]" >&2; exit 2 ;;
 esac
-git ls-files -z '*.hpp' '*.cpp' | xargs -0 clang-format "${mode[@]}"
+git ls-files -z '*.hpp' '*.inl' '*.cpp' | xargs -0 clang-format "${mode[@]}"

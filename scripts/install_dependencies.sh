@@ -5,19 +5,19 @@
 #
 #   --bench  also Google Benchmark, and OpenBLAS and oneDNN, peers in the benchmarks
 #   --clang  also clang, clang-format and clang-tidy
-#   --neon   also a compiler for 64-bit ARM, and qemu to run its programs
+#   --neon   also a compiler for 64-bit ARM
 #   --portability
 #            also clang 16 with libc++, and a compiler for Windows with wine to run its programs
 #   --torch  also LibTorch, a peer in the benchmarks, and OpenBLAS, without which it is slow
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev
-          pkg-config libboost-dev python3 doxygen)
+          pkg-config libboost-dev python3 doxygen binutils qemu-user)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;
     --clang) packages+=(clang clang-format clang-tidy) ;;
-    --neon) packages+=(g++-aarch64-linux-gnu qemu-user) ;;
+    --neon) packages+=(g++-aarch64-linux-gnu) ;;
     --portability) packages+=(clang-16 libc++-16-dev libc++abi-16-dev g++-mingw-w64-x86-64-posix wine64) ;;
     --torch) packages+=(libtorch-dev libopenblas-dev) ;;
     *) echo "unknown option $option" >&2; exit 2 ;;

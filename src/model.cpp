@@ -1,12 +1,14 @@
 // plait::compiled: networks and models.
 #include "plait/model/model.hpp"
+#include "plait/core/eigen.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "plait/fusion/stack.hpp"
-#include "plait/kernels/packet.hpp"
 #include "plait/model/registry.hpp"
 
 namespace plait {
 
-const char simd::PLAIT_COMPILED_FOR = 0;
+const char detail::PLAIT_COMPILED_FOR_ALIGNMENT = 0;
+const char detail::PLAIT_COMPILED_FOR_SETS = 0;
 
 template Network<float> build_plan<float>(ParamTable&, const Plan&);
 template Network<double> build_plan<double>(ParamTable&, const Plan&);

@@ -48,8 +48,9 @@ inline double processor_seconds() {
 
 struct Settings {
   int rounds = 9;
-  bool wall_clock = false;       // for programs with threads
-  double sample_seconds = 0.02;  // that a contestant is timed for in a round, at least one call
+  bool wall_clock = false;        // for programs with threads
+  double sample_seconds = 0.02;   // that a contestant is timed for in a round, at least one call
+  bool instruction_sets = false;  // compare those of this machine, too
 };
 
 inline Settings& settings() {

@@ -4,13 +4,15 @@
 #pragma once
 #include <benchmark/benchmark.h>
 
-#include <Eigen/Core>
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
+#include "plait/core/instruction_set.hpp"
+#include "plait/kernels/bf16.hpp"
+#include "plait/kernels/packet.hpp"
 
 namespace bench {
 
@@ -32,55 +34,38 @@ double fastest(int runs, const F& f) {
   return best;
 }
 
+}  // namespace bench
+
+#define PLAIT_EACH_SET "support/floors.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace bench {
+
 namespace detail {
 
-template <class Scalar>
-using Packet = typename Eigen::internal::packet_traits<Scalar>::type;
-template <class Scalar>
-inline constexpr Index lanes = Eigen::internal::packet_traits<Scalar>::size;
+using plait::InstructionSet;  // of PLAIT_RUN
 
-// Two units with a latency of four or five cycles keep ten sums in flight; fourteen and two factors
-// are all the registers that SSE and AVX have.
-inline constexpr Index peak_sums = 12;
+inline constexpr Index read_block = 128;
 
 template <class Scalar>
 Scalar multiply_add(Index steps, Scalar factor, Scalar term) {
-  const Packet<Scalar> a = Eigen::internal::pset1<Packet<Scalar>>(factor);
-  const Packet<Scalar> c = Eigen::internal::pset1<Packet<Scalar>>(term);
-  Packet<Scalar> sums[peak_sums];
-  for (Index i = 0; i < peak_sums; ++i)  // from different numbers, or the compiler keeps one
-    sums[i] = Eigen::internal::pset1<Packet<Scalar>>(term + static_cast<Scalar>(i));
-  for (Index step = 0; step < steps; ++step)
-    for (auto& sum : sums) {
-#ifdef EIGEN_HAS_SINGLE_INSTRUCTION_MADD
-      sum = Eigen::internal::pmadd(a, c, sum);
-#else  // a product that is the same in every step would be taken out of the loop
-      sum = Eigen::internal::pmadd(sum, a, c);
-#endif
-    }
-  for (Index i = 1; i < peak_sums; ++i) sums[0] = Eigen::internal::padd(sums[0], sums[i]);
-  return Eigen::internal::predux(sums[0]);
+  PLAIT_RUN(plait::instruction_set(), multiply_add<Scalar>(steps, factor, term));
 }
-
-inline constexpr Index read_sums = 8;
-inline constexpr Index read_block = lanes<float> * read_sums;
-
-// The sum of `size` numbers, a multiple of read_block.
+template <class Scalar>
+Index multiply_adds() {
+  PLAIT_RUN(plait::instruction_set(), multiply_adds<Scalar>());
+}
+inline float multiply_add_pairs(Index steps, float factor, float term) {
+  PLAIT_RUN(plait::instruction_set(), multiply_add_pairs(steps, factor, term));
+}
 inline float read(const float* numbers, Index size) {
-  Packet<float> sums[read_sums];
-  for (auto& sum : sums) sum = Eigen::internal::pset1<Packet<float>>(0.0f);
-  for (Index i = 0; i < size; i += read_block)
-    for (Index k = 0; k < read_sums; ++k)
-      sums[k] = Eigen::internal::padd(
-          sums[k], Eigen::internal::pload<Packet<float>>(numbers + i + k * lanes<float>));
-  for (Index i = 1; i < read_sums; ++i) sums[0] = Eigen::internal::padd(sums[0], sums[i]);
-  return Eigen::internal::predux(sums[0]);
+  PLAIT_RUN(plait::instruction_set(), read(numbers, size));
 }
 
 }  // namespace detail
 
-// Floating-point operations per second, a multiply-add being two, in the vectors that this program
-// is compiled for. Takes a tenth of a millisecond.
+// Floating-point operations per second, a multiply-add being two, in the instruction set that runs.
+// Takes a tenth of a millisecond.
 template <class Scalar>
 double measure_peak() {
   constexpr Index steps = 8000;
@@ -90,7 +75,21 @@ double measure_peak() {
   benchmark::DoNotOptimize(term);
   const double seconds = fastest(
       8, [&] { benchmark::DoNotOptimize(detail::multiply_add<Scalar>(steps, factor, term)); });
-  return 2.0 * static_cast<double>(steps * detail::lanes<Scalar> * detail::peak_sums) / seconds;
+  return 2.0 * static_cast<double>(steps * detail::multiply_adds<Scalar>()) / seconds;
+}
+
+// The same for products of bf16, where the processor has them; those of floats elsewhere.
+inline double measure_bf16_peak() {
+  if (plait::kernels::bf16_format(plait::instruction_set()) != plait::PackedFormat::pairs)
+    return measure_peak<float>();
+  constexpr Index steps = 8000;
+  float factor = 0.5f;
+  float term = 1;
+  benchmark::DoNotOptimize(factor);
+  benchmark::DoNotOptimize(term);
+  const double seconds = fastest(
+      8, [&] { benchmark::DoNotOptimize(detail::multiply_add_pairs(steps, factor, term)); });
+  return 4.0 * static_cast<double>(steps * detail::multiply_adds<float>()) / seconds;
 }
 
 // A buffer that is read from its first byte to its last.

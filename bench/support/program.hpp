@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "plait/core/instruction_set.hpp"
 #include "support/contest.hpp"
 
 namespace bench {
@@ -84,6 +85,8 @@ inline void take_options(int& argc, char** argv) {
       settings().rounds = static_cast<int>(std::ceil(number()));
     } else if (argument.starts_with("--sample_ms=")) {
       settings().sample_seconds = number() / 1e3;
+    } else if (argument == "--instruction_sets") {
+      settings().instruction_sets = true;
     } else if (argument == "--keep_memory") {
       mallopt(M_MMAP_MAX, 0);
       mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
@@ -98,6 +101,7 @@ inline void take_options(int& argc, char** argv) {
 //
 //   --rounds=N       times that every contestant is timed
 //   --sample_ms=N    milliseconds of each time
+//   --instruction_sets   scores under every set that this machine has, too (serving)
 //   --keep_memory    freed memory stays with the process; by default glibc gives large blocks back
 //                    to the system, and LibTorch allocates every intermediate
 //
@@ -109,7 +113,9 @@ inline int run(int argc, char** argv, void (*add_contests)()) {
 #ifndef NDEBUG
     std::fprintf(stderr, "Assertions are on: no figure of this build means anything.\n");
 #endif
-    benchmark::AddCustomContext("vectors", Eigen::SimdInstructionSetsInUse());
+    const std::string set(plait::name(plait::instruction_set()));
+    benchmark::AddCustomContext("instruction_set", set);
+    std::fprintf(stderr, "Instruction set: %s\n", set.c_str());
     benchmark::AddCustomContext("compiler", __VERSION__);
     benchmark::Initialize(&argc, argv);
     take_options(argc, argv);

@@ -28,7 +28,7 @@ class PlaitConan(ConanFile):
 
     def export_sources(self):
         root = os.path.join(self.recipe_folder, ROOT)
-        copy(self, "include/*.hpp", root, self.export_sources_folder)
+        copy(self, "include/*", root, self.export_sources_folder)
         copy(self, "LICENSE", root, self.export_sources_folder)
 
     def layout(self):
@@ -47,7 +47,7 @@ class PlaitConan(ConanFile):
 
     def package(self):
         copy(self, "LICENSE", self.source_folder, os.path.join(self.package_folder, "licenses"))
-        copy(self, "*.hpp", os.path.join(self.source_folder, "include"),
+        copy(self, "*", os.path.join(self.source_folder, "include"),
              os.path.join(self.package_folder, "include"))
 
     def package_info(self):

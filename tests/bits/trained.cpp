@@ -1,4 +1,5 @@
-// 50 steps of every architecture and every way to train it, in float and double. One line per case:
+// 50 steps of every architecture and every way to train it, in float and double. The first line is
+// the instruction set, which the bits depend on; then there is a line per case:
 //
 //   <scalar> <case> <parameters> <logits>
 //
@@ -546,6 +547,7 @@ void run_all() {
 
 int main(int argc, char** argv) {
   if (argc > 1) filter = argv[1];
+  std::printf("%s\n", std::string(name(instruction_set())).c_str());
   run_all<float>();
   run_all<double>();
 }

@@ -5,6 +5,8 @@
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
 #    reference kernels, io and methods, io.hpp all of io, methods.hpp all of methods,
 #  * plait's own files are included as "plait/...",
+#  * what is compiled for every instruction set (*.inl) includes nothing, and a header that may
+#    include it names it as PLAIT_EACH_SET for kernels/each_set.hpp,
 #  * third-party headers are Eigen's narrow ones, and in io nlohmann-json's and POSIX's.
 cmake_minimum_required(VERSION 3.22)
 
@@ -26,7 +28,9 @@ set(may_include_testing core kernels layers model testing)
 
 set(root ${CMAKE_ARGV3})
 file(GLOB_RECURSE headers RELATIVE ${root} ${root}/plait/*.hpp)
-if(NOT headers)
+file(GLOB_RECURSE set_files RELATIVE ${root} ${root}/plait/*.inl)
+set(each_set plait/kernels/each_set.hpp)
+if(NOT headers AND NOT set_files)
   message(FATAL_ERROR "no headers in ${root}")
 endif()
 
@@ -37,8 +41,10 @@ endmacro()
 
 set(umbrellas plait/plait.hpp plait/io.hpp plait/methods.hpp)
 set(in_umbrellas)
+set(used_set_files)
 foreach(header IN LISTS headers)
-  file(STRINGS ${root}/${header} includes REGEX "^[ \t]*#[ \t]*include")
+  file(STRINGS ${root}/${header} includes
+       REGEX "^[ \t]*#[ \t]*(include|define[ \t]+PLAIT_EACH_SET)")
   string(REGEX MATCH "^plait/([^/]+)/" in_folder ${header})
   set(folder ${CMAKE_MATCH_1})
   if(in_folder AND NOT DEFINED may_include_${folder})
@@ -47,7 +53,14 @@ foreach(header IN LISTS headers)
   foreach(include IN LISTS includes)
     string(REGEX MATCH "[<\"]([^>\"]+)[>\"]" quoted "${include}")
     set(path ${CMAKE_MATCH_1})
-    if(header IN_LIST umbrellas)
+    if(include MATCHES "PLAIT_EACH_SET")
+      list(APPEND used_set_files ${path})
+    endif()
+    if(NOT quoted)
+      if(NOT header STREQUAL each_set)
+        report("write \"plait/...\" instead of a macro")
+      endif()
+    elseif(header IN_LIST umbrellas)
       list(APPEND in_umbrellas "${header} ${path}")
     elseif(path IN_LIST umbrellas)
       report("only users include ${path}")
@@ -66,8 +79,21 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
+foreach(header IN LISTS set_files)
+  file(STRINGS ${root}/${header} includes REGEX "^[ \t]*#[ \t]*include")
+  foreach(include IN LISTS includes)
+    string(REGEX REPLACE "^[ \t]*#[ \t]*include[ \t]*" "" include "${include}")
+    report("may not include ${include}")
+  endforeach()
+  if(NOT header IN_LIST used_set_files)
+    report("no header compiles it")
+  endif()
+endforeach()
+
 foreach(header IN LISTS headers)
-  if(header IN_LIST umbrellas OR header MATCHES "^plait/(testing/|kernels/reference\\.hpp)")
+  # kernels/each_set.hpp is nothing without a file to compile.
+  if(header IN_LIST umbrellas OR header STREQUAL each_set
+     OR header MATCHES "^plait/(testing/|kernels/reference\\.hpp)")
     continue()
   elseif(header MATCHES "^plait/io/")
     set(umbrella plait/io.hpp)

@@ -847,6 +847,53 @@ TEST_CASE("model file: numbers stored in fewer bits pass their self-test, wrong 
         }).starts_with("plait::memory: self-test: got logits that differ by 0."));
 }
 
+TEST_CASE("model file: what scoring in bf16 reduces is stored in half the bytes") {
+  const files::Directory directory;
+  const models::Sizes sizes{
+      .input_dim = 64, .num_tasks = 2, .first = 64, .second = 32, .tower = 16};
+  for (const auto& [name, trunk] : models::all_trunks<float>(sizes)) {
+    INFO(name);
+    const auto model = models::make(trunk, sizes);
+    const auto x = rows<float>(model.in_shape());
+    plait::save(model, directory / "full", {}, x);
+    plait::save(model, directory / "half", {.store = plait::Precision::bf16}, x);
+    const auto reduced = plait::reduced_weights<float>(model.table(), plait::Precision::bf16);
+    std::uint64_t saved = 0;
+    for (const auto& entry : model.table().entries())
+      if (reduced[static_cast<std::size_t>(entry.id.index)])
+        saved += 2 * static_cast<std::uint64_t>(entry.id.size());
+    const auto bytes = [&](const char* file) {
+      return plait::SafetensorsReader(directory / file).header().tensors.back().end;
+    };
+    CHECK(bytes("full") - bytes("half") == saved);
+
+    const auto loaded = plait::load<float>(directory / "half").model;
+    for (const auto& entry : model.table().entries()) {
+      const bool is_rounded = reduced[static_cast<std::size_t>(entry.id.index)];
+      const auto before = model.values().of(entry.id);
+      const auto after = loaded.values().of(entry.id);
+      bool same = true;
+      for (std::size_t k = 0; k < before.size(); ++k)
+        same =
+            same &&
+            after[k] == (is_rounded ? plait::bfloat16_to_float(plait::float_to_bfloat16(before[k]))
+                                    : before[k]);
+      CHECK(same);
+    }
+    const plait::ScorerOptions in_bf16{.precision = plait::Precision::bf16};
+    const plait::Scorer<float> of_loaded(loaded, in_bf16);
+    const plait::Scorer<float> of_model(model, in_bf16);
+    plait::Tensor<float> a(x.batch(), 1, 2), b(x.batch(), 1, 2);
+    of_loaded.context().score(x, a);
+    of_model.context().score(x, b);
+    CHECK(std::memcmp(a.view().data(), b.view().data(), sizeof(float) * 2 * 4) == 0);
+  }
+  const auto doubles = models::make(models::all_trunks<double>(sizes).front().trunk, sizes);
+  CHECK_THROWS_AS(plait::save(doubles, directory / "doubles", {.store = plait::Precision::bf16}),
+                  plait::ConfigError);
+  CHECK(!std::filesystem::exists(directory / "doubles"));
+}
+
 TEST_CASE("model file: a failed save leaves the old file") {
   const files::Directory directory;
   const std::string path = directory / "model";

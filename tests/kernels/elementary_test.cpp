@@ -10,24 +10,28 @@
 
 namespace {
 
-namespace simd = plait::simd;
+// A function of one number, at a place of the packet that differs from call to call, by the
+// instruction set that runs.
+enum class Function { sigmoid, tanh, decay, normal_distribution };
 
-// f of one number, at a place of the packet that differs from call to call.
-template <class Scalar, class F>
-Scalar at(const F& f, Scalar v) {
-  constexpr auto width = static_cast<std::size_t>(simd::width<Scalar>);
-  static std::size_t place = 0;
-  place = (place + 1) % width;
-  Scalar numbers[width] = {};
-  numbers[place] = v;
-  simd::store(numbers, f(simd::load(numbers)));
-  return numbers[place];
+}  // namespace
+
+#define PLAIT_EACH_SET "kernels/elementary_test.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace {
+
+using plait::InstructionSet;  // of PLAIT_RUN
+
+template <class Scalar>
+Scalar at(Function f, Scalar v) {
+  PLAIT_RUN(plait::instruction_set(), at<Scalar>(f, v));
 }
 
 // Requires the relative error of f between two ends to be at most so many epsilons, a function of
 // v.
-template <class Scalar, class F, class Exact, class Epsilons>
-void check_accuracy(const F& f, const Exact& exact, double low, double high,
+template <class Scalar, class Exact, class Epsilons>
+void check_accuracy(Function f, const Exact& exact, double low, double high,
                     const Epsilons& epsilons) {
   constexpr double epsilon = static_cast<double>(std::numeric_limits<Scalar>::epsilon());
   constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -48,31 +52,30 @@ void check_accuracy(const F& f, const Exact& exact, double low, double high,
 
 TEMPLATE_TEST_CASE("elementary functions are right to a few epsilons", "", float, double) {
   using Scalar = TestType;
-  using P = simd::Packet<Scalar>;
   constexpr bool is_float = std::is_same_v<Scalar, float>;
   constexpr double range = is_float ? 87 : 708;  // of exponents
   const auto four = [](double) { return 4.0; };
   for (const double end : {1e-6, 1e-2, 0.3, 30.0, range}) {
-    check_accuracy<Scalar>([](const P& v) { return simd::sigmoid<Scalar>(v); },
-                           [](long double v) { return 1 / (1 + std::exp(-v)); }, -end, end, four);
-    check_accuracy<Scalar>([](const P& v) { return simd::tanh<Scalar>(v); },
-                           [](long double v) { return std::tanh(v); }, -end, end, four);
-    check_accuracy<Scalar>([](const P& v) { return simd::decay<Scalar>(v); },
-                           [](long double v) { return std::exp(-v); }, 0, end, four);
+    check_accuracy<Scalar>(
+        Function::sigmoid, [](long double v) { return 1 / (1 + std::exp(-v)); }, -end, end, four);
+    check_accuracy<Scalar>(
+        Function::tanh, [](long double v) { return std::tanh(v); }, -end, end, four);
+    check_accuracy<Scalar>(
+        Function::decay, [](long double v) { return std::exp(-v); }, 0, end, four);
   }
   for (const double end : {1e-6, 1e-2, 0.3, 3.0, is_float ? 12.0 : 37.0})
-    check_accuracy<Scalar>([](const P& v) { return simd::normal_distribution<Scalar>(v); },
-                           [](long double v) { return std::erfc(-v / std::sqrt(2.0L)) / 2; }, -end,
-                           end, [](double v) { return 4 + v * v; });
+    check_accuracy<Scalar>(
+        Function::normal_distribution,
+        [](long double v) { return std::erfc(-v / std::sqrt(2.0L)) / 2; }, -end, end,
+        [](double v) { return 4 + v * v; });
 }
 
 TEMPLATE_TEST_CASE("elementary functions at the ends of the range", "", float, double) {
   using Scalar = TestType;
-  using P = simd::Packet<Scalar>;
-  const auto sigmoid = [](const P& v) { return simd::sigmoid<Scalar>(v); };
-  const auto tanh = [](const P& v) { return simd::tanh<Scalar>(v); };
-  const auto normal = [](const P& v) { return simd::normal_distribution<Scalar>(v); };
-  const auto decay = [](const P& v) { return simd::decay<Scalar>(v); };
+  const auto sigmoid = Function::sigmoid;
+  const auto tanh = Function::tanh;
+  const auto normal = Function::normal_distribution;
+  const auto decay = Function::decay;
   const Scalar most = std::is_same_v<Scalar, float> ? Scalar(87.3) : Scalar(708.3);
   CHECK(at(decay, Scalar(0)) == 1);
   CHECK(at(decay, most) >= std::numeric_limits<Scalar>::min());

@@ -11,6 +11,7 @@
 #include "fusion/frozen_experts.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
+#include "mutation/reduced.hpp"
 #include "mutation/training.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "support/every_kind.hpp"
@@ -76,6 +77,8 @@ int main() {
   if (check_losses() != 0) return 1;
   if (const std::string wrong = training::check(); !wrong.empty())
     return failure("training", wrong);
+  if (const std::string wrong = reduced::check(); !wrong.empty())
+    return failure("reduced precision", wrong);
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (check(specimen, true) != 0) return 1;

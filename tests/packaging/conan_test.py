@@ -72,7 +72,7 @@ def check(recipe_class, with_io, folder):
     recipe.package_folder = str(folder / "package")
     recipe.export_sources()
     recipe.package()
-    headers = {path.relative_to(ROOT) for path in (ROOT / "include").rglob("*.hpp")}
+    headers = {path.relative_to(ROOT) for path in (ROOT / "include").rglob("*.*")}
     packaged = {path.relative_to(folder / "package") for path in (folder / "package").rglob("*.*")}
     assert packaged == headers, packaged ^ headers
     assert (folder / "package/licenses/LICENSE").is_file()

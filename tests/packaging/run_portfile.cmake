@@ -43,7 +43,8 @@ endfunction()
 include(${ROOT}/packaging/vcpkg/plait/portfile.cmake)
 
 file(GLOB_RECURSE installed RELATIVE ${CURRENT_PACKAGES_DIR} ${CURRENT_PACKAGES_DIR}/*)
-foreach(file include/plait/plait.hpp include/plait/io.hpp share/plait/plaitConfig.cmake
+foreach(file include/plait/plait.hpp include/plait/io.hpp
+             include/plait/kernels/each_set/packet.inl share/plait/plaitConfig.cmake
              share/plait/plaitConfigVersion.cmake share/plait/plaitTargets.cmake
              share/plait/copyright share/plait/usage)
   if(NOT file IN_LIST installed)

@@ -25,18 +25,14 @@
 #define PLAIT_COLD __attribute__((cold))
 
 // AVX-512 intrinsics pass on an undefined register where its value does not matter, and GCC 12
-// warns of it in every function that they are inlined into, Eigen's too (bug 105593). PLAIT_FLATTEN
-// before a function has all that it calls inlined into it; between BEGIN and END there is no such
-// warning.
+// warns of it in every function that they are inlined into, Eigen's too (bug 105593). Between BEGIN
+// and END there is no such warning.
 #if defined(__GNUC__) && __GNUC__ == 12 && !defined(__clang__) && defined(__AVX512F__)
-#define PLAIT_INTRINSICS_WARN
-#define PLAIT_FLATTEN __attribute__((flatten))
 #define PLAIT_INTRINSICS_BEGIN                                                         \
   _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wuninitialized\"") \
       _Pragma("GCC diagnostic ignored \"-Wmaybe-uninitialized\"")
 #define PLAIT_INTRINSICS_END _Pragma("GCC diagnostic pop")
 #else
-#define PLAIT_FLATTEN
 #define PLAIT_INTRINSICS_BEGIN
 #define PLAIT_INTRINSICS_END
 #endif

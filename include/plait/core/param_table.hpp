@@ -54,6 +54,7 @@ struct ParamEntry {
   ParamId id;
   Init init;
   bool is_weight = false;  // multiplies: y = x Wᵀ
+  bool is_last = false;    // the weight of a tower's or a gate's last layer
 };
 
 // "prefix.name", or the one that is not empty.
@@ -90,6 +91,12 @@ class ParamTable {
     const ParamId id = add_matrix(name, rows, cols, init);
     entries_.back().is_weight = true;
     return id;
+  }
+
+  // Says that a weight makes logits, of tasks or of gates: where other products are computed in
+  // reduced precision, these are not.
+  void mark_last(ParamId weight) {
+    entries_[static_cast<std::size_t>(weight.index)].is_last = true;
   }
 
   // What is left of the budget. Every task has a tensor, every route a number.
@@ -164,7 +171,7 @@ class ParamTable {
     const ParamId id{static_cast<Index>(entries_.size()), buffer_size_, rows, cols};
     buffer_size_ += (id.size() + alignment - 1) / alignment * alignment;
     by_name_.emplace(name, entries_.size());
-    entries_.push_back({name, std::move(shape), id, init, false});
+    entries_.push_back({name, std::move(shape), id, init, false, false});
     --budget_.tensors;
     return id;
   }

@@ -7,10 +7,20 @@
 #include <utility>
 
 #include "plait/core/config.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "plait/core/param_table.hpp"
 #include "plait/core/view.hpp"
 
 namespace plait {
+
+// What the numbers of a packed weight are:
+//
+//   full     as they are
+//   rounded  rounded to bf16, each in a number of its own
+//   pairs    the same in half the room: W[o, 2g] and W[o, 2g + 1] in one lane of 32 bits
+//
+// The products of the last two round x as well: kernels/bf16.hpp.
+enum class PackedFormat : std::uint8_t { full, rounded, pairs };
 
 // A weight W [O, I] packed for the product kernels (kernels/packed_weights.hpp).
 template <class Scalar>
@@ -19,6 +29,8 @@ struct PackedWeight {
   Index outputs = 0;               // O; of all weights together where they are packed as one
   Index inputs = 0;                // I
   const Scalar* start = nullptr;   // [O]: where the sums start, in the bias's place
+  InstructionSet set = least_instruction_set;  // that the panels are laid out for
+  PackedFormat format = PackedFormat::full;
 };
 
 // Values, read by id; trivially copyable. May come with a mirror of packed weights.

@@ -2,7 +2,7 @@
 //
 // Any of them converts to float and double: F16, BF16 and F8 widen exactly, F64 rounds to nearest
 // when read as float, integers round and BOOL becomes 0 or 1. Integers are read as what they are
-// stored as. Writing stores float as F32 and double as F64.
+// stored as. Writing stores float as F32, or as BF16 where that is asked for, and double as F64.
 #pragma once
 #include <array>
 #include <bit>
@@ -112,6 +112,14 @@ inline float half_to_float(std::uint16_t bits) {
 // bfloat16 is the upper half of a float.
 inline float bfloat16_to_float(std::uint16_t bits) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
+}
+// The nearest, ties to even, numbers below the normal ones to zero: as kernels/bf16.hpp rounds.
+inline std::uint16_t float_to_bfloat16(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  const std::uint32_t sign = bits & 0x80000000U;
+  if (std::isnan(x)) return static_cast<std::uint16_t>((bits | 0x00400000U) >> 16);
+  if ((bits & 0x7fffffffU) < 0x00800000U) return static_cast<std::uint16_t>(sign >> 16);
+  return static_cast<std::uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
 }
 
 // The 8-bit formats of the Open Compute Project. E4M3 has no infinities, E5M2 is the upper half of

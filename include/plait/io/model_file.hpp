@@ -40,6 +40,7 @@
 #include "plait/losses/check_heads.hpp"
 #include "plait/model/check_towers.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/precision.hpp"
 #include "plait/model/registry.hpp"
 #include "plait/version.hpp"
 
@@ -50,6 +51,10 @@ using Metadata = std::vector<std::pair<std::string, std::string>>;
 struct SaveOptions {
   std::vector<Head> heads = {};  // what the logits mean; empty: not stored
   Metadata metadata = {};        // texts of your own; keys must not start with "plait."
+  // bf16: the weights that scoring in bf16 reduces are stored rounded, in half the bytes. Such a
+  // scorer gives the bits that it would give without; any other, and training, go on from the
+  // rounded numbers. For models of floats.
+  Precision store = Precision::full;
 };
 
 template <class Scalar>
@@ -121,6 +126,23 @@ inline Metadata user_metadata(const SafetensorsHeader& header) {
   return result;
 }
 
+// The parameters, those that `store` reduces in BF16; `rounded` holds these until they are written.
+template <class Scalar>
+PLAIT_COLD void add_parameters(SafetensorsWriter& writer, const Model<Scalar>& model,
+                               Precision store, std::vector<std::vector<std::uint16_t>>& rounded) {
+  const std::vector<bool> reduced = reduced_weights<Scalar>(model.table(), store);
+  for (const auto& entry : model.table().entries()) {
+    const auto numbers = model.values().of(entry.id);
+    if (!reduced[static_cast<std::size_t>(entry.id.index)]) {
+      writer.add(entry.name, file_shape(entry), numbers);
+      continue;
+    }
+    auto& halves = rounded.emplace_back();
+    for (const Scalar x : numbers) halves.push_back(float_to_bfloat16(static_cast<float>(x)));
+    writer.add_bytes(entry.name, DType::bf16, file_shape(entry), std::as_bytes(std::span(halves)));
+  }
+}
+
 // Row by row, so that the memory depends on the model alone. logits [B, 1, C].
 template <class Scalar>
 void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Scalar> logits) {
@@ -136,7 +158,8 @@ void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Sca
 // the first as take work in proportion to the file (a few dozen of a large model). Throws
 // ConfigError for a trunk or a body without name or fields, settings that could not be read again
 // (numbers that are not finite, sizes above the number of parameters), heads that do not fit the
-// towers or metadata that cannot be stored; ShapeError for rows that do not fit; FileError.
+// towers, metadata that cannot be stored or bf16 of a model of doubles; ShapeError for rows that do
+// not fit; FileError.
 template <class Scalar>
 PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
                      const SaveOptions& options = {},
@@ -154,7 +177,8 @@ PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
   writer.add_metadata("plait.towers", detail::write_fields(model.towers_config(), limit));
   writer.add_metadata("plait.heads", detail::write_fields(options.heads, limit));
   detail::add_user_metadata(writer, options.metadata, "save");
-  add_state_dict(writer, model.values());
+  std::vector<std::vector<std::uint16_t>> rounded;  // the writer borrows them
+  detail::add_parameters(writer, model, options.store, rounded);
 
   Tensor<Scalar> x;
   Tensor<Scalar> logits;

@@ -9,9 +9,29 @@
 
 #include "plait/kernels/packet.hpp"
 
-namespace plait::simd {
+namespace plait::simd::detail {
 
-namespace detail {
+// (e^r - 1 - r) / r² for |r| <= ln 2 / 2 as a polynomial, ascending: interpolated in Chebyshev's
+// points with 60 digits; e^r - 1 is then right to 5e-10 and to 6e-19 of itself.
+template <class Scalar>
+inline constexpr std::conditional_t<std::is_same_v<Scalar, float>, float[6], double[11]>
+    exponential = {};
+template <>
+inline constexpr float exponential<float>[6] = {0.50000000135F,  0.16666666682F,
+                                                0.041666464478F, 0.0083333108758F,
+                                                0.001393369961F, 0.00019891045921F};
+template <>
+inline constexpr double exponential<double>[11] = {0.5,
+                                                   0.1666666666666667101,
+                                                   0.04166666666666666977,
+                                                   0.008333333333326103194,
+                                                   0.00138888888888837255,
+                                                   0.0001984126987493220102,
+                                                   0.00002480158732562741864,
+                                                   2.755725525875986318e-6,
+                                                   2.75572735421021047e-7,
+                                                   2.510527584193696749e-8,
+                                                   2.091472898414877265e-9};
 
 // ln(2 e^(x²) Φ(-√2 x) (2 + x) / 2) for x >= 0 as a polynomial in u = (2 - x) / (2 + x), ascending:
 // interpolated in Chebyshev's points with 60 digits, right to 3e-16 and to 2e-8.
@@ -35,77 +55,7 @@ inline constexpr float tail<float>[12] = {-0.6717940928F,   0.6726432125F,    0.
                                           0.001795201494F,  -0.002303143465F, -0.00022919226F,
                                           0.0005880716888F, 8.50831661e-6F,   -9.246457796e-5F};
 
-}  // namespace detail
+}  // namespace plait::simd::detail
 
-// e^-x for x >= 0; 0 beyond 87.3 (708.3 for double), just before e^-x leaves the normal numbers:
-// those below are slow to compute with, also on the way to 0.
-template <class Scalar>
-Packet<Scalar> decay(const Packet<Scalar>& x) {
-  namespace ei = Eigen::internal;
-  constexpr Scalar most = std::is_same_v<Scalar, float> ? Scalar(87.3) : Scalar(708.3);
-  const auto limit = broadcast(most);
-  const auto e = simd::pexp(ei::pnegate(simd::pmin(x, limit)));
-  return ei::pselect(ei::pcmp_lt(limit, x), broadcast(Scalar(0)), e);
-}
-
-// `value`, or v where that is NaN.
-template <class Scalar>
-Packet<Scalar> unless_nan(const Packet<Scalar>& v, const Packet<Scalar>& value) {
-  return Eigen::internal::pselect(Eigen::internal::pcmp_eq(v, v), value, v);
-}
-
-// σ(v) = 1 / (1 + e^-v).
-template <class Scalar>
-Packet<Scalar> sigmoid(const Packet<Scalar>& v) {
-  namespace ei = Eigen::internal;
-  const auto e = decay<Scalar>(ei::pabs(v));
-  const auto one = broadcast(Scalar(1));
-  const auto above = ei::pdiv(one, ei::padd(one, e));
-  const auto below = ei::pcmp_lt(v, broadcast(Scalar(0)));
-  return unless_nan<Scalar>(v, ei::pselect(below, ei::pmul(e, above), above));
-}
-
-// tanh v = (1 - e^-2|v|) / (1 + e^-2|v|), with v's sign.
-template <class Scalar>
-Packet<Scalar> tanh(const Packet<Scalar>& v) {
-  namespace ei = Eigen::internal;
-  const auto one = broadcast(Scalar(1));
-  const auto size = ei::pabs(v);
-  const auto x = ei::padd(size, size);
-  const auto e = decay<Scalar>(x);
-  // 1 - e^-x without losing digits where e^-x is almost 1: (1 - e) / -ln(e) x, as an error of e is
-  // in both (Kahan).
-  const auto lost = ei::psub(one, e);
-  const auto kept = ei::pdiv(ei::pmul(lost, x), ei::pnegate(simd::plog(e)));
-  auto difference = ei::pselect(ei::pcmp_lt(broadcast(Scalar(0.5)), e), kept, lost);
-  difference = ei::pselect(ei::pcmp_eq(e, one), x, difference);
-  const auto result = ei::pdiv(difference, ei::padd(one, e));
-  const auto below = ei::pcmp_lt(v, broadcast(Scalar(0)));
-  return unless_nan<Scalar>(v, ei::pselect(below, ei::pnegate(result), result));
-}
-
-// Φ(v), the standard normal distribution function, with a relative error of at most 4 + v²
-// epsilons: with x = |v| / √2 and t = 2 / (2 + x), Φ(-|v|) = t/2 e^(p(2t - 1) - x²). (The form is
-// that of W. H. Press et al., Numerical Recipes, 6.2.2.)
-template <class Scalar>
-Packet<Scalar> normal_distribution(const Packet<Scalar>& v) {
-  namespace ei = Eigen::internal;
-  static_assert(std::is_same_v<Scalar, float> || std::is_same_v<Scalar, double>);
-  constexpr auto& coefficients = detail::tail<Scalar>;
-  constexpr std::size_t count = std::size(coefficients);
-  const auto one = broadcast(Scalar(1));
-  const auto two = broadcast(Scalar(2));
-  const auto half = broadcast(Scalar(0.5));
-  const auto x = ei::pmul(ei::pabs(v), broadcast(Scalar(1) / std::numbers::sqrt2_v<Scalar>));
-  const auto t = ei::pdiv(two, ei::padd(two, x));
-  const auto u = ei::psub(ei::padd(t, t), one);
-  auto p = broadcast(coefficients[count - 1]);
-  for (std::size_t i = count - 1; i-- > 0;) p = ei::pmadd(p, u, broadcast(coefficients[i]));
-  const auto square = ei::pmul(half, ei::pmul(v, v));  // x², with one rounding less
-  const auto e = decay<Scalar>(ei::psub(square, p));
-  const auto below = ei::pmul(ei::pmul(half, t), e);
-  const auto negative = ei::pcmp_lt(v, broadcast(Scalar(0)));
-  return unless_nan<Scalar>(v, ei::pselect(negative, below, ei::psub(one, below)));
-}
-
-}  // namespace plait::simd
+#define PLAIT_EACH_SET "plait/kernels/each_set/elementary.inl"
+#include "plait/kernels/each_set.hpp"

@@ -12,113 +12,31 @@
 #include <cstddef>
 
 #include "plait/core/config.hpp"
+#include "plait/core/view.hpp"
 #include "plait/kernels/packet.hpp"
 
 namespace plait::simd {
 
-// The register tile: rows x packets accumulators, which leave room for a row of b and one number
-// of a (and for a product where there is no fused multiply-add).
-inline constexpr int tile_rows = registers >= 32 ? 8 : 4;
-inline constexpr int tile_packets = registers >= 32 || has_fma ? 3 : 2;
-
 // Depth of the panels that are packed on the way: 48 KiB of stack with the widest registers.
 inline constexpr Index panel_depth = 256;
 
-template <class Scalar>
-class Panels {
- public:
-  explicit Panels(Index columns)
-      : columns_(columns),
-        packets_((columns + width<Scalar> - 1) / width<Scalar>),
-        count_((packets_ + tile_packets - 1) / tile_packets) {}
-
-  Index count() const { return count_; }
-  // Of panel p: its packets, its first column, and how many columns of b it holds.
-  int packets(Index p) const {
-    return static_cast<int>(packets_ / count_ + (p < packets_ % count_ ? 1 : 0));
-  }
-  Index first(Index p) const {
-    return (p * (packets_ / count_) + (std::min)(p, packets_ % count_)) * width<Scalar>;
-  }
-  Index columns(Index p) const {
-    return (std::min)(columns_ - first(p), packets(p) * width<Scalar>);
-  }
-  // Numbers per k over all panels, padding included.
-  Index padded() const { return packets_ * width<Scalar>; }
-
- private:
-  Index columns_;
-  Index packets_;
-  Index count_;
-};
-
-// A square of numbers, one packet a row.
-template <class P, std::size_t Rows>
-void transpose(P (&rows)[Rows]) {
-  Eigen::internal::PacketBlock<P, static_cast<int>(Rows)> block;
-  std::copy_n(rows, Rows, block.packet);
-  Eigen::internal::ptranspose(block);
-  std::copy_n(block.packet, Rows, rows);
-}
-
-// Packs b[first_k ... first_k + depth, column ... column + columns] of a row-major b [K, ·]; `b`
-// points at the first of them.
-template <int Packets, class Scalar>
-void pack_rows(const Scalar* b, Index stride, Index depth, Index columns, Scalar* panel) {
-  constexpr Index w = width<Scalar>;
-  const Index last = columns - (Packets - 1) * w;
-  for (Index k = 0; k < depth; ++k, b += stride, panel += Packets * w)
-#pragma GCC unroll 3
-    for (int v = 0; v < Packets; ++v)
-      store(panel + v * w,
-            v + 1 < Packets || last == w ? load(b + v * w) : load_part(b + v * w, last));
-}
-template <class Scalar>
-void pack_rows(const Scalar* b, Index stride, Index depth, Index columns, int packets,
-               Scalar* panel) {
-  switch (packets) {
-    case 1:
-      return pack_rows<1>(b, stride, depth, columns, panel);
-    case 2:
-      return pack_rows<2>(b, stride, depth, columns, panel);
-    default:
-      return pack_rows<3>(b, stride, depth, columns, panel);
-  }
-}
-
-PLAIT_INTRINSICS_BEGIN
-
-// Packs the same of bᵀ, given row-major: panel[k * w + j] = bᵀ[j, k]. `bt` points at bᵀ[first
-// column, first k]. Blocks of packet x packet are transposed in registers.
-template <class Scalar>
-PLAIT_FLATTEN void pack_transposed(const Scalar* bt, Index stride, Index depth, Index columns,
-                                   int packets, Scalar* panel) {
-  constexpr Index p = width<Scalar>;
-  const Index w = packets * p;
-  const Index blocks = depth / p * p;
-  for (Index k = 0; k < blocks; k += p)
-    for (int v = 0; v < packets && (v + 1) * p <= columns; ++v) {
-      const Scalar* rows = bt + v * p * stride + k;
-      Scalar* to = panel + k * w + v * p;
-      Packet<Scalar> block[std::size_t{p}];
-      for (Index j = 0; j < p; ++j) {
-        prefetch(rows + j * stride + p);
-        prefetch_to_write(to + (p + j) * w);
-        block[j] = load(rows + j * stride);
-      }
-      transpose(block);
-      for (Index j = 0; j < p; ++j) store(to + j * w, block[j]);
-    }
-  // What no block covers: the last of k, and a packet that is there in part.
-  for (int v = 0; v < packets; ++v) {
-    const Scalar* rows = bt + v * p * stride;
-    const Index valid = std::clamp(columns - v * p, Index{0}, p);
-    for (Index k = valid == p ? blocks : 0; k < depth; ++k)
-      for (Index j = 0; j < p; ++j)
-        panel[k * w + v * p + j] = j < valid ? rows[j * stride + k] : Scalar(0);
-  }
-}
-
-PLAIT_INTRINSICS_END
-
 }  // namespace plait::simd
+
+#define PLAIT_EACH_SET "plait/kernels/each_set/panels.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait::kernels {
+
+// Panels of Wᵀ for one weight W [O, I], laid out for the given instruction set; `panels` holds
+// packed_size(O, I) numbers.
+template <class Scalar>
+Index packed_size([[maybe_unused]] InstructionSet set, Index outputs, Index inputs) {
+  PLAIT_RUN(set, packed_size<Scalar>(outputs, inputs));
+}
+template <class Scalar>
+void pack_weight([[maybe_unused]] InstructionSet set, MatrixMap<const Scalar> weight,
+                 Scalar* panels) {
+  PLAIT_RUN(set, pack_weight<Scalar>(weight, panels));
+}
+
+}  // namespace plait::kernels

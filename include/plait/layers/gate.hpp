@@ -49,6 +49,7 @@ class Gate {
         temperature_(static_cast<Scalar>(config.temperature)) {
     require_config(temperature_ > 0 && std::isfinite(temperature_), "Gate", "temperature",
                    text(config.temperature), "a positive, finite number");
+    table.mark_last(linear_.weight());
   }
 
   Shape in_shape() const { return body_.in_shape(); }

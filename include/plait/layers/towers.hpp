@@ -139,6 +139,7 @@ class Towers {
       const Index before = table.buffer_size();
       Network<Scalar> body = hidden[t].template build<Scalar>(table, tower + ".0", in_.dim);
       Linear<Scalar> head(table, tower + ".1", body.out_shape().dim, outputs[t]);
+      table.mark_last(head.weight());
       towers_.push_back({std::move(body), std::move(head), t, width_, table.range_from(before)});
       width_ += outputs[t];
     }

@@ -12,6 +12,9 @@
 #include "plait/methods/gramian.hpp"
 #include "plait/methods/memory.hpp"
 
+#define PLAIT_EACH_SET "plait/methods/each_set/weighted_sum.inl"
+#include "plait/kernels/each_set.hpp"
+
 namespace plait {
 
 namespace detail {
@@ -43,24 +46,7 @@ void gramian_of(std::span<const ParamBuffer<Scalar>> gradients, std::span<const 
 template <class Scalar>
 void weighted_sum(std::span<const ParamBuffer<Scalar>> gradients, std::span<const double> weights,
                   std::span<const ParamRange> ranges, ParamBuffer<Scalar>& out) {
-  // Sums of a few numbers at a time stay in registers.
-  constexpr Index chunk = 16;
-  const auto sum_chunk = [&](Index first, Index count) {
-    double sum[chunk] = {};
-    for (std::size_t t = 0; t < gradients.size(); ++t) {
-      const Scalar* g = gradients[t].flat().data() + first;
-      simd::prefetch_ahead<-4096>(g);
-      for (Index i = 0; i < count; ++i) sum[i] += weights[t] * static_cast<double>(g[i]);
-    }
-    Scalar* to = out.flat().data() + first;
-    for (Index i = 0; i < count; ++i) to[i] = static_cast<Scalar>(sum[i]);
-  };
-  // From the end, as far as the Gramian has left the gradients in the cache.
-  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-    Index end = range->end();
-    for (; end - chunk >= range->offset; end -= chunk) sum_chunk(end - chunk, chunk);
-    sum_chunk(range->offset, end - range->offset);
-  }
+  PLAIT_RUN(instruction_set(), weighted_sum<Scalar>(gradients, weights, ranges, out));
 }
 
 }  // namespace detail

@@ -7,7 +7,20 @@
 
 #include "plait/optim/rule.hpp"
 
+#define PLAIT_EACH_SET "plait/optim/each_set/adagrad.inl"
+#include "plait/kernels/each_set.hpp"
+
 namespace plait {
+
+namespace detail {
+
+template <class R, class Scalar>
+void adagrad_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+                    std::span<const Scalar> grad, Moments<Scalar> moments) {
+  PLAIT_RUN(instruction_set(), adagrad_update(rule, step, values, grad, moments));
+}
+
+}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   s += g², from s = initial_accumulator (0; TensorFlow starts at 0.1)
@@ -48,17 +61,7 @@ struct Adagrad {
 template <class Scalar>
 void Adagrad::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                      Moments<Scalar> moments) const {
-  const double decay = 1 + static_cast<double>(step.number - 1) * learning_rate_decay;
-  const auto rate = static_cast<Scalar>(step.learning_rate / decay);
-  const auto eps = static_cast<Scalar>(epsilon);
-  using std::sqrt;
-  detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                          [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
-                              PLAIT_INLINE {
-                                const auto sum = moment(0) + g * g;
-                                set_moment(0, sum);
-                                p = p - rate * g / (sqrt(sum) + eps);
-                              });
+  detail::adagrad_update(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

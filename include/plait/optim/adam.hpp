@@ -9,6 +9,9 @@
 
 #include "plait/optim/rule.hpp"
 
+#define PLAIT_EACH_SET "plait/optim/each_set/adam.inl"
+#include "plait/kernels/each_set.hpp"
+
 namespace plait {
 
 namespace detail {
@@ -23,31 +26,7 @@ namespace detail {
 template <class R, class Scalar>
 void adam_update(const R& rule, const UpdateStep& step, double decay, double shrink,
                  std::span<Scalar> values, std::span<const Scalar> grad, Moments<Scalar> moments) {
-  const auto n = static_cast<double>(step.number);
-  const auto beta1 = static_cast<Scalar>(rule.beta1);
-  const auto beta2 = static_cast<Scalar>(rule.beta2);
-  const auto rest1 = static_cast<Scalar>(1 - rule.beta1);
-  const auto rest2 = static_cast<Scalar>(1 - rule.beta2);
-  const auto rate = static_cast<Scalar>(step.learning_rate / (1 - std::pow(rule.beta1, n)));
-  const auto root = static_cast<Scalar>(std::sqrt(1 - std::pow(rule.beta2, n)));
-  const auto epsilon = static_cast<Scalar>(rule.epsilon);
-  const auto keep = static_cast<Scalar>(1 - shrink);
-  using simd::larger;
-  using std::sqrt;
-  for_each_number(values, grad, moments, step.gradient_scale, decay,
-                  [&](auto& p, const auto& g, const auto& moment, const auto& set_moment)
-                      PLAIT_INLINE {
-                        const auto m = beta1 * moment(0) + rest1 * g;
-                        auto v = beta2 * moment(1) + rest2 * (g * g);
-                        set_moment(0, m);
-                        set_moment(1, v);
-                        if (rule.amsgrad) {
-                          v = larger(moment(2), v);
-                          set_moment(2, v);
-                        }
-                        if (shrink != 0) p = p * keep;
-                        p = p - rate * m / (sqrt(v) / root + epsilon);
-                      });
+  PLAIT_RUN(instruction_set(), adam_update(rule, step, decay, shrink, values, grad, moments));
 }
 
 template <class R>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/glob.hpp"
 #include "plait/core/param_buffer.hpp"
 
 namespace plait {
@@ -28,28 +29,6 @@ struct ParamSettings {
   double weight_decay = 0;
   bool frozen = false;
 };
-
-// True when all of `name` matches the glob pattern.
-inline bool glob_match(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0, n = 0;
-  std::size_t star = std::string_view::npos, resume = 0;  // the last *, and where to retry after it
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      resume = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++resume;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 // The settings of every parameter of the table, in table order: `defaults`, then every matching
 // group in order, so that later groups win. Throws ConfigError for a pattern that matches no

@@ -7,7 +7,20 @@
 
 #include "plait/optim/rule.hpp"
 
+#define PLAIT_EACH_SET "plait/optim/each_set/rmsprop.inl"
+#include "plait/kernels/each_set.hpp"
+
 namespace plait {
+
+namespace detail {
+
+template <class R, class Scalar>
+void rmsprop_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+                    std::span<const Scalar> grad, Moments<Scalar> moments) {
+  PLAIT_RUN(instruction_set(), rmsprop_update(rule, step, values, grad, moments));
+}
+
+}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   s  = alpha s + (1 - alpha) g²
@@ -57,32 +70,7 @@ struct RMSprop {
 template <class Scalar>
 void RMSprop::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                      Moments<Scalar> moments) const {
-  const auto rate = static_cast<Scalar>(step.learning_rate);
-  const auto keep = static_cast<Scalar>(alpha);
-  const auto add = static_cast<Scalar>(1 - alpha);
-  const auto eps = static_cast<Scalar>(epsilon);
-  const auto mu = static_cast<Scalar>(momentum);
-  using simd::larger;
-  using std::sqrt;
-  detail::for_each_number(
-      values, grad, moments, step.gradient_scale, step.weight_decay,
-      [&](auto& p, auto& g, const auto& moment, const auto& set_moment) PLAIT_INLINE {
-        const auto s = keep * moment(0) + add * (g * g);
-        set_moment(0, s);
-        if (centered) {
-          const Index k = momentum != 0 ? 2 : 1;
-          const auto a = keep * moment(k) + add * g;
-          set_moment(k, a);
-          g = g / (sqrt(larger(s - a * a, Scalar(0))) + eps);  // rounding may go below 0
-        } else {
-          g = g / (sqrt(s) + eps);
-        }
-        if (momentum != 0) {
-          g = mu * moment(1) + g;
-          set_moment(1, g);
-        }
-        p = p - rate * g;
-      });
+  detail::rmsprop_update(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

@@ -29,7 +29,6 @@
 #include "plait/core/error.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/kernels/packet.hpp"
-#include "plait/kernels/quantity.hpp"
 
 namespace plait {
 
@@ -165,39 +164,14 @@ class Rule {
   std::shared_ptr<const Erased> rule_;
 };
 
-namespace detail {
+}  // namespace plait
 
-// Calls body(p, g, moment, set_moment) for every number of a tensor, a packet at a time and the
-// rest one by one: p is its value, which body changes, g = scale * grad + decay * p, moment(k) is
-// the same number of moment k, and set_moment(k, v) makes it v. Packets rather than plain numbers
-// because compilers do not vectorise std::sqrt, which may set errno. Declare body PLAIT_INLINE.
-template <class Scalar, class Body>
-void for_each_number(std::span<Scalar> values, std::span<const Scalar> grad,
-                     const Moments<Scalar>& moments, double scale, double decay, const Body& body) {
-  using Packet = simd::Quantity<Scalar>;
-  const auto of_gradient = static_cast<Scalar>(scale);
-  const auto of_value = static_cast<Scalar>(decay);
-  const auto size = values.size();
-  constexpr auto width = static_cast<std::size_t>(simd::width<Scalar>);
-  std::size_t i = 0;
-  for (; i + width <= size; i += width) {
-    Packet p = simd::load(values.data() + i);
-    Packet g = Packet(simd::load(grad.data() + i)) * of_gradient;
-    if (decay != 0) g = g + of_value * p;
-    body(
-        p, g, [&](Index k) PLAIT_INLINE { return Packet(simd::load(moments[k].data() + i)); },
-        [&](Index k, const Packet& v)
-            PLAIT_INLINE { simd::store(moments[k].data() + i, v.packet); });
-    simd::store(values.data() + i, p.packet);
-  }
-  for (; i < size; ++i) {
-    Scalar g = grad[i] * of_gradient;
-    if (decay != 0) g += of_value * values[i];
-    body(
-        values[i], g, [&](Index k) PLAIT_INLINE { return moments[k][i]; },
-        [&](Index k, Scalar v) PLAIT_INLINE { moments[k][i] = v; });
-  }
-}
+#define PLAIT_EACH_SET "plait/optim/each_set/numbers.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
+namespace detail {
 
 inline void require_not_negative(const char* rule, const char* argument, double value) {
   require_config(std::isfinite(value) && value >= 0, rule, argument, text(value),

@@ -7,7 +7,20 @@
 
 #include "plait/optim/rule.hpp"
 
+#define PLAIT_EACH_SET "plait/optim/each_set/sgd.inl"
+#include "plait/kernels/each_set.hpp"
+
 namespace plait {
+
+namespace detail {
+
+template <class R, class Scalar>
+void sgd_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+                std::span<const Scalar> grad, Moments<Scalar> moments) {
+  PLAIT_RUN(instruction_set(), sgd_update(rule, step, values, grad, moments));
+}
+
+}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   u  = g at the first step, momentum u + (1 - dampening) g afterwards
@@ -52,20 +65,7 @@ struct SGD {
 template <class Scalar>
 void SGD::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                  Moments<Scalar> moments) const {
-  const auto rate = static_cast<Scalar>(step.learning_rate);
-  const auto keep = static_cast<Scalar>(step.number == 1 ? 0 : momentum);
-  const auto add = static_cast<Scalar>(step.number == 1 ? 1 : 1 - dampening);
-  const auto ahead = static_cast<Scalar>(momentum);
-  detail::for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                          [&](auto& p, auto& g, const auto& moment, const auto& set_moment)
-                              PLAIT_INLINE {
-                                if (momentum != 0) {
-                                  const auto u = keep * moment(0) + add * g;
-                                  set_moment(0, u);
-                                  g = nesterov ? g + ahead * u : u;
-                                }
-                                p = p - rate * g;
-                              });
+  detail::sgd_update(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

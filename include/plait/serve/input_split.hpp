@@ -31,8 +31,10 @@ class InputSplit {
   // that does not say so with visit_input_linears cannot be split).
   template <Layer L>
   PLAIT_COLD InputSplit(const L& network, const ParamBuffer<Scalar>& values,
-                        std::vector<Index> shared)
-      : shared_(std::move(shared)), input_dim_(network.in_shape().dim) {
+                        std::vector<Index> shared, std::vector<bool> in_bf16 = {})
+      : in_bf16_(std::move(in_bf16)),
+        shared_(std::move(shared)),
+        input_dim_(network.in_shape().dim) {
     require_config(network.in_shape().slots == 1, "Scorer", "shared_inputs",
                    text("an input of ", network.in_shape().slots, " slots"), "one slot");
     std::vector<bool> is_shared(static_cast<std::size_t>(input_dim_), false);
@@ -52,8 +54,9 @@ class InputSplit {
       const Index outputs = linear.weight.rows;
       parts_.push_back({linear.weight, linear.bias, {}, {}, starts_size_});
       starts_size_ += outputs;
-      panels_size_ += kernels::packed_size<Scalar>(outputs, num_shared()) +
-                      kernels::packed_size<Scalar>(outputs, num_own());
+      const PackedFormat format = format_of(linear.weight);
+      panels_size_ += kernels::packed_size<Scalar>(set_, format, outputs, num_shared()) +
+                      kernels::packed_size<Scalar>(set_, format, outputs, num_own());
     });
     require_config(all_linear, "Scorer", "shared_inputs", "a layer that reads the input otherwise",
                    "layers that read it through linear layers");
@@ -71,10 +74,11 @@ class InputSplit {
       Matrix<Scalar> part(weight.rows, std::ssize(columns));
       for (Index j = 0; j < part.cols(); ++j)
         part.col(j) = values.view().matrix(weight).col(columns[static_cast<std::size_t>(j)]);
-      kernels::pack_weight<Scalar>(
-          {part.data(), part.rows(), part.cols(), Eigen::OuterStride<>(part.cols())}, next);
-      const PackedWeight<Scalar> packed{next, part.rows(), part.cols(), nullptr};
-      next += kernels::packed_size<Scalar>(part.rows(), part.cols());
+      const PackedFormat format = format_of(weight);
+      const MatrixMap<const Scalar> columns_of_weight(part.data(), part.rows(), part.cols(),
+                                                      Eigen::OuterStride<>(part.cols()));
+      const auto packed = kernels::pack_weight<Scalar>(set_, format, columns_of_weight, next);
+      next += kernels::packed_size<Scalar>(set_, format, part.rows(), part.cols());
       return packed;
     };
     for (Part& part : parts_) {
@@ -113,6 +117,13 @@ class InputSplit {
     Index start;  // first of its numbers among the starts
   };
 
+  PackedFormat format_of(ParamId weight) const {
+    const bool reduced = !in_bf16_.empty() && in_bf16_[static_cast<std::size_t>(weight.index)];
+    return reduced ? kernels::bf16_format(set_) : PackedFormat::full;
+  }
+
+  InstructionSet set_ = instruction_set();  // that the panels are laid out for
+  std::vector<bool> in_bf16_;               // by index in the table; empty: none
   std::vector<Index> shared_;
   std::vector<Index> own_;
   Index input_dim_;

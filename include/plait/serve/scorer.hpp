@@ -8,11 +8,13 @@
 // once: context.score(user, candidates, logits).
 #pragma once
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/precision.hpp"
 #include "plait/serve/input_split.hpp"
 #include "plait/serve/scoring_context.hpp"
 
@@ -20,6 +22,8 @@ namespace plait {
 
 struct ScorerOptions {
   std::vector<Index> shared_inputs = {};  // input columns that are equal for all rows of a request
+  Precision precision = Precision::full;
+  std::vector<std::string> keep = {};  // patterns of weights that stay in full precision
 };
 
 template <class Scalar_>
@@ -29,7 +33,8 @@ class Scorer {
   using Context = ScoringContext<Scalar>;
 
   // Takes the model and packs its weights. Throws ConfigError for shared_inputs that cannot be
-  // split from the rest (see InputSplit).
+  // split from the rest (see InputSplit), for bf16 of a model of doubles, and for a pattern of
+  // `keep` that matches no weight.
   PLAIT_COLD explicit Scorer(Model<Scalar> model, ScorerOptions options = {});
 
   // Contexts point into the scorer, which therefore stays where it is: hold it by std::unique_ptr
@@ -52,16 +57,19 @@ class Scorer {
 
  private:
   Model<Scalar> model_;
+  std::vector<bool> reduced_;  // weights, by index in the table
   PackedWeights<Scalar> packed_;
   std::optional<InputSplit<Scalar>> split_;
 };
 
 template <class Scalar>
 Scorer<Scalar>::Scorer(Model<Scalar> model, ScorerOptions options)
-    : model_(std::move(model)), packed_(model_.table()) {
+    : model_(std::move(model)),
+      reduced_(reduced_weights<Scalar>(model_.table(), options.precision, options.keep)),
+      packed_(model_.table(), reduced_) {
   packed_.pack(model_.values());
   if (!options.shared_inputs.empty())
-    split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs));
+    split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs), reduced_);
 }
 
 template <class Scalar>

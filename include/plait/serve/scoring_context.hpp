@@ -39,9 +39,10 @@ class ScoringContext {
   ScoringContext(ScoringContext&&) = default;
   ScoringContext& operator=(ScoringContext&&) = default;
 
-  // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes. A row
-  // with NaN or infinity spoils its own logits only. Throws ShapeError, and then leaves logits as
-  // they were. Never allocates otherwise, takes no lock.
+  // logits [B, 1, Σ_t C_t] = network(x [B, S, D]), any B, bit for bit what forward computes, unless
+  // the scorer has a reduced precision. A row with NaN or infinity spoils its own logits only.
+  // Throws ShapeError, and then leaves logits as they were. Never allocates otherwise, takes no
+  // lock.
   void score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits);
 
   // The same for the rows of one request: `shared` [1, 1, shared columns] holds the columns that

@@ -1,0 +1,59 @@
+// Products of bf16: numbers of 16 bits, the upper half of a float, with 8 bits of precision.
+//
+// A product y = x Wᵀ in bf16 is the float product of the rounded x and the rounded W, to the last
+// bit, on every machine: rounded to the nearest bf16, ties to even, numbers below the normal ones
+// (1.2e-38) to zero. A product of two bf16 is exact in a float, and sums are floats, added in the
+// order of gemm.hpp. What differs is how it is computed:
+//
+//   baseline, avx2   W as floats that are rounded (PackedFormat::rounded), by the float kernels
+//   avx512           W as pairs, two numbers in a lane of 32 bits, the first in the upper half:
+//   half
+//                    the memory. The lanes are widened in registers: as fast as floats where it
+//                    counts how fast the processor multiplies, twice where it waits for memory
+//   avx512_bf16      W and x as pairs: VDPBF16PS adds the product of the upper halves, then that of
+//                    the lower ones, twice as many in the time
+//
+// Sums below the normal numbers count as zero for VDPBF16PS; nothing else tells them apart.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include "plait/core/config.hpp"
+#include "plait/core/param_view.hpp"
+#include "plait/core/view.hpp"
+#include "plait/kernels/gemm.hpp"
+#include "plait/kernels/panels.hpp"
+
+namespace plait::simd {
+
+// Floats of x that are rounded at a time, on the stack: 32 KiB.
+inline constexpr Index rounded_room = 8192;
+
+}  // namespace plait::simd
+
+#define PLAIT_EACH_SET "plait/kernels/each_set/bf16.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait::kernels {
+
+// The format for weights in bf16 under an instruction set.
+constexpr PackedFormat bf16_format(InstructionSet set) {
+  return set >= InstructionSet::avx512 ? PackedFormat::pairs : PackedFormat::rounded;
+}
+
+// Lanes that a row of `inputs` numbers takes.
+constexpr Index lanes(PackedFormat format, Index inputs) {
+  return format == PackedFormat::pairs ? (inputs + 1) / 2 : inputs;
+}
+
+// A row of weights w [size] in bf16, to [lanes]: rounded numbers, or pairs of them. Beside an odd
+// last number is -0, which changes no sum.
+inline void round_weights([[maybe_unused]] InstructionSet set, PackedFormat format, Index size,
+                          const float* w, float* to) {
+  PLAIT_RUN(set, round_weights(format, size, w, to));
+}
+
+}  // namespace plait::kernels

@@ -1,0 +1,193 @@
+namespace plait::simd::PLAIT_SET {
+
+namespace detail {
+
+using Words = std::uint32_t __attribute__((vector_size(PLAIT_SET_BYTES)));
+
+// The nearest bf16, ties to even, in the upper half of each word, and zeros below it.
+PLAIT_INLINE inline Words bf16_of(const Packet<float>& x) {
+  const Words bits = reinterpret_cast<Words>(x);
+  const Words sign = bits & 0x80000000U;
+  const Words size = bits & 0x7fffffffU;
+  Words rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
+  rounded = size > 0x7f800000U ? bits | 0x00400000U : rounded;  // NaN
+  rounded = size < 0x00800000U ? sign : rounded;                // below the normal numbers
+  return rounded & 0xffff0000U;
+}
+
+// The rounded numbers of x [size] as floats.
+inline void round_numbers(Index size, const float* x, float* to) {
+  for_each_packet<float>(size, [&](Index i, const auto& memory) PLAIT_INLINE {
+    memory.store(to + i, reinterpret_cast<Packet<float>>(bf16_of(memory.load(x + i))));
+  });
+}
+
+#if PLAIT_SET_BYTES == 64
+
+template <std::size_t... Places>
+PLAIT_INLINE inline Words join(const Words& first, const Words& second,
+                               std::index_sequence<Places...>) {
+  const Words upper = __builtin_shufflevector(first, second, (static_cast<int>(Places) * 2)...);
+  const Words lower = __builtin_shufflevector(first, second, (static_cast<int>(Places) * 2 + 1)...);
+  return upper | (lower >> 16);
+}
+
+// The lanes (x[0], x[1]), (x[2], x[3]), ... of x [size]; beside an odd last number is `beside`.
+// Fast: by the instruction that rounds, which few processors have.
+template <bool Fast>
+inline void round_pairs(Index size, const float* x, float beside, float* to) {
+  constexpr Index w = width<float>;
+  const auto pairs_of = [](const Packet<float>& first, const Packet<float>& second) PLAIT_INLINE {
+    if constexpr (Fast) {
+      Packet<float> lanes;  // second behind first, and of each pair the first number below
+      asm("vcvtne2ps2bf16 %2, %1, %0" : "=v"(lanes) : "v"(second), "v"(first));
+      const Words pairs = reinterpret_cast<Words>(lanes);
+      return reinterpret_cast<Packet<float>>((pairs << 16) | (pairs >> 16));
+    } else {
+      return reinterpret_cast<Packet<float>>(
+          join(bf16_of(first), bf16_of(second), Places<float>()));
+    }
+  };
+  Index i = 0;
+  for (; i + 2 * w <= size; i += 2 * w) store(to + i / 2, pairs_of(load(x + i), load(x + i + w)));
+  if (i == size) return;
+  const Index rest = size - i;
+  store_part(to + i / 2,
+             pairs_of(load_part(x + i, (std::min)(rest, w), beside),
+                      load_part(x + i + w, (std::max)(rest - w, Index{0}), beside)),
+             (rest + 1) / 2);
+}
+
+#endif
+
+}  // namespace detail
+
+#if PLAIT_SET_BYTES == 64
+
+// The products of gemm.hpp for lanes of two bf16: first the upper halves', then the lower ones', of
+// lanes of a as well. By hand, as only processors that have the instruction come here.
+struct Pairs {
+  static constexpr int parts = 1;
+
+  PLAIT_INLINE static Packet<float> add(const Packet<float>& number, const Packet<float>& b,
+                                        const Packet<float>& sum) {
+    Packet<float> result = sum;
+    asm("vdpbf16ps %2, %1, %0" : "+v"(result) : "v"(number), "v"(b));
+    return result;
+  }
+  template <int Packets, class P>
+  PLAIT_INLINE static void take(const P& lanes, int v, P (&b)[std::size_t{Packets}]) {
+    b[v] = lanes;
+  }
+  template <int Packets, class A, class P>
+  PLAIT_INLINE static void add(const A& a, Index m, Index k, const P (&b)[std::size_t{Packets}],
+                               P (&sum)[std::size_t{Packets}]) {
+    const P number = broadcast(a(m, k));
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) sum[v] = add(number, b[v], sum[v]);
+  }
+};
+
+// The same without the instruction: the two numbers of a lane of b are made floats, a's are.
+struct WidenedPairs {
+  static constexpr int parts = 2;
+
+  template <int Packets, class P>
+  PLAIT_INLINE static void take(const P& lanes, int v, P (&b)[std::size_t{2 * Packets}]) {
+    const auto words = reinterpret_cast<detail::Words>(lanes);
+    b[v] = reinterpret_cast<P>(words & 0xffff0000U);
+    b[Packets + v] = reinterpret_cast<P>(words << 16);
+  }
+  template <int Packets, class A, class P>
+  PLAIT_INLINE static void add(const A& a, Index m, Index k, const P (&b)[std::size_t{2 * Packets}],
+                               P (&sum)[std::size_t{Packets}]) {
+    const P first = broadcast(a(m, 2 * k));
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) sum[v] = fma(first, b[v], sum[v]);
+    const P second = broadcast(a(m, 2 * k + 1));
+#pragma GCC unroll 3
+    for (int v = 0; v < Packets; ++v) sum[v] = fma(second, b[Packets + v], sum[v]);
+  }
+};
+
+#endif
+
+// c = start + x Wᵀ in bf16, W packed in `format`. So many rows of x at a time, and of long rows so
+// many numbers, as find room on the stack; sums go on where they stopped.
+template <class Product>
+void multiply_rounded(PackedFormat format, Index rows, Index columns, Index inputs, const float* x,
+                      Index x_stride, const float* panels, Start<float> start, Finish finish,
+                      float* c, Index c_stride) {
+  alignas(buffer_alignment) float room[rounded_room];
+  const Index per_lane = format == PackedFormat::pairs ? 2 : 1;
+  const Index depth = (inputs + per_lane - 1) / per_lane;  // lanes of W
+#if PLAIT_SET_BYTES == 64
+  constexpr bool rounds_pairs = std::is_same_v<Product, Pairs>;
+#else
+  constexpr bool rounds_pairs = false;
+#endif
+  const Index floats_per_lane = rounds_pairs ? 1 : per_lane;  // of x
+  const Index piece = (std::min)(depth, rounded_room / tile_rows / floats_per_lane);
+  const Index stride = piece * floats_per_lane;
+  const Index together = rounded_room / stride / tile_rows * tile_rows;
+  for (Index m = 0; m < rows; m += together) {
+    const Index count = (std::min)(together, rows - m);
+    float* sums = c + m * c_stride;
+    for (Index k = 0; k < depth; k += piece) {
+      const Index lanes = (std::min)(piece, depth - k);
+      const Index numbers = (std::min)(lanes * per_lane, inputs - k * per_lane);
+      for (Index r = 0; r < count; ++r) {
+        const float* from = x + (m + r) * x_stride + k * per_lane;
+        float* to = room + r * stride;
+#if PLAIT_SET_BYTES == 64
+        if constexpr (rounds_pairs) {
+          detail::round_pairs<true>(numbers, from, 0, to);
+          continue;
+        }
+#endif
+        detail::round_numbers(numbers, from, to);
+        if (numbers % per_lane != 0) to[numbers] = 0;
+      }
+      const Start<float> begin =
+          k > 0 ? Start<float>{sums, c_stride}
+                : Start<float>{start.row == nullptr ? nullptr : start.row + m * start.stride,
+                               start.stride};
+      multiply_packed<Product>(count, columns, lanes, Left<float, false>{room, stride}, panels,
+                               depth, k, begin, k + lanes == depth ? finish : Finish::none, sums,
+                               c_stride);
+    }
+  }
+}
+
+}  // namespace plait::simd::PLAIT_SET
+
+namespace plait::kernels::PLAIT_SET {
+
+inline void round_weights(PackedFormat format, Index size, const float* w, float* to) {
+#if PLAIT_SET_BYTES == 64
+  if (format == PackedFormat::pairs) return simd::detail::round_pairs<false>(size, w, -0.0F, to);
+#endif
+  PLAIT_ASSERT(format == PackedFormat::rounded);
+  static_cast<void>(format);
+  simd::detail::round_numbers(size, w, to);
+}
+
+inline void multiply_bf16(InstructionSet set, const PackedWeight<float>& weight,
+                          View3<const float> x, simd::Start<float> start, simd::Finish finish,
+                          View3<float> y) {
+  const auto multiply = [&]<class Product>() PLAIT_INLINE {
+    simd::multiply_rounded<Product>(weight.format, y.batch(), y.dim(), weight.inputs, x.data(),
+                                    x.batch_stride(), weight.panels, start, finish, y.data(),
+                                    y.batch_stride());
+  };
+#if PLAIT_SET_BYTES == 64
+  if (weight.format == PackedFormat::pairs && set == InstructionSet::avx512_bf16)
+    return multiply.template operator()<simd::Pairs>();
+  if (weight.format == PackedFormat::pairs)
+    return multiply.template operator()<simd::WidenedPairs>();
+#endif
+  static_cast<void>(set);
+  multiply.template operator()<simd::Numbers>();
+}
+
+}  // namespace plait::kernels::PLAIT_SET

@@ -1,0 +1,2 @@
+#pragma once
+#include PLAIT_EACH_SET

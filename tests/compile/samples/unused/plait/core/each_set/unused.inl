@@ -1,0 +1,1 @@
+namespace plait::PLAIT_SET {}
