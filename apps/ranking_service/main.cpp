@@ -12,6 +12,7 @@
 
 #include "http.hpp"
 #include "options.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "service.hpp"
 #include "signals.hpp"
 #include "watch.hpp"
@@ -34,6 +35,7 @@ void report(const Reply& reply) { std::cerr << "ranking_service: " << reply.body
 int run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv, std::cout);
   if (!options) return 0;
+  plait::limit_instruction_set(options->instruction_set);
   Signals& signals = Signals::hold();
   keep_memory(options->http.max_memory);
   Service service(options->service);

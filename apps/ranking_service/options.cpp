@@ -24,6 +24,13 @@ std::pair<std::string, double> parse_weight(const std::string& text) {
   throw UsageError("--weight: got '" + text + "', expected a score and a number, such as buy=0.5");
 }
 
+plait::InstructionSet parse_instruction_set(const std::string& name) {
+  if (name == "sse2") return plait::InstructionSet::baseline;
+  if (name == "avx2") return plait::InstructionSet::avx2;
+  if (name == "avx512") return plait::InstructionSet::avx512;
+  throw UsageError("--instruction-set: got '" + name + "', expected sse2, avx2 or avx512");
+}
+
 }  // namespace
 
 std::optional<Options> parse_options(int argc, const char* const* argv, std::ostream& out) {
@@ -31,6 +38,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   options.service.threads = std::max(1u, std::thread::hardware_concurrency());
   std::string user_columns;
   std::vector<std::string> weights;
+  std::string instruction_set;
   long watch = options.watch.count();
   long lame_duck = options.lame_duck.count();
   long drain = options.drain.count();
@@ -60,6 +68,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--threads", options.service.threads, "Requests that are scored at a time")
       ->check(threads)
       ->capture_default_str();
+  app.add_option("--instruction-set", instruction_set,
+                 "At most this one: sse2, avx2 or avx512; without it the machine's largest");
   app.add_option("--queue", options.service.queue, "Requests that may wait for their turn")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();
@@ -114,6 +124,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   }
   options.service.user_columns = parse_columns(user_columns);
   for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
+  if (!instruction_set.empty()) options.instruction_set = parse_instruction_set(instruction_set);
   options.watch = std::chrono::milliseconds(watch);
   if (options.http.max_body > options.http.max_memory / 2)
     throw UsageError("--max-body: expected at most half of --max-memory");

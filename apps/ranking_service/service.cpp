@@ -9,6 +9,7 @@
 
 #include "errors.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "rank_score.hpp"
 
 namespace service {
@@ -129,15 +130,17 @@ Reply Service::describe() {
   const Interface& interface = slot_.interface();
   nlohmann::ordered_json weights;
   for (std::size_t c = 0; c < weights_.size(); ++c) weights[interface.columns[c]] = weights_[c];
-  const nlohmann::ordered_json description = {{"file", slot_.path()},
-                                              {"version", version->number},
-                                              {"architecture", model.trunk_config().name()},
-                                              {"parameters", model.table().num_parameters()},
-                                              {"user_features", interface.user_features},
-                                              {"candidate_features", interface.candidate_features},
-                                              {"scores", interface.columns},
-                                              {"weights", weights},
-                                              {"max_rows", options_.max_rows}};
+  const nlohmann::ordered_json description = {
+      {"file", slot_.path()},
+      {"version", version->number},
+      {"architecture", model.trunk_config().name()},
+      {"parameters", model.table().num_parameters()},
+      {"instruction_set", plait::name(plait::instruction_set())},
+      {"user_features", interface.user_features},
+      {"candidate_features", interface.candidate_features},
+      {"scores", interface.columns},
+      {"weights", weights},
+      {"max_rows", options_.max_rows}};
   return {200, description.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'};
 }
 

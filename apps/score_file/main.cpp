@@ -10,6 +10,7 @@
 
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/losses/predict.hpp"
@@ -92,6 +93,9 @@ int run(int argc, char** argv) {
                    in.slots * in.dim);
   score(loaded.model, loaded.heads, reader, std::cout, options.logits);
   if (!std::cout.flush()) throw std::runtime_error("standard output: cannot be written");
+  std::cerr << "score_file: " << plait::shown(options.model) << ": "
+            << plait::shown(loaded.model.trunk_config().name()) << ", " << in.slots * in.dim
+            << " inputs, instruction set " << plait::name(plait::instruction_set()) << '\n';
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "plait/core/tensor.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/model_file.hpp"
+#include "precision_cost.hpp"
 #include "terminal.hpp"
 #include "train.hpp"
 
@@ -83,6 +84,7 @@ class Comparer {
         result.experts = expert_maps(watch_experts(trainee.model, data_.features, data_.test),
                                      row.model->owners, options_.sizes.shared_experts, data_.heads);
       result.runs.push_back(*run);
+      if (options_.precision != plait::Precision::full) measure_precision(trainee.model, result);
     }
     if (options_.save.empty()) return run.has_value();
     try {
@@ -92,6 +94,20 @@ class Comparer {
     }
     if (!run) std::cout << plait::shown(options_.save) << " holds the model so far" << std::endl;
     return run.has_value();
+  }
+
+  // Of the last run; of the first that can be measured also weight by weight. Throws RunError.
+  void measure_precision(const plait::Model<float>& model, Result& result) {
+    try {
+      const PrecisionTrial trial(model, data_, data_.test);
+      if (!result.keep) {
+        result.weights = weight_costs(trial);
+        result.keep = keep_within(trial, result.weights, options_.precision_bound);
+      }
+      result.runs.back().precision = trial.costs();
+    } catch (const plait::ValueError& error) {
+      throw RunError(std::string("--precision: ") + error.what());
+    }
   }
 
   // On stderr, as other errors.

@@ -63,6 +63,7 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--shared-experts", shared_experts, "cgc, ple or adatt"},
            {"--stitch", any_model(options, {"cross-stitch"}), "cross-stitch"},
            {"--patience", options.early_stop.has_value(), "--early-stop"},
+           {"--precision-bound", options.precision != plait::Precision::full, "--precision"},
            {"--loss-weights", sharing, "a model other than single-task"},
            {"--balancer", sharing, "a model other than single-task"},
            {"--task-weights", any_loss_weights(options, {"static", "scheduled"}),

@@ -25,8 +25,8 @@ double variance(const plait::Matrix<float>& labels, Index task, std::span<const 
 
 }  // namespace
 
-std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
-                                std::span<const Index> rows) {
+std::vector<plait::MetricValue> measure(const char* who, const Score& score, const Dataset& data,
+                                        std::span<const Index> rows) {
   plait::TaskMetrics metrics(data.heads);
   plait::Tensor<float> x;
   plait::Tensor<float> labels;
@@ -41,13 +41,20 @@ std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& d
     logits.resize(count, 1, data.labels.cols());
     gather(data.features, chosen, x);
     gather(data.labels, chosen, labels);
-    trainer.score(x, logits);
+    score(x.view(), logits.view());
     if (!plait::kernels::all_finite<float>(logits.view()))
-      throw plait::ValueError("Trainer", "logits", "NaN or infinity", "finite numbers");
+      throw plait::ValueError(who, "logits", "NaN or infinity", "finite numbers");
     metrics.add(logits.view(), plait::Targets<float>{.labels = labels});
   }
+  return metrics.values();
+}
 
-  const auto values = metrics.values();
+std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& data,
+                                std::span<const Index> rows) {
+  const auto values = measure(
+      "Trainer",
+      [&](plait::View3<const float> x, plait::View3<float> logits) { trainer.score(x, logits); },
+      data, rows);
   std::vector<TaskScore> scores(data.heads.size());
   for (std::size_t t = 0; t < scores.size(); ++t) {
     for (const auto& [task, name, value, better] : values) {

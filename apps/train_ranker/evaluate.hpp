@@ -1,9 +1,12 @@
 // Metrics of a model on some rows of a data set.
 #pragma once
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "dataset.hpp"
+#include "plait/core/view.hpp"
+#include "plait/metrics/metric_value.hpp"
 #include "results.hpp"
 
 namespace plait {
@@ -12,6 +15,13 @@ class Trainer;
 }
 
 namespace ranker {
+
+using Score = std::function<void(plait::View3<const float> x, plait::View3<float> logits)>;
+
+// plait::TaskMetrics of what `score` predicts. Throws plait::ValueError, of `who`, where that is
+// NaN or infinity.
+std::vector<plait::MetricValue> measure(const char* who, const Score& score, const Dataset& data,
+                                        std::span<const Index> rows);
 
 // Of the model that the trainer trains, as it is now. Throws plait::ValueError where it predicts
 // NaN or infinity.

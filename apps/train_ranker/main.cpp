@@ -13,7 +13,9 @@
 #include "options.hpp"
 #include "page.hpp"
 #include "plait/core/error.hpp"
+#include "plait/core/instruction_set.hpp"
 #include "plait/io/atomic_file.hpp"
+#include "precision_report.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
@@ -28,6 +30,7 @@ Dataset load(const Options& options) {
 }
 
 void describe(const Dataset& data) {
+  std::cout << "Instruction set: " << plait::name(plait::instruction_set()) << '\n';
   const auto size = [](const auto& list) { return grouped(static_cast<Index>(list.size())); };
   std::cout << wrapped(data.description + ": " + size(data.train) + " training, " +
                            size(data.validation) + " validation and " + size(data.test) +
@@ -55,6 +58,7 @@ void print(const Dataset& data, const Comparison& comparison) {
                        single + ", in AUC (binary) or MSE (regression); positive is better.",
                    terminal.width);
   std::cout << seesaw_text(data.heads, comparison.results, single, terminal.width);
+  std::cout << precision_text(data.heads, comparison.results, terminal.width);
   for (const std::string& failure : comparison.failures)
     std::cout << '\n' << wrapped("Failed: " + failure, terminal.width);
 }
@@ -96,6 +100,7 @@ void write_files(const Options& options, const Dataset& data, const Comparison& 
 int run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv, std::cout);
   if (!options) return 0;
+  plait::limit_instruction_set(options->instruction_set);
   require_writable("--csv", options->csv);
   require_writable("--report", options->report);
   if (!options->save.empty()) plait::AtomicFile writable(options->save);  // or throws

@@ -52,6 +52,13 @@ plait::Stitch stitch_start(const std::string& name) {
   throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
 }
 
+plait::InstructionSet instruction_set(const std::string& name) {
+  if (name == "sse2") return plait::InstructionSet::baseline;
+  if (name == "avx2") return plait::InstructionSet::avx2;
+  if (name == "avx512") return plait::InstructionSet::avx512;
+  throw UsageError("--instruction-set: got " + name + ", expected sse2, avx2 or avx512");
+}
+
 // Their names and summaries.
 template <class Entries>
 std::string list_of(const char* title, const Entries& entries) {
@@ -103,8 +110,13 @@ plait::StopWhen stop_when(const std::string& name) {
   throw UsageError("--early-stop: got " + name + ", expected sum, every or any");
 }
 
+plait::Precision reduced_precision(const std::string& name) {
+  if (name == "bf16") return plait::Precision::bf16;
+  throw UsageError("--precision: got " + name + ", expected bf16");
+}
+
 // The options that decide the weights a run ends in, as one text. The number of epochs is not among
-// them: a run may be continued for longer.
+// them: a run may be continued for longer; nor is the instruction set: on another machine.
 std::string run_text(const CLI::App& app) {
   std::string result;
   for (const CLI::Option* option : app.get_options()) {
@@ -112,7 +124,7 @@ std::string run_text(const CLI::App& app) {
     const std::string name = option->get_name();
     if (group != "Models" && group != "Training" && group != "Balancing" && group != "Data")
       continue;
-    if (name == "--epochs" || name == "--threads") continue;
+    if (name == "--epochs" || name == "--threads" || name == "--instruction-set") continue;
     const auto& given = option->results();
     std::string value = given.empty() ? option->get_default_str() : "";
     for (const std::string& part : given) value += (value.empty() ? "" : ",") + part;
@@ -131,6 +143,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::vector<std::string> loss_weight_names;
   std::vector<std::string> balancer_names;
   std::string early_stop;
+  std::string set;
+  std::string precision;
   plait::EarlyStoppingOptions stopping;
   double learning_rate = 1e-3;
   constexpr double many = 1e9;
@@ -197,6 +211,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
                  "Threads, of which at most 8 are of use; results do not depend on it")
       ->group("Training")
       ->check(between(1, 1024));
+  app.add_option("--instruction-set", set,
+                 "At most this one: sse2, avx2 or avx512; without it the machine's largest. Last "
+                 "digits depend on it")
+      ->group("Training")
+      ->always_capture_default(false);
 
   app.add_option(
          "--early-stop", early_stop,
@@ -262,6 +281,16 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Output")
       ->always_capture_default(false);
 
+  app.add_option("--precision", precision,
+                 "Also measure what scoring in this precision costs (bf16), by task and by weight")
+      ->group("Output")
+      ->always_capture_default(false);
+  app.add_option("--precision-bound,--precision_bound", options.precision_bound,
+                 "Change of a task's NE (MSE for regression) in percent; with --precision the "
+                 "weights to keep for it are printed")
+      ->group("Output")
+      ->check(between(1e-9, 100));
+
   app.add_option("--save", options.save, "Write the trained model to this file")
       ->group("Files (one model, one seed)")
       ->always_capture_default(false);
@@ -293,6 +322,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     options.early_stop = stopping;
   }
   options.stitch = stitch_start(stitch);
+  if (!set.empty()) options.instruction_set = instruction_set(set);
+  if (app.count("--precision") > 0) options.precision = reduced_precision(precision);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();
   if (files && app.count("--seeds") == 0) options.seeds.resize(1);
   if (files && (options.models.size() != 1 || options.seeds.size() != 1))

@@ -8,6 +8,8 @@
 
 #include "balancing.hpp"
 #include "models.hpp"
+#include "plait/core/instruction_set.hpp"
+#include "plait/model/precision.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "rule.hpp"
 #include "synthetic.hpp"
@@ -28,8 +30,11 @@ struct Options {
   Index batch = 128;
   std::vector<std::uint64_t> seeds{1, 2, 3};
   Index threads = 1;
-  std::string csv;     // empty: no file
-  std::string report;  // a page of HTML; empty: none
+  plait::InstructionSet instruction_set = plait::most_instruction_set;  // at most
+  std::string csv;                                                      // empty: no file
+  std::string report;                                   // a page of HTML; empty: none
+  plait::Precision precision = plait::Precision::full;  // another: what it costs is measured
+  double precision_bound = 0.01;                        // percent of a task's loss
 
   // For one model, one method and one seed (the first when none was chosen).
   std::string save;            // model file; empty: none

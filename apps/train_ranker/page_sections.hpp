@@ -19,6 +19,9 @@ void add_seesaw(svg::Markup& page, const PageContent& content);
 // Per model and level, the mean gate and static weights.
 void add_experts(svg::Markup& page, const PageContent& content);
 
+// What bf16 costs, per model: by task, by weight, and the weights to keep.
+void add_precision(svg::Markup& page, const PageContent& content);
+
 // Which line and marker is which model's, of the results with these indices.
 void add_legend(svg::Markup& page, const PageContent& content, std::span<const std::size_t> shown);
 

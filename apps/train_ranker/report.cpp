@@ -4,10 +4,12 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <utility>
 
 #include "format.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/metrics/mtl_gain.hpp"
+#include "precision_report.hpp"
 
 namespace ranker {
 namespace {
@@ -30,6 +32,30 @@ std::vector<Metric> test_metrics(std::span<const plait::Head> heads) {
       metrics.push_back({heads[t].name + " NE", [t](const Run& run) { return run.test[t].ne; }});
     } else {
       metrics.push_back({heads[t].name + " MSE", [t](const Run& run) { return run.test[t].mse; }});
+    }
+  }
+  return metrics;
+}
+
+// What bf16 costs, if a run was measured.
+std::vector<Metric> precision_metrics(std::span<const plait::Head> heads,
+                                      std::span<const Result> results) {
+  if (!has_precision(results)) return {};
+  std::vector<Metric> metrics;
+  for (std::size_t t = 0; t < heads.size(); ++t) {
+    const auto add = [&](const char* name, double TaskCost::*number) {
+      metrics.push_back({heads[t].name + ' ' + name, [t, number](const Run& run) {
+                           return run.precision.empty() ? std::numeric_limits<double>::quiet_NaN()
+                                                        : run.precision[t].*number;
+                         }});
+    };
+    if (heads[t].kind == plait::HeadKind::binary) {
+      add("bf16 NE change percent", &TaskCost::loss_change);
+      add("bf16 AUC change", &TaskCost::auc_change);
+      add("calibration", &TaskCost::calibration);
+      add("bf16 calibration change percent", &TaskCost::calibration_change);
+    } else {
+      add("bf16 MSE change percent", &TaskCost::loss_change);
     }
   }
   return metrics;
@@ -182,7 +208,8 @@ std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Resu
 
 Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,
                  const std::string& baseline) {
-  const auto metrics = test_metrics(heads);
+  auto metrics = test_metrics(heads);
+  for (Metric& metric : precision_metrics(heads, results)) metrics.push_back(std::move(metric));
   Table table;
   table.header = {"model", "parameters", "seeds"};
   for (const Metric& metric : metrics) {

@@ -1,5 +1,6 @@
 // The results of all models as one table.
 #pragma once
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,8 +18,10 @@ namespace ranker {
 struct Result {
   std::string model;
   Index parameters = 0;
-  std::vector<Run> runs;               // one per seed
-  std::vector<LevelMap> experts = {};  // of the first run, where they were asked for
+  std::vector<Run> runs;                 // one per seed
+  std::vector<LevelMap> experts = {};    // of the first run, where they were asked for
+  std::vector<WeightCost> weights = {};  // of the first run with a Run::precision, if there is one
+  std::optional<KeepList> keep = {};     // of the same
 };
 
 // Mean, and sample standard deviation (NaN for fewer than two numbers).
@@ -60,7 +63,8 @@ std::vector<Seesaw> seesaws(std::span<const plait::Head> heads, std::span<const 
 std::string seesaw_text(std::span<const plait::Head> heads, std::span<const Result> results,
                         const std::string& baseline, int width);
 
-// For programs: every mean and deviation in a column of its own, nan where there is none.
+// For programs: every mean and deviation in a column of its own, nan where there is none. What bf16
+// costs is there where it was asked for.
 Table result_csv(std::span<const plait::Head> heads, std::span<const Result> results,
                  const std::string& baseline);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plait/losses/head.hpp"
+#include "precision_cost.hpp"
 
 namespace ranker {
 
@@ -33,9 +34,10 @@ struct Run {
   std::uint64_t seed = 0;    // as scheduled
   std::vector<Epoch> curve;  // of all epochs, also those before a checkpoint
   int best_epoch = 0;
-  int epochs = 0;                // until early stopping
-  std::vector<TaskScore> test;   // of the best epoch's weights
-  double seconds_per_epoch = 0;  // of training in this process, without evaluation
+  int epochs = 0;                        // until early stopping
+  std::vector<TaskScore> test;           // of the best epoch's weights
+  std::vector<TaskCost> precision = {};  // of those, where it was asked for
+  double seconds_per_epoch = 0;          // of training in this process, without evaluation
   double rows_per_second = 0;
 };
 

@@ -78,6 +78,7 @@ TEST_CASE("a service says what it serves and what it did") {
   CHECK(server.ask("GET", "/healthz").body == "{\"status\":\"ok\"}\n");
   const json description = json::parse(server.ask("GET", "/model").body);
   CHECK(description.at("architecture") == "AdaTT");
+  CHECK(description.at("instruction_set") == plait::name(plait::instruction_set()));
   CHECK(description.at("version") == 1);
   CHECK(description.at("user_features") == user_features);
   CHECK(description.at("candidate_features") == candidate_features);

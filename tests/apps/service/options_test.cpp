@@ -20,7 +20,7 @@ std::optional<Options> parse(std::vector<const char*> arguments) {
 TEST_CASE("options are read") {
   const auto options =
       parse({"m.safetensors", "--user-columns", "0-1", "--weight", "buy=0.5", "--weight", "a=b=-1",
-             "--threads", "3", "--queue", "0", "--watch", "0"});
+             "--threads", "3", "--queue", "0", "--watch", "0", "--instruction-set", "avx2"});
   REQUIRE(options);
   CHECK(options->service.model == "m.safetensors");
   CHECK(options->service.user_columns == std::vector<Index>{0, 1});
@@ -29,6 +29,8 @@ TEST_CASE("options are read") {
   CHECK(options->service.threads == 3);
   CHECK(options->service.queue == 0);
   CHECK(options->watch.count() == 0);
+  CHECK(options->instruction_set == plait::InstructionSet::avx2);
+  CHECK(parse({"m"})->instruction_set == plait::most_instruction_set);
   CHECK(!parse({"--help"}));
 }
 
@@ -43,6 +45,8 @@ TEST_CASE("options that cannot be are refused") {
   CHECK_THROWS_AS(parse({"m", "--connections", "0"}), UsageError);
   CHECK_THROWS_WITH(parse({"m", "--weight", "buy"}),
                     "--weight: got 'buy', expected a score and a number, such as buy=0.5");
+  CHECK_THROWS_WITH(parse({"m", "--instruction-set", "AVX9"}),
+                    "--instruction-set: got 'AVX9', expected sse2, avx2 or avx512");
   CHECK_THROWS_WITH(parse({"m", "--weight", "buy=x"}),
                     "--weight: got 'buy=x', expected a score and a number, such as buy=0.5");
 }

@@ -102,12 +102,33 @@ TEST_CASE("options: early stopping is off unless asked for") {
   CHECK(parse({"--early-stop", "any"}).early_stop->stop_when == plait::StopWhen::any_task_stalls);
 }
 
+TEST_CASE("options: an instruction set is a limit") {
+  CHECK(parse({}).instruction_set == plait::most_instruction_set);
+  const auto set = [](const char* name) {
+    return parse({"--instruction-set", name}).instruction_set;
+  };
+  CHECK(set("sse2") == plait::InstructionSet::baseline);
+  CHECK(set("avx2") == plait::InstructionSet::avx2);
+  CHECK(set("avx512") == plait::InstructionSet::avx512);
+}
+
+TEST_CASE("options: what a precision costs is measured when asked for") {
+  CHECK(parse({}).precision == plait::Precision::full);
+  const Options options = parse({"--precision", "bf16"});
+  CHECK(options.precision == plait::Precision::bf16);
+  CHECK(options.precision_bound == 0.01);
+  for (const char* name : {"--precision-bound", "--precision_bound"})
+    CHECK(parse({"--precision", "bf16", name, "0.5"}).precision_bound == 0.5);
+  CHECK(options.run == parse({}).run);
+}
+
 TEST_CASE("options: a run to resume shares the method") {
   const auto run = [](std::vector<const char*> arguments) {
     arguments.insert(arguments.end(), {"--models", "mmoe", "--checkpoint-dir", "here"});
     return parse(arguments).run;
   };
   CHECK(run({}) == run({"--epochs", "9"}));
+  CHECK(run({}) == run({"--instruction-set", "sse2"}));
   CHECK(run({}) != run({"--balancer", "pcgrad"}));
   CHECK(run({}) != run({"--loss-weights", "dwa"}));
   CHECK(run({}) != run({"--early-stop", "sum"}));
@@ -169,6 +190,7 @@ TEST_CASE("options: errors are one line that names the option") {
        "--learning-rate: got nan, expected a number from 1e-12 to 1000"},
       {{"--correlation", "1.5"}, "--correlation: got 1.5, expected a number from 0 to 1"},
       {{"--stitch", "zigzag"}, "--stitch: got zigzag, expected near-identity, uniform or ones"},
+      {{"--instruction-set", "AVX9"}, "--instruction-set: got AVX9, expected sse2, avx2 or avx512"},
       {{"--optimizer", "lion"},
        "--optimizer: got lion, expected adam, adamw, adagrad, rmsprop or sgd"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
@@ -177,6 +199,15 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--task-weights", "-1"}, "--task-weights: got -1, expected a number from 0 to 1000000000"},
       {{"--early-stop", "now"}, "--early-stop: got now, expected sum, every or any"},
       {{"--patience", "2"}, "--patience: expected --early-stop with it"},
+      {{"--precision", "int8"}, "--precision: got int8, expected bf16"},
+      {{"--precision", ""}, "--precision: got , expected bf16"},
+      {{"--precision", "bf16", "--precision-bound", "0"},
+       "--precision-bound: got 0, expected a number from 1e-09 to 100"},
+      {{"--precision", "bf16", "--precision-bound", "-0.01"},
+       "--precision-bound: got -0.01, expected a number from 1e-09 to 100"},
+      {{"--precision", "bf16", "--precision-bound", "nan"},
+       "--precision-bound: got nan, expected a number from 1e-09 to 100"},
+      {{"--precision-bound", "0.1"}, "--precision-bound: expected --precision with it"},
       {{"--models", "mmoe", "--save", "x", "--balancer", "pcgrad,cagrad"},
        "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer"},
       {{"--seeds", "-1"}, "--seeds: got -1, expected a number from 0 to 1000000000"},

@@ -235,6 +235,21 @@ TEST_CASE("page: every level's gate and static weights, by the names of units an
   CHECK(page.texts("h3") == std::vector<std::string>{"mmoe, seed 1", "ada<tt> & \"co\", seed 1"});
 }
 
+TEST_CASE("page: what bf16 costs, where it was measured") {
+  auto results = three_results();
+  CHECK(ranker::to_html(content(results)).find("bf16") == std::string::npos);
+  const ranker::TaskCost cost{.loss = 0.5, .loss_change = 0.0123};
+  results[2].runs[0].precision = {cost, cost, cost};
+  results[2].weights = {{"a<b>.weight", {cost, cost, cost}}};
+  results[2].keep = ranker::KeepList{.bound = 0.01, .names = {"a<b>.weight"}};
+  const auto page = xml::parse(ranker::to_html(content(results)));
+  CHECK(any_has(page.texts("h3"), "ada<tt> & \"co\" in bf16"));
+  CHECK(any_has(page.texts("td"), "dwell, 1"));
+  CHECK(any_has(page.texts("td"), "a<b>.weight"));
+  CHECK(any_has(page.texts("td"), "+0.0123"));
+  CHECK(any_has(page.texts("code"), ".keep = {\"a<b>.weight\"}"));
+}
+
 TEST_CASE("page: a metric that is undefined is a dash in the table and a gap in the plots") {
   auto results = three_results();
   results[1].runs[1].curve[1].validation[0].auc = undefined;

@@ -28,8 +28,9 @@ def of_table(out):
 def fits(program):
     options = ["--models", "single-task,shared-bottom", "--balancer", "equal,nash-mtl",
                "--epochs", "1", "--seeds"]
-    for seeds in ("1", "1,2"):
-        out = run(program, *options, seeds).stdout
+    precision = ["--precision", "bf16", "--precision-bound", "1e-9"]
+    for more in (["1"], ["1,2"], ["1,2", *precision]):
+        out = run(program, *options, *more).stdout
         assert out.isascii(), out
         assert "nan" not in out, out
         wide = [line for line in of_table(out) if len(line) > 80]
