@@ -225,6 +225,31 @@ TEMPLATE_TEST_CASE("products equal Eigen's at the sizes of real levels", "", flo
   CHECK((dweight - expected_dw).norm() <= rounding<Scalar>(256) * expected_dw.norm());
 }
 
+TEMPLATE_TEST_CASE("products do not depend on where operands lie", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(12);
+  const Index batch = 70;
+  const Index inputs = 16 * 9;
+  for (const Index outputs : {8, 70, 130}) {
+    const Index room = 64 / Index{sizeof(Scalar)};
+    plait::AlignedVector<Scalar> x(static_cast<std::size_t>(batch * inputs + room));
+    const auto dy = kernels::normal_numbers<Scalar>(batch * outputs, random);
+    const auto numbers = kernels::normal_numbers<Scalar>(batch * inputs, random);
+    plait::AlignedVector<Scalar> expected;
+    for (const Index offset : {Index{0}, Index{1}, Index{3}, room - 1}) {
+      INFO(outputs << " outputs, offset " << offset);
+      std::copy(numbers.begin(), numbers.end(), x.begin() + offset);
+      plait::AlignedVector<Scalar> dweight(static_cast<std::size_t>(outputs * inputs), Scalar(0));
+      plait::kernels::linear_backward_params<Scalar>(
+          plait::View3<const Scalar>(x.data() + offset, batch, 1, inputs),
+          plait::View3<const Scalar>(dy.data(), batch, 1, outputs),
+          {dweight.data(), outputs, inputs, true}, nullptr);
+      if (offset == 0) expected = dweight;
+      CHECK(dweight == expected);
+    }
+  }
+}
+
 TEMPLATE_TEST_CASE("a packed weight's start takes the bias's place", "", float, double) {
   using Scalar = TestType;
   plait::Random random(8);

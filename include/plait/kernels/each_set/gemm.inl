@@ -253,7 +253,19 @@ void multiply(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a
   }
 }
 
-// The product with b [K, N] row-major. Only a panel that is not whole is packed.
+// So many rows of c pay for packing a panel that lies across cache lines, as a matrix does that
+// malloc has placed.
+inline constexpr Index rows_to_pack_for = 8 * tile_rows;
+
+template <class Scalar>
+bool is_aligned(const Scalar* b, Index stride) {
+  constexpr std::uintptr_t bytes = PLAIT_SET_BYTES;
+  return reinterpret_cast<std::uintptr_t>(b) % bytes == 0 &&
+         static_cast<std::uintptr_t>(stride) * sizeof(Scalar) % bytes == 0;
+}
+
+// The product with b [K, N] row-major. Packed are panels that are not whole, and those that lie
+// badly.
 template <class Scalar, bool Transposed>
 void multiply_rows(Index rows, Index columns, Index depth, Left<Scalar, Transposed> a,
                    const Scalar* b, Index b_stride, Start<Scalar> start, Finish finish, Scalar* c,
@@ -263,7 +275,8 @@ void multiply_rows(Index rows, Index columns, Index depth, Left<Scalar, Transpos
                             PLAIT_INLINE -> Panel<Scalar> {
     const Scalar* from = b + k * b_stride + layout.first(p);
     const Index whole = layout.packets(p) * width<Scalar>;
-    if (layout.columns(p) == whole) return {from, b_stride, whole};
+    const bool lies_well = rows < rows_to_pack_for || is_aligned(from, b_stride);
+    if (layout.columns(p) == whole && lies_well) return {from, b_stride, whole};
     pack_rows(from, b_stride, count, layout.columns(p), layout.packets(p), room);
     return {room, whole};
   };
