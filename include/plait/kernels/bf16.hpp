@@ -6,12 +6,11 @@
 // order of gemm.hpp. What differs is how it is computed:
 //
 //   baseline, avx2   W as floats that are rounded (PackedFormat::rounded), by the float kernels
-//   avx512           W as pairs, two numbers in a lane of 32 bits, the first in the upper half:
-//   half
-//                    the memory. The lanes are widened in registers: as fast as floats where it
-//                    counts how fast the processor multiplies, twice where it waits for memory
+//   avx512           W as pairs, two numbers in a lane of 32 bits, the first in the upper half,
+//                    which take half the memory. Lanes are widened in registers: up to three times
+//                    as fast as floats where those wait for memory, else up to a fifth slower
 //   avx512_bf16      W and x as pairs: VDPBF16PS adds the product of the upper halves, then that of
-//                    the lower ones, twice as many in the time
+//                    the lower ones
 //
 // Sums below the normal numbers count as zero for VDPBF16PS; nothing else tells them apart.
 #pragma once
