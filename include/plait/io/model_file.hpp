@@ -167,6 +167,8 @@ PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
   const std::string name(model.trunk_config().name());
   require_config(!name.empty(), "save", "trunk", "a description without a name",
                  "one with a name, by which it is loaded");
+  require_config(options.store == Precision::full || std::is_same_v<Scalar, float>, "save", "store",
+                 "bf16 for a model of another scalar than float", "full");
   detail::check_heads_of("save", options.heads, model);
   const Index limit = detail::largest_size(model.table().num_parameters());
   SafetensorsWriter writer;

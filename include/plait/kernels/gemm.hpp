@@ -5,8 +5,9 @@
 // comes. A row of c therefore depends on its own row of a alone, to the last bit: scoring a batch,
 // a part of it, or one row gives the same numbers.
 //
-// b is read panel by panel (panels.hpp): as it lies when its rows are contiguous, which costs the
-// tile nothing and saves a copy; transposed, it is packed before, or here on the way. a is read
+// b is read panel by panel (panels.hpp): as it lies when its rows are contiguous and begin at a
+// register's bounds, which costs the tile nothing and saves a copy; lying otherwise, it is packed
+// on the way where enough rows of a read it; transposed, it is packed before, or here. a is read
 // number by number, either row-major or transposed. Nothing is allocated; a panel that is packed
 // here lies on the stack (48 KiB at most).
 #pragma once

@@ -57,7 +57,6 @@ class Scorer {
 
  private:
   Model<Scalar> model_;
-  std::vector<bool> reduced_;  // weights, by index in the table
   PackedWeights<Scalar> packed_;
   std::optional<InputSplit<Scalar>> split_;
 };
@@ -65,11 +64,12 @@ class Scorer {
 template <class Scalar>
 Scorer<Scalar>::Scorer(Model<Scalar> model, ScorerOptions options)
     : model_(std::move(model)),
-      reduced_(reduced_weights<Scalar>(model_.table(), options.precision, options.keep)),
-      packed_(model_.table(), reduced_) {
+      packed_(model_.table(),
+              reduced_weights<Scalar>(model_.table(), options.precision, options.keep)) {
   packed_.pack(model_.values());
   if (!options.shared_inputs.empty())
-    split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs), reduced_);
+    split_.emplace(model_.network(), model_.values(), std::move(options.shared_inputs),
+                   reduced_weights<Scalar>(model_.table(), options.precision, options.keep));
 }
 
 template <class Scalar>

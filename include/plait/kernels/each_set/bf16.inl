@@ -112,23 +112,41 @@ struct WidenedPairs {
 
 #endif
 
-// c = start + x Wᵀ in bf16, W packed in `format`. So many rows of x at a time, and of long rows so
-// many numbers, as find room on the stack; sums go on where they stopped.
+// What a product reads of x: so many of its numbers for one lane of W, in so many floats.
 template <class Product>
-void multiply_rounded(PackedFormat format, Index rows, Index columns, Index inputs, const float* x,
-                      Index x_stride, const float* panels, Start<float> start, Finish finish,
-                      float* c, Index c_stride) {
-  alignas(buffer_alignment) float room[rounded_room];
-  const Index per_lane = format == PackedFormat::pairs ? 2 : 1;
-  const Index depth = (inputs + per_lane - 1) / per_lane;  // lanes of W
+struct RoundedRow {
+  static constexpr Index per_lane = Product::parts;
+  static constexpr Index floats_per_lane = per_lane;
+
+  static void write(Index size, const float* x, float* to) {
+    detail::round_numbers(size, x, to);
+    if (size % per_lane != 0) to[size] = 0;
+  }
+};
 #if PLAIT_SET_BYTES == 64
-  constexpr bool rounds_pairs = std::is_same_v<Product, Pairs>;
-#else
-  constexpr bool rounds_pairs = false;
+template <>
+struct RoundedRow<Pairs> {
+  static constexpr Index per_lane = 2;
+  static constexpr Index floats_per_lane = 1;
+
+  static void write(Index size, const float* x, float* to) {
+    detail::round_pairs<true>(size, x, 0, to);
+  }
+};
 #endif
-  const Index floats_per_lane = rounds_pairs ? 1 : per_lane;  // of x
-  const Index piece = (std::min)(depth, rounded_room / tile_rows / floats_per_lane);
-  const Index stride = piece * floats_per_lane;
+
+// c = start + x Wᵀ in bf16, W packed for the product. So many rows of x at a time, and of long rows
+// so many numbers, as find room on the stack; sums go on where they stopped.
+template <class Product>
+void multiply_rounded(Index rows, Index columns, Index inputs, const float* x, Index x_stride,
+                      const float* panels, Start<float> start, Finish finish, float* c,
+                      Index c_stride) {
+  using Row = RoundedRow<Product>;
+  constexpr Index per_lane = Row::per_lane;
+  alignas(buffer_alignment) float room[rounded_room];
+  const Index depth = (inputs + per_lane - 1) / per_lane;  // lanes of W
+  const Index piece = (std::min)(depth, rounded_room / tile_rows / Row::floats_per_lane);
+  const Index stride = piece * Row::floats_per_lane;
   const Index together = rounded_room / stride / tile_rows * tile_rows;
   for (Index m = 0; m < rows; m += together) {
     const Index count = (std::min)(together, rows - m);
@@ -136,18 +154,8 @@ void multiply_rounded(PackedFormat format, Index rows, Index columns, Index inpu
     for (Index k = 0; k < depth; k += piece) {
       const Index lanes = (std::min)(piece, depth - k);
       const Index numbers = (std::min)(lanes * per_lane, inputs - k * per_lane);
-      for (Index r = 0; r < count; ++r) {
-        const float* from = x + (m + r) * x_stride + k * per_lane;
-        float* to = room + r * stride;
-#if PLAIT_SET_BYTES == 64
-        if constexpr (rounds_pairs) {
-          detail::round_pairs<true>(numbers, from, 0, to);
-          continue;
-        }
-#endif
-        detail::round_numbers(numbers, from, to);
-        if (numbers % per_lane != 0) to[numbers] = 0;
-      }
+      for (Index r = 0; r < count; ++r)
+        Row::write(numbers, x + (m + r) * x_stride + k * per_lane, room + r * stride);
       const Start<float> begin =
           k > 0 ? Start<float>{sums, c_stride}
                 : Start<float>{start.row == nullptr ? nullptr : start.row + m * start.stride,
@@ -176,9 +184,8 @@ inline void multiply_bf16(InstructionSet set, const PackedWeight<float>& weight,
                           View3<const float> x, simd::Start<float> start, simd::Finish finish,
                           View3<float> y) {
   const auto multiply = [&]<class Product>() PLAIT_INLINE {
-    simd::multiply_rounded<Product>(weight.format, y.batch(), y.dim(), weight.inputs, x.data(),
-                                    x.batch_stride(), weight.panels, start, finish, y.data(),
-                                    y.batch_stride());
+    simd::multiply_rounded<Product>(y.batch(), y.dim(), weight.inputs, x.data(), x.batch_stride(),
+                                    weight.panels, start, finish, y.data(), y.batch_stride());
   };
 #if PLAIT_SET_BYTES == 64
   if (weight.format == PackedFormat::pairs && set == InstructionSet::avx512_bf16)
