@@ -19,9 +19,9 @@ namespace plait {
 
 // The bags of one feature. A view: it owns nothing.
 struct SparseFeature {
-  std::span<const std::uint64_t> ids;            // rows of a table, 0 ... rows - 1
-  std::span<const std::int64_t> offsets = {};    // [B + 1], from 0 to the ids; none: an id per row
-  std::span<const float> weights = {};           // [ids], of a sum; none: all 1
+  std::span<const std::uint64_t> ids;          // rows of a table, 0 ... rows - 1
+  std::span<const std::int64_t> offsets = {};  // [B + 1], from 0 to the ids; none: an id per row
+  std::span<const float> weights = {};         // [ids], of a sum; none: all 1
 };
 
 // B rows of several features. A view as well: the array of features must outlive it. Nothing is
