@@ -138,8 +138,8 @@ class RowEntries {
     for (Index shard = 0; shard <= num_shards; ++shard) {
       const std::uint64_t first = static_cast<std::uint64_t>(shard) << low_bits_;
       shard_begin_[static_cast<std::size_t>(shard)] =
-          std::ranges::partition_point(
-              entries_, [&](std::uint64_t entry) { return entry >> 32 < first; }) -
+          std::ranges::partition_point(entries_,
+                                       [&](std::uint64_t entry) { return entry >> 32 < first; }) -
           entries_.begin();
     }
   }

@@ -25,8 +25,7 @@ void ftrl_update(const R& rule, const UpdateStep& step, std::span<Scalar> values
                     z = z + g - (root - simd::sqrt(a)) * per_rate * p;
                     moment.set(0, z);
                     moment.set(1, sum);
-                    const P moved =
-                        (with_sign(l1, z) - z) / ((root + beta) * per_rate + l2);
+                    const P moved = (with_sign(l1, z) - z) / ((root + beta) * per_rate + l2);
                     p = simd::absolute<Scalar>(z) <= simd::broadcast(l1) ? zero : moved;
                   });
 }

@@ -28,8 +28,7 @@ class RowUpdate<RowwiseAdam, Scalar> {
     state[dim] = v;
     const Scalar k = rate_ / (simd::sqrt(simd::broadcast(v * correction_))[0] + epsilon_);
     simd::for_each_packet<Scalar>(dim, [&](Index d, const auto& memory) PLAIT_INLINE {
-      const auto m =
-          memory.load(state + d) * beta1_ + memory.load(gradient + d) * scale_ * rest1_;
+      const auto m = memory.load(state + d) * beta1_ + memory.load(gradient + d) * scale_ * rest1_;
       memory.store(state + d, m);
       memory.store(values + d, memory.load(values + d) * keep_ - m * k);
     });
