@@ -3,7 +3,10 @@
 #pragma once
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_config.hpp"
+#include "plait/sparse/embedding_layout.hpp"
 #include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/input_tables.hpp"
+#include "plait/sparse/large_array.hpp"
 #include "plait/sparse/lazy_adam.hpp"
 #include "plait/sparse/lookup.hpp"
 #include "plait/sparse/row_entries.hpp"

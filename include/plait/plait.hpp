@@ -125,7 +125,6 @@
 #include "plait/serve/scoring_context.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/gradient_mean.hpp"
-#include "plait/train/input_tables.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/learning_rate_search.hpp"
 #include "plait/train/running_mean.hpp"

@@ -23,15 +23,15 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/glob.hpp"
-#include "plait/core/large_array.hpp"
 #include "plait/core/representable.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/optim/param_groups.hpp"
 #include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/input_tables.hpp"
+#include "plait/sparse/large_array.hpp"
 #include "plait/sparse/row_entries.hpp"
 #include "plait/sparse/row_rule.hpp"
-#include "plait/train/input_tables.hpp"
 
 namespace plait {
 
@@ -81,7 +81,7 @@ class TableOptimizer final : public InputTables<Scalar_> {
   static std::size_t index(Index i) { return static_cast<std::size_t>(i); }
 
   kernels::RowGradients<Scalar> gradients(Index table) const {
-    return {&entries_[index(table)], dx_.view().data(), tables_->config().tables[index(table)].dim};
+    return {&entries_[index(table)], dx_.view().data(), tables_->layout().table(table).dim};
   }
   // run(table, shard) for every shard of every table that is not frozen.
   template <class Run>
@@ -90,8 +90,7 @@ class TableOptimizer final : public InputTables<Scalar_> {
     run_tasks(executor, tables_->num_tables() * pieces, [&](Index task) {
       const Index table = task / pieces;
       if (settings_[index(table)].frozen) return;
-      for (Index i = 0; i < shards_together; ++i)
-        run(table, task % pieces * shards_together + i);
+      for (Index i = 0; i < shards_together; ++i) run(table, task % pieces * shards_together + i);
     });
   }
 
@@ -102,9 +101,9 @@ class TableOptimizer final : public InputTables<Scalar_> {
   std::vector<LargeArray<Scalar>> states_;                  // [tables]
   std::vector<kernels::MovedRows<Scalar>> moved_;           // [tables]
   Tensor<Scalar> dx_;
-  std::vector<RowEntries> entries_;                          // [tables], of the last batch
+  std::vector<RowEntries> entries_;                                // [tables], of the last batch
   std::vector<std::array<double, std::size_t{num_shards}>> sums_;  // [tables]
-  std::vector<std::uint8_t> finite_;                         // [tables, shards]
+  std::vector<std::uint8_t> finite_;                               // [tables, shards]
 };
 
 template <class Scalar>
@@ -131,10 +130,11 @@ TableOptimizer<Scalar>::TableOptimizer(EmbeddingTables<Scalar>& tables,
     require_representable<Scalar>("TableOptimizer", "learning_rate", settings.learning_rate);
     require_representable<Scalar>("TableOptimizer", "weight_decay", settings.weight_decay);
   }
-  for (Index f = 0; f < tables.num_features(); ++f)
-    features_[index(tables.table_of(f))].push_back({f, tables.first_column(f)});
+  const EmbeddingLayout& layout = tables.layout();
+  for (Index f = 0; f < layout.num_features(); ++f)
+    features_[index(layout.table_of(f))].push_back({f, layout.first_column(f)});
   for (Index t = 0; t < tables.num_tables(); ++t) {
-    const TableConfig& table = tables.config().tables[index(t)];
+    const TableConfig& table = tables.layout().table(t);
     const std::vector<double> initial = rule_.initial_state(table.dim);
     LargeArray<Scalar> state(index(table.rows) * initial.size());
     if (std::ranges::any_of(initial, [](double number) { return number != 0; }))
@@ -164,16 +164,16 @@ View3<Scalar> TableOptimizer<Scalar>::gradient(Index batch) {
 template <class Scalar>
 bool TableOptimizer<Scalar>::finish_rows(const FeatureBatch<Scalar>& rows,
                                          View3<Scalar> gradient) const {
-  for (Index f = 0; f < tables_->num_features(); ++f) {
+  const EmbeddingLayout& layout = tables_->layout();
+  for (Index f = 0; f < layout.num_features(); ++f) {
     const SparseFeature feature = rows.sparse.feature(f);
-    if (tables_->config().features[index(f)].pooling != Pooling::mean || feature.offsets.empty())
-      continue;
-    const Index dim = tables_->config().tables[index(tables_->table_of(f))].dim;
+    if (layout.feature(f).pooling != Pooling::mean || feature.offsets.empty()) continue;
+    const Index dim = layout.table(layout.table_of(f)).dim;
     for (Index b = 0; b < rows.batch(); ++b) {
       const std::int64_t ids = feature.offsets[index(b + 1)] - feature.offsets[index(b)];
       if (ids <= 1) continue;
       const Scalar share = Scalar(1) / static_cast<Scalar>(ids);
-      Scalar* of_row = gradient.row(b) + tables_->first_column(f);
+      Scalar* of_row = gradient.row(b) + layout.first_column(f);
       for (Index d = 0; d < dim; ++d) of_row[d] *= share;
     }
   }
@@ -185,8 +185,8 @@ void TableOptimizer<Scalar>::collect(const FeatureBatch<Scalar>& batch,
                                      std::span<const Index> lane_ends, Executor* executor) {
   run_tasks(executor, tables_->num_tables(), [&](Index t) {
     if (settings_[index(t)].frozen) return;
-    entries_[index(t)].collect(batch.sparse, features_[index(t)],
-                               tables_->config().tables[index(t)].rows, lane_ends, width());
+    entries_[index(t)].collect(batch.sparse, features_[index(t)], tables_->layout().table(t).rows,
+                               lane_ends, width());
   });
 }
 
@@ -223,7 +223,7 @@ void TableOptimizer<Scalar>::settings(FieldVisitor& visit) const {
   visit("row_rule", name);
   rule_.settings(visit);
   for (Index t = 0; t < tables_->num_tables(); ++t) {
-    const std::string& table = tables_->config().tables[index(t)].name;
+    const std::string& table = tables_->layout().table(t).name;
     ParamSettings settings = settings_[index(t)];
     visit(("learning_rate of table " + table).c_str(), settings.learning_rate);
     visit(("weight_decay of table " + table).c_str(), settings.weight_decay);

@@ -30,7 +30,7 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/losses/multi_task_loss.hpp"
-#include "plait/train/input_tables.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 

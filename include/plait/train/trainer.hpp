@@ -41,7 +41,7 @@
 #include "plait/model/model.hpp"
 #include "plait/model/model_link.hpp"
 #include "plait/optim/optimizer.hpp"
-#include "plait/train/input_tables.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"

@@ -6,24 +6,80 @@ namespace detail {
 inline constexpr Index ids_ahead = 16;
 inline constexpr Index bytes_to_ask_for = 192;
 
-template <class Scalar>
-PLAIT_INLINE inline const Scalar* row_of(const Bags<Scalar>& bags, Index i) {
-  return bags.table + static_cast<std::size_t>(bags.ids[i]) * static_cast<std::size_t>(bags.dim);
+PLAIT_INLINE inline std::size_t row_of(const Bags& bags, Index i) {
+  const std::uint64_t id = bags.ids[i];
+  return static_cast<std::size_t>(id < bags.table_rows ? id : 0);
 }
 
+// One row that is read: packets of its numbers, times a weight, are added to a sum.
 template <class Scalar>
-PLAIT_INLINE inline void ask_for_row(const Bags<Scalar>& bags, Index i) {
-  constexpr Index line = Index{64} / Index{sizeof(Scalar)};
-  const Scalar* row = row_of(bags, i);
-  for (Index d = 0; d < bags.dim; d += line) simd::prefetch(row + d);
-}
+class Row {
+ public:
+  PLAIT_INLINE Row(const FullRows<Scalar>& table, Index dim, std::size_t row, Scalar weight)
+      : data_(table.data + row * static_cast<std::size_t>(dim)), weight_(simd::broadcast(weight)) {}
+
+  PLAIT_INLINE simd::Packet<Scalar> add(Index d, const simd::Packet<Scalar>& sum) const {
+    return simd::fma(simd::load(data_ + d), weight_, sum);
+  }
+  PLAIT_INLINE simd::Packet<Scalar> add_part(Index d, Index count,
+                                             const simd::Packet<Scalar>& sum) const {
+    return simd::fma(simd::load_part(data_ + d, count), weight_, sum);
+  }
+  PLAIT_INLINE static Index bytes(Index dim) { return dim * Index{sizeof(Scalar)}; }
+
+ private:
+  const Scalar* data_;
+  simd::Packet<Scalar> weight_;
+};
+
+class ByteRow {
+  using Packet = simd::Packet<float>;
+  typedef std::uint8_t Bytes
+      __attribute__((vector_size(PLAIT_SET_BYTES / 4), aligned(1), may_alias));
+
+ public:
+  PLAIT_INLINE ByteRow(const ByteRows& table, Index dim, std::size_t row, float weight)
+      : data_(table.data + row * static_cast<std::size_t>(bytes(dim))) {
+    float scale_and_bias[2];
+    __builtin_memcpy(scale_and_bias, data_ + dim, sizeof(scale_and_bias));
+    scale_ = simd::broadcast(weight * scale_and_bias[0]);
+    bias_ = simd::broadcast(weight * scale_and_bias[1]);
+  }
+
+  PLAIT_INLINE Packet add(Index d, const Packet& sum) const {
+    return add(*reinterpret_cast<const Bytes*>(data_ + d), sum);
+  }
+  PLAIT_INLINE Packet add_part(Index d, Index count, const Packet& sum) const {
+    Bytes q = {};
+    __builtin_memcpy(&q, data_ + d, static_cast<std::size_t>(count));
+    return add(q, sum);
+  }
+  PLAIT_INLINE static Index bytes(Index dim) { return bytes_of_byte_row(dim); }
+
+ private:
+  PLAIT_INLINE Packet add(const Bytes& q, const Packet& sum) const {
+    const auto numbers =
+        __builtin_convertvector(__builtin_convertvector(q, simd::Bits<float>), Packet);
+    return simd::fma(numbers, scale_, sum + bias_);
+  }
+
+  const std::uint8_t* data_;
+  Packet scale_;
+  Packet bias_;
+};
+
+template <class Scalar>
+Row<Scalar> row_type(const FullRows<Scalar>&);
+ByteRow row_type(const ByteRows&);
 
 // Numbers [first, first + Packets packets) of all rows' vectors; the last packet has `last`.
-template <int Packets, class Scalar>
-void pool(const Bags<Scalar>& bags, Index first, Index last, Index rows, Scalar* y,
-          Index y_stride) {
+template <int Packets, class Rows, class Scalar>
+void pool(const Rows& table, Index dim, const Bags& bags, Index first, Index last, Index rows,
+          Scalar* y, Index y_stride) {
+  using ReadRow = decltype(row_type(table));
   constexpr Index w = simd::width<Scalar>;
-  const bool asks = first == 0 && bags.dim * Index{sizeof(Scalar)} >= bytes_to_ask_for;
+  const Index row_bytes = ReadRow::bytes(dim);
+  const bool asks = first == 0 && row_bytes >= bytes_to_ask_for;
   const auto begin_of = [&](Index b) PLAIT_INLINE {
     return bags.offsets == nullptr ? b : static_cast<Index>(bags.offsets[b]);
   };
@@ -36,15 +92,17 @@ void pool(const Bags<Scalar>& bags, Index first, Index last, Index rows, Scalar*
 #pragma GCC unroll 8
     for (int v = 0; v < Packets; ++v) sum[v] = simd::broadcast(Scalar(0));
     for (; i < end; ++i) {
-      if (asks && i + ids_ahead < end_of_all) ask_for_row(bags, i + ids_ahead);
-      const Scalar* row = row_of(bags, i) + first;
-      const auto weight =
-          simd::broadcast(bags.weights == nullptr ? Scalar(1) : Scalar(bags.weights[i]));
+      if (asks && i + ids_ahead < end_of_all) {
+        const auto* ahead = reinterpret_cast<const char*>(table.data) +
+                            row_of(bags, i + ids_ahead) * static_cast<std::size_t>(row_bytes);
+        for (Index byte = 0; byte < row_bytes; byte += 64) simd::prefetch(ahead + byte);
+      }
+      const ReadRow row(table, dim, row_of(bags, i),
+                        bags.weights == nullptr ? Scalar(1) : Scalar(bags.weights[i]));
 #pragma GCC unroll 8
       for (int v = 0; v < Packets; ++v)
-        sum[v] = simd::fma(v + 1 < Packets || last == w ? simd::load(row + v * w)
-                                                        : simd::load_part(row + v * w, last),
-                           weight, sum[v]);
+        sum[v] = v + 1 < Packets || last == w ? row.add(first + v * w, sum[v])
+                                              : row.add_part(first + v * w, last, sum[v]);
     }
     const Scalar factor =
         bags.mean && end - begin > 1 ? Scalar(1) / static_cast<Scalar>(end - begin) : Scalar(1);
@@ -59,14 +117,14 @@ void pool(const Bags<Scalar>& bags, Index first, Index last, Index rows, Scalar*
 
 }  // namespace detail
 
-template <class Scalar>
-void lookup(const Bags<Scalar>& bags, Index rows, Scalar* y, Index y_stride) {
+template <class Rows, class Scalar>
+void lookup(const Rows& table, Index dim, const Bags& bags, Index rows, Scalar* y, Index y_stride) {
   constexpr Index w = simd::width<Scalar>;
-  for (Index first = 0; first < bags.dim;) {
-    const Index numbers = bags.dim - first;
+  for (Index first = 0; first < dim;) {
+    const Index numbers = dim - first;
     const auto run = [&]<int Packets>() PLAIT_INLINE {
       const Index last = (std::min)(numbers - (Packets - 1) * w, w);
-      detail::pool<Packets>(bags, first, last, rows, y, y_stride);
+      detail::pool<Packets>(table, dim, bags, first, last, rows, y, y_stride);
       first += Packets * w;
     };
     // As many sums as fit in registers; a part of a packet counts as one.
