@@ -4,7 +4,8 @@
 #  * includes between folders follow the order below,
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
 #    reference kernels, io, methods, sparse and features, io.hpp all of io, methods.hpp all of
-#    methods, embeddings.hpp all of sparse and features,
+#    methods, embeddings.hpp all of sparse, features and what
+#    serves them,
 #  * plait's own files are included as "plait/...",
 #  * what is compiled for every instruction set (*.inl) includes nothing, and a header that may
 #    include it names it as PLAIT_EACH_SET for kernels/each_set.hpp,
@@ -104,7 +105,7 @@ foreach(header IN LISTS headers)
     set(umbrella plait/io.hpp)
   elseif(header MATCHES "^plait/methods/")
     set(umbrella plait/methods.hpp)
-  elseif(header MATCHES "^plait/(sparse|features)/")
+  elseif(header MATCHES "^plait/((sparse|features)/|serve/embedding_scorer\\.hpp)")
     set(umbrella plait/embeddings.hpp)
   else()
     set(umbrella plait/plait.hpp)

@@ -55,8 +55,8 @@ class EmbeddingLayout {
     std::vector<bool> looked_up(config_.tables.size(), false);
     for (FeatureConfig& feature : config_.features) {
       require(!feature.name.empty(), "features", "a feature without a name", "a name");
-      require(names.insert(feature.name).second, "features", text(in_quotes(feature.name), " twice"),
-              "each name once");
+      require(names.insert(feature.name).second, "features",
+              text(in_quotes(feature.name), " twice"), "each name once");
       require(!feature.weighted || feature.pooling == Pooling::sum,
               text("weighted of feature ", in_quotes(feature.name)), "weights of a mean",
               "weights of a sum");
@@ -70,7 +70,8 @@ class EmbeddingLayout {
       width_ += config_.tables[t].dim;
     }
     for (std::size_t t = 0; t < looked_up.size(); ++t)
-      require(looked_up[t], "tables", text(in_quotes(config_.tables[t].name), ", which no one reads"),
+      require(looked_up[t], "tables",
+              text(in_quotes(config_.tables[t].name), ", which no one reads"),
               "a feature for every table");
   }
 
@@ -120,7 +121,6 @@ class EmbeddingLayout {
   template <class Scalar>
   void check(const FeatureBatch<Scalar>& batch, const char* where = "EmbeddingTables",
              UnknownIds unknown = UnknownIds::error) const;
-
 
  private:
   struct Columns {
