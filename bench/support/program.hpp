@@ -60,11 +60,21 @@ inline void stay_on_one_core() {
 
 // Peers read the environment when they are loaded, before main: starts the program again with them
 // on one thread (OpenBLAS has its own, which LibTorch does not limit) and with the best kernels of
-// the machine, whatever was asked of OpenBLAS.
+// the machine, whatever was asked of OpenBLAS: it does not know processors younger than itself, and
+// would run the oldest kernels on them.
 inline void set_environment_of_peers(char** argv) {
-  if (std::getenv("OPENBLAS_CORETYPE") == nullptr && std::getenv("OPENBLAS_NUM_THREADS") != nullptr)
-    return;
-  unsetenv("OPENBLAS_CORETYPE");
+  const plait::InstructionSet set = plait::instruction_set();
+  const char* kernels = set >= plait::InstructionSet::avx512 ? "SKYLAKEX"
+                        : set == plait::InstructionSet::avx2 ? "HASWELL"
+                                                             : nullptr;
+  const char* asked = std::getenv("OPENBLAS_CORETYPE");
+  const bool asked_right =
+      kernels == nullptr ? asked == nullptr : asked != nullptr && std::string(asked) == kernels;
+  if (asked_right && std::getenv("OPENBLAS_NUM_THREADS") != nullptr) return;
+  if (kernels != nullptr)
+    setenv("OPENBLAS_CORETYPE", kernels, 1);
+  else
+    unsetenv("OPENBLAS_CORETYPE");
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   setenv("OMP_NUM_THREADS", "1", 1);
   execv("/proc/self/exe", argv);

@@ -61,8 +61,8 @@ class ServingTables {
   }
 
   // A copy in 8 bits, rows of `dim` numbers in dim + 8 bytes.
-  PLAIT_COLD static ServingTables quantised(const EmbeddingTables<Scalar>& tables)
-      requires std::same_as<Scalar, float>;
+  PLAIT_COLD static ServingTables quantised(
+      const EmbeddingTables<Scalar>& tables) requires std::same_as<Scalar, float>;
 
   const EmbeddingLayout& layout() const { return layout_; }
   bool is_quantised() const { return !byte_rows_.empty(); }
@@ -74,7 +74,8 @@ class ServingTables {
   void lookup(const EmbeddingLayout& layout, const FeatureBatch<Scalar>& batch,
               View3<Scalar> x) const {
     if constexpr (std::same_as<Scalar, float>)
-      if (is_quantised()) return kernels::lookup(layout, batch, x, [&](Index table) {
+      if (is_quantised())
+        return kernels::lookup(layout, batch, x, [&](Index table) {
           return byte_rows_[static_cast<std::size_t>(table)];
         });
     kernels::lookup(layout, batch, x,
@@ -91,8 +92,8 @@ class ServingTables {
 };
 
 template <class Scalar>
-ServingTables<Scalar> ServingTables<Scalar>::quantised(const EmbeddingTables<Scalar>& tables)
-    requires std::same_as<Scalar, float> {
+ServingTables<Scalar> ServingTables<Scalar>::quantised(
+    const EmbeddingTables<Scalar>& tables) requires std::same_as<Scalar, float> {
   ServingTables result(tables.layout());
   auto rows = std::make_shared<std::vector<LargeArray<std::uint8_t>>>();
   for (Index t = 0; t < tables.num_tables(); ++t) {

@@ -34,8 +34,6 @@ class Row {
 
 class ByteRow {
   using Packet = simd::Packet<float>;
-  typedef std::uint8_t Bytes
-      __attribute__((vector_size(PLAIT_SET_BYTES / 4), aligned(1), may_alias));
 
  public:
   PLAIT_INLINE ByteRow(const ByteRows& table, Index dim, std::size_t row, float weight)
@@ -47,20 +45,29 @@ class ByteRow {
   }
 
   PLAIT_INLINE Packet add(Index d, const Packet& sum) const {
-    return add(*reinterpret_cast<const Bytes*>(data_ + d), sum);
+    return simd::fma(numbers(data_ + d), scale_, sum + bias_);
   }
   PLAIT_INLINE Packet add_part(Index d, Index count, const Packet& sum) const {
-    Bytes q = {};
-    __builtin_memcpy(&q, data_ + d, static_cast<std::size_t>(count));
-    return add(q, sum);
+    std::uint8_t q[std::size_t{simd::width<float>}] = {};
+    __builtin_memcpy(q, data_ + d, static_cast<std::size_t>(count));
+    return simd::fma(numbers(q), scale_, sum + bias_);
   }
   PLAIT_INLINE static Index bytes(Index dim) { return bytes_of_byte_row(dim); }
 
  private:
-  PLAIT_INLINE Packet add(const Bytes& q, const Packet& sum) const {
-    const auto numbers =
-        __builtin_convertvector(__builtin_convertvector(q, simd::Bits<float>), Packet);
-    return simd::fma(numbers, scale_, sum + bias_);
+  // A packet of bytes as floats.
+  PLAIT_INLINE static Packet numbers(const std::uint8_t* q) {
+#if PLAIT_SET_BYTES == 64
+    constexpr auto all = static_cast<__mmask16>(-1);
+    return _mm512_maskz_cvtepi32_ps(
+        all, _mm512_maskz_cvtepu8_epi32(all, _mm_loadu_si128(reinterpret_cast<const __m128i*>(q))));
+#elif PLAIT_SET_BYTES == 32
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(q))));
+#else
+    const simd::Bits<float> whole = {q[0], q[1], q[2], q[3]};
+    return __builtin_convertvector(whole, Packet);
+#endif
   }
 
   const std::uint8_t* data_;
