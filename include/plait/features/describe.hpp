@@ -43,7 +43,7 @@ class ColumnGuess {
     const std::string_view text = value.text();
     if (text.empty()) return;
     ++values_;
-    if (const auto* word = std::ranges::find(nothings, text); word != nothings.end()) {
+    if (const auto word = std::ranges::find(nothing_words, text); word != nothing_words.end()) {
       nothings_.insert(*word);
       ++nothing_values_;
     } else if (parse_csv_number<double>(text)) {
@@ -85,8 +85,8 @@ class ColumnGuess {
   }
 
  private:
-  static constexpr std::array<std::string_view, 9> nothings{"NA",   "N/A",  "nan", "NaN", "null",
-                                                            "NULL", "None", "\\N", "?"};
+  static constexpr std::array<std::string_view, 9> nothing_words{
+      "NA", "N/A", "nan", "NaN", "null", "NULL", "None", "\\N", "?"};
   static constexpr std::array<std::string_view, 3> separators{"|", ";", ","};
   static constexpr Index few_values = 100;
 
@@ -130,7 +130,7 @@ class ColumnGuess {
 //
 // Numbers are numbers, whole ones of a column whose name says id ids; lists, and texts with | ; or
 // , between items that come again, are bags; texts of which more than half are different are
-// hashed; others are vocabularies. Columns without values are left out.
+// hashed; others are vocabularies. Columns without a name or values are left out.
 class Describer {
  public:
   // Rows of these columns, of which there may be more than before: those are then at the end.
@@ -146,7 +146,7 @@ class Describer {
     EncoderConfig config;
     std::set<std::string_view> nothings;
     for (const detail::ColumnGuess& guess : guesses_) {
-      if (guess.is_empty() ||
+      if (guess.name().empty() || guess.is_empty() ||
           std::ranges::find(options.except, guess.name()) != options.except.end())
         continue;
       config.features.push_back(guess.feature(options.dim));

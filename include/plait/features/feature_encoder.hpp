@@ -48,7 +48,7 @@ struct FittedFeature {
 // All that an encoder is: what files hold.
 struct EncoderState {
   EncoderConfig config = {};
-  std::vector<FittedFeature> fitted = {};  // of each feature
+  std::vector<FittedFeature> fitted = {};    // of each feature
   std::vector<TextTable> vocabularies = {};  // of vocabulary tables, in the order of tables_of
 };
 
@@ -197,6 +197,7 @@ class FeatureEncoder {
       require(state.fitted.size() == features.size(), "fitted",
               text(state.fitted.size(), " entries"), text(features.size()));
       columns = columns_of(state.config);
+      for (std::size_t f = 0; f < features.size(); ++f) check(features[f], state.fitted[f]);
       for (std::size_t f = 0; f < features.size(); ++f)
         is_number(features[f]) ? add_number(features[f], state.fitted[f])
                                : add_ids(features[f], state.fitted[f]);
@@ -211,11 +212,26 @@ class FeatureEncoder {
       require_config(condition, "FeatureEncoder", argument, got, expected);
     }
 
+    static void check(const Feature& feature, const FittedFeature& fitted) {
+      const std::string where = "feature " + in_quotes(feature.name);
+      const bool is_standardised = is_number(feature) && feature.standardise;
+      require(is_standardised || (fitted.mean == 0 && fitted.deviation == 1), where,
+              "a mean and a deviation", "none");
+      require(std::isfinite(fitted.mean) && std::isfinite(fitted.deviation) &&
+                  fitted.deviation >= (std::numeric_limits<double>::min)(),
+              where, text("mean ", fitted.mean, " and deviation ", fitted.deviation),
+              "a finite mean and a positive deviation");
+      const std::vector<double>& given = fitted.boundaries;
+      require(given.empty() || feature.kind == FeatureKind::bucket, where, "boundaries", "none");
+      require(std::ranges::all_of(given, [](double x) { return std::isfinite(x); }) &&
+                  std::ranges::adjacent_find(given, std::greater_equal<>()) == given.end() &&
+                  (feature.boundaries.empty() || feature.boundaries == given),
+              where, "other boundaries", "ascending ones, those of the description if it has any");
+      require(fitted.report.name == feature.name, where,
+              "the report of " + in_quotes(fitted.report.name), "its own");
+    }
+
     void add_number(const Feature& feature, const FittedFeature& fitted) {
-      require(std::isfinite(fitted.mean), "mean", text(fitted.mean), "a finite number");
-      require(fitted.deviation > 0 && std::isfinite(fitted.deviation) &&
-                  std::isfinite(1 / fitted.deviation),
-              "deviation", text(fitted.deviation), "a positive number");
       dense.push_back(
           {.values = {feature, columns},
            .log1p = feature.log1p,
@@ -231,11 +247,6 @@ class FeatureEncoder {
     }
 
     void add_ids(const Feature& feature, const FittedFeature& fitted) {
-      require(std::ranges::all_of(fitted.boundaries, [](double x) { return std::isfinite(x); }) &&
-                  std::ranges::adjacent_find(fitted.boundaries, std::greater_equal<>()) ==
-                      fitted.boundaries.end() &&
-                  (feature.boundaries.empty() || feature.boundaries == fitted.boundaries),
-              "boundaries", "others", "ascending ones, those of the description if it has any");
       IdPlan plan{.values = {feature, columns}, .kind = feature.kind};
       plan.seed = xxh64(table_of(feature));
       plan.rows = static_cast<std::uint64_t>(feature.kind == FeatureKind::hash ? feature.buckets
