@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "plait/core/counter_random.hpp"
-#include "plait/core/csv.hpp"
+#include "plait/core/error.hpp"
 #include "plait/features/encoder_fit.hpp"
 #include "plait/io/csv_reader.hpp"
 #include "plait/io/read_features.hpp"
@@ -48,9 +48,9 @@ std::string id_of(std::size_t column, std::size_t value) {
 const std::string& file() {
   static const std::string result = [] {
     std::string text;
-    for (std::size_t c = 0; c < number_columns; ++c) text += "n" + std::to_string(c) + ",";
+    for (std::size_t c = 0; c < number_columns; ++c) text += plait::text("n", c) + ",";
     for (std::size_t c = 0; c < id_columns; ++c)
-      text += "c" + std::to_string(c) + (c + 1 < id_columns ? "," : "\n");
+      text += plait::text("c", c) + (c + 1 < id_columns ? "," : "\n");
     for (std::uint64_t row = 0; row < num_rows; ++row) {
       const auto uniform = [&](std::size_t column) {
         return CounterRandom(1).at(row).at(column).uniform();
@@ -86,9 +86,9 @@ EncoderConfig config_of(FeatureKind kind) {
   EncoderConfig config;
   for (std::size_t c = 0; c < number_columns; ++c)
     config.features.push_back(
-        {.name = "n" + std::to_string(c), .kind = FeatureKind::number, .log1p = true});
+        {.name = plait::text("n", c), .kind = FeatureKind::number, .log1p = true});
   for (std::size_t c = 0; c < id_columns; ++c) {
-    Feature feature{.name = "c" + std::to_string(c), .kind = kind, .dim = 16};
+    Feature feature{.name = plait::text("c", c), .kind = kind, .dim = 16};
     if (kind == FeatureKind::hash) feature.buckets = 1 << 20;
     config.features.push_back(feature);
   }
@@ -123,7 +123,7 @@ void verify(const FeatureEncoder& encoder, FeatureKind kind) {
       std::sort(order.begin(), order.end());
       for (std::size_t i = 0; i < order.size(); ++i) expected[order[i].second] = 2 + i;
     } else {
-      const std::uint64_t seed = xxh64("c" + std::to_string(c));
+      const std::uint64_t seed = xxh64(plait::text("c", c));
       for (const auto& [value, count] : counts[c]) expected[value] = 2 + (xxh64(value, seed) >> 44);
     }
     for (std::size_t i = 0; i < ids.size(); ++i)

@@ -64,7 +64,8 @@ class FeatureCheck {
   }
 
  private:
-  static constexpr std::int64_t most_rows = std::int64_t{1} << 32;
+  static constexpr std::int64_t most_rows =
+      (std::min)(std::int64_t{1} << 32, std::int64_t{PTRDIFF_MAX});
 
   void require(bool condition, const char* setting, std::string_view got,
                std::string_view expected) const {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/config.hpp"
@@ -43,6 +44,12 @@ class EncodedRows {
     std::vector<std::int64_t> offsets = {};  // empty: always one id per row
   };
 
+  // A text on its way through a vocabulary.
+  struct Sought {
+    std::string_view text = {};
+    std::uint32_t hash = 0;
+  };
+
   void truncate(Index rows) {
     const auto count = static_cast<std::size_t>(rows);
     for (Ids& from : ids_) {
@@ -62,6 +69,7 @@ class EncodedRows {
   std::vector<Ids> ids_;
   std::vector<float> dense_;
   std::vector<SparseFeature> views_;
+  std::vector<Sought> sought_;
   std::string joined_;
 };
 

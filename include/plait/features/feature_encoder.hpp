@@ -95,6 +95,7 @@ class FeatureEncoder {
       if (has_offsets) rows.ids_.back().offsets.push_back(0);
     }
     rows.views_.resize(rows.ids_.size());
+    rows.sought_.resize(rows.ids_.size());
     return rows;
   }
 
@@ -110,7 +111,14 @@ class FeatureEncoder {
                        text(parts.ids.size(), " and ", parts.numbers.size()));
     try {
       for (std::size_t f = 0; f < parts.ids.size(); ++f)
-        add_ids(parts.ids[f], values, out.ids_[f], out.joined_);
+        if (parts.ids[f].is_sought) out.sought_[f] = seek(parts.ids[f], values);
+      for (std::size_t f = 0; f < parts.ids.size(); ++f) {
+        const IdPlan& plan = parts.ids[f];
+        if (plan.is_sought)
+          out.ids_[f].ids.push_back(plan.id(out.sought_[f]));
+        else
+          add_ids(plan, values, out.ids_[f], out.joined_);
+      }
       for (const NumberPlan& plan : parts.dense) add_number(plan, values, out.dense_);
     } catch (...) {
       out.truncate(out.size_);
@@ -130,15 +138,19 @@ class FeatureEncoder {
     std::uint64_t missing = 1;  // what a missing value is
     const TextTable* vocabulary = nullptr;
     std::span<const double> boundaries = {};
+    // A text of one column in a vocabulary. Where it is looked up is scattered, and the first thing
+    // that is not in the cache: sought for all features together, it comes in the time of one.
+    bool is_sought = false;
 
+    std::uint64_t id(const EncodedRows::Sought& sought) const {
+      if (sought.text.empty()) return missing;
+      return row_of(vocabulary->find(sought.text, sought.hash));
+    }
     // Of a text that is not empty.
     std::uint64_t id(std::string_view text) const {
       switch (kind) {
-        case FeatureKind::vocabulary: {
-          const Index rank = vocabulary->find(text);
-          return rank == TextTable::none ? unknown_row
-                                         : reserved + static_cast<std::uint64_t>(rank);
-        }
+        case FeatureKind::vocabulary:
+          return row_of(vocabulary->find(text));
         case FeatureKind::hash:
           return reserved + in_range(xxh64(text, seed), rows);
         case FeatureKind::direct:
@@ -149,6 +161,9 @@ class FeatureEncoder {
           return xxh64(text, seed);
       }
     }
+    static std::uint64_t row_of(Index rank) {
+      return rank == TextTable::none ? unknown_row : reserved + static_cast<std::uint64_t>(rank);
+    }
   };
 
   struct NumberPlan {
@@ -156,6 +171,12 @@ class FeatureEncoder {
     bool log1p, has_flag;
     double mean, scale, clip;  // clip: infinite for none
   };
+
+  static EncodedRows::Sought seek(const IdPlan& plan, const detail::RowValues& values) {
+    const std::string_view text =
+        detail::single_text(values(plan.values.columns[0]), plan.values.names[0]);
+    return {text, text.empty() ? 0 : plan.vocabulary->begin_find(text)};
+  }
 
   static void add_ids(const IdPlan& plan, const detail::RowValues& values, EncodedRows::Ids& out,
                       std::string& joined) {
@@ -253,6 +274,8 @@ class FeatureEncoder {
                                                                                : feature.rows);
       if (feature.kind == FeatureKind::growing) plan.missing = xxh64("", plan.seed);
       plan.boundaries = fitted.boundaries;
+      plan.is_sought = feature.kind == FeatureKind::vocabulary && !feature.bag &&
+                       plan.values.columns.size() == 1;
       ids.push_back(std::move(plan));
       embeddings.features.push_back({.name = feature.name,
                                      .table = feature.table == feature.name ? "" : feature.table,

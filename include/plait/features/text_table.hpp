@@ -61,13 +61,21 @@ class TextTable {
   std::span<const std::int64_t> offsets() const { return offsets_; }
 
   // The text's number, or none.
-  Index find(std::string_view text) const {
-    return number_at(place(text, static_cast<std::uint32_t>(xxh64(text))));
+  Index find(std::string_view text) const { return find(text, begin_find(text)); }
+  // The same in two steps, for several at a time: the first asks for the memory that the second
+  // reads, and returns the text's hash.
+  std::uint32_t begin_find(std::string_view text) const {
+    const std::uint32_t hash = hash_of(text);
+    __builtin_prefetch(&slots_[hash & mask()]);
+    return hash;
+  }
+  Index find(std::string_view text, std::uint32_t hash) const {
+    return number_at(place(text, hash));
   }
   // The text's number, which is size() as it was if the text is new. Throws ValueError at 2^32 - 1
   // texts.
   Index insert(std::string_view text) {
-    const auto hash = static_cast<std::uint32_t>(xxh64(text));
+    const std::uint32_t hash = hash_of(text);
     std::size_t at = place(text, hash);
     if (slots_[at].number != 0) return number_at(at);
     const std::size_t count = offsets_.size();  // with the new one
@@ -90,6 +98,9 @@ class TextTable {
   };
   static constexpr std::size_t smallest = 16;
 
+  static std::uint32_t hash_of(std::string_view text) {
+    return static_cast<std::uint32_t>(xxh64(text));
+  }
   Index number_at(std::size_t slot) const { return static_cast<Index>(slots_[slot].number) - 1; }
   std::size_t mask() const { return slots_.size() - 1; }
   // Of the text, or the free slot that ends the search for it.
