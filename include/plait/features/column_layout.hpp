@@ -2,9 +2,11 @@
 // name, so that rows are read by position.
 #pragma once
 #include <cstddef>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "plait/core/config.hpp"
@@ -24,6 +26,18 @@ PLAIT_COLD inline std::vector<std::string> columns_of(const EncoderConfig& confi
   return columns;
 }
 
+namespace detail {
+
+// Where the names are; every one of them once.
+using Positions = std::map<std::string_view, std::size_t>;
+PLAIT_COLD inline Positions positions_of(std::span<const std::string> names) {
+  Positions positions;
+  for (std::size_t i = 0; i < names.size(); ++i) positions.try_emplace(names[i], i);
+  return positions;
+}
+
+}  // namespace detail
+
 // What becomes of a column that rows do not have: it is refused, or missing from all of them (of a
 // request that leaves out what it does not know).
 enum class Absent { refused, missing };
@@ -36,17 +50,17 @@ class ColumnLayout {
   PLAIT_COLD ColumnLayout(std::span<const std::string> wanted, std::span<const std::string> columns,
                           Absent absent = Absent::refused)
       : width_(columns.size()) {
+    const detail::Positions positions = detail::positions_of(columns);
+    std::set<std::string_view> twice;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      if (positions.at(columns[i]) != i) twice.insert(columns[i]);
     for (const std::string& name : wanted) {
-      std::size_t found = nowhere;
-      for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (columns[i] != name) continue;
-        require_config(found == nowhere, "ColumnLayout", "columns", in_quotes(name) + " twice",
-                       "it once");
-        found = i;
-      }
-      require_config(found != nowhere || absent == Absent::missing, "ColumnLayout", "columns",
-                     "no " + in_quotes(name), "it");
-      positions_.push_back(found);
+      require_config(!twice.contains(name), "ColumnLayout", "columns", in_quotes(name) + " twice",
+                     "it once");
+      const auto found = positions.find(name);
+      require_config(found != positions.end() || absent == Absent::missing, "ColumnLayout",
+                     "columns", "no " + in_quotes(name), "it");
+      positions_.push_back(found == positions.end() ? nowhere : found->second);
     }
   }
 

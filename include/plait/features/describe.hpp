@@ -98,7 +98,7 @@ class ColumnGuess {
     void add(std::string_view text, std::string_view separator) {
       if (text.find(separator) == text.npos) return;
       ++texts;
-      split(text, separator, 0, [&](std::string_view item) {
+      split(text, separator, [&](std::string_view item) {
         ++items;
         distinct.insert(item);
       });

@@ -64,6 +64,7 @@ class EncodedRows {
     size_ = rows;
   }
 
+  std::uint64_t encoder_ = 0;  // its fingerprint
   Index size_ = 0;
   Index width_ = 0;  // numbers of a row
   std::vector<Ids> ids_;

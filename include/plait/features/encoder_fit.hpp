@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -112,18 +113,19 @@ class EncoderFit {
   PLAIT_COLD explicit EncoderFit(EncoderConfig config) : config_(std::move(config)) {
     check_features(config_);
     columns_ = columns_of(config_);
-    const auto tables = tables_of(config_);
+    const detail::Positions positions = detail::positions_of(columns_);
+    std::map<std::string_view, std::size_t> tables;
+    for (const Feature* first : tables_of(config_)) tables.emplace(table_of(*first), tables.size());
     tables_.resize(tables.size());
     for (const Feature& feature : config_.features) {
-      const auto same = [&](const Feature* first) { return table_of(*first) == table_of(feature); };
-      const auto table =
-          static_cast<std::size_t>(std::ranges::find_if(tables, same) - tables.begin());
-      features_.push_back({.feature = feature,
-                           .values = {feature, columns_},
-                           .table = table,
-                           .seed = xxh64(table_of(feature))});
-      if (!is_number(feature)) features_.back().place = tables_[table].features++;
-      features_.back().report.name = feature.name;
+      Counting counting{.feature = feature, .values = {feature, positions}};
+      counting.seed = xxh64(table_of(feature));
+      counting.report.name = feature.name;
+      if (!is_number(feature)) {
+        counting.table = tables.at(table_of(feature));
+        counting.place = tables_[counting.table].features++;
+      }
+      features_.push_back(std::move(counting));
     }
   }
 
@@ -165,8 +167,8 @@ class EncoderFit {
   struct Counting {
     Feature feature;
     detail::ValuePlan values;
-    std::size_t table;  // of ids
-    std::uint64_t seed;
+    std::size_t table = 0;  // of ids
+    std::uint64_t seed = 0;
     std::size_t place = 0;  // among the table's features
     detail::Moments moments = {};
     detail::QuantileSample sample = {};

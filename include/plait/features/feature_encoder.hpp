@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -55,10 +57,9 @@ struct EncoderState {
 // The tables of the features in the order in which they first occur, each by its first feature.
 PLAIT_COLD inline std::vector<const Feature*> tables_of(const EncoderConfig& config) {
   std::vector<const Feature*> tables;
-  for (const Feature& feature : config.features) {
-    const auto same = [&](const Feature* other) { return table_of(*other) == table_of(feature); };
-    if (!is_number(feature) && std::ranges::none_of(tables, same)) tables.push_back(&feature);
-  }
+  std::set<std::string_view> names;
+  for (const Feature& feature : config.features)
+    if (!is_number(feature) && names.insert(table_of(feature)).second) tables.push_back(&feature);
   return tables;
 }
 
@@ -87,6 +88,7 @@ class FeatureEncoder {
   // No rows yet, of the shape that encode() appends to.
   PLAIT_COLD EncodedRows rows() const {
     EncodedRows rows;
+    rows.encoder_ = fingerprint();
     rows.width_ = std::ssize(parts_->numbers);
     for (const IdPlan& plan : parts_->ids) {
       const bool is_bag = plan.values.bag.has_value();
@@ -100,15 +102,13 @@ class FeatureEncoder {
   }
 
   // Appends a row. Throws ColumnError for a value that its feature cannot take, ShapeError for a
-  // row of another width than the layout's, or rows or a layout of another encoder; `out` is then
-  // as it was.
+  // row of another width than the layout's, a layout of another number of columns or rows of
+  // another encoder; `out` is then as it was.
   void encode(RawRow row, const ColumnLayout& layout, EncodedRows& out) const {
     const Parts& parts = *parts_;
     const detail::RowValues values(row, layout, parts.columns.size(), parts.state.config.missing);
-    if (out.ids_.size() != parts.ids.size() || out.width_ != std::ssize(parts.numbers))
-      throw ShapeError("FeatureEncoder", "rows",
-                       text(out.ids_.size(), " features and ", out.width_, " numbers"),
-                       text(parts.ids.size(), " and ", parts.numbers.size()));
+    if (out.encoder_ != parts.fingerprint)
+      throw ShapeError("FeatureEncoder", "rows", "those of another encoder", "its own");
     try {
       for (std::size_t f = 0; f < parts.ids.size(); ++f)
         if (parts.ids[f].is_sought) out.sought_[f] = seek(parts.ids[f], values);
@@ -133,9 +133,9 @@ class FeatureEncoder {
   struct IdPlan {
     detail::ValuePlan values;
     FeatureKind kind;
-    std::uint64_t seed = 0;     // of hash and growing
-    std::uint64_t rows = 0;     // of direct; the buckets of hash
-    std::uint64_t missing = 1;  // what a missing value is
+    std::uint64_t seed = 0;  // of hash and growing
+    std::uint64_t rows = 0;  // of direct; the buckets of hash
+    std::uint64_t missing = missing_row;
     const TextTable* vocabulary = nullptr;
     std::span<const double> boundaries = {};
     // A text of one column in a vocabulary. Where it is looked up is scattered, and the first thing
@@ -218,10 +218,11 @@ class FeatureEncoder {
       require(state.fitted.size() == features.size(), "fitted",
               text(state.fitted.size(), " entries"), text(features.size()));
       columns = columns_of(state.config);
+      const detail::Positions positions = detail::positions_of(columns);
       for (std::size_t f = 0; f < features.size(); ++f) check(features[f], state.fitted[f]);
       for (std::size_t f = 0; f < features.size(); ++f)
-        is_number(features[f]) ? add_number(features[f], state.fitted[f])
-                               : add_ids(features[f], state.fitted[f]);
+        is_number(features[f]) ? add_number(features[f], positions, state.fitted[f])
+                               : add_ids(features[f], positions, state.fitted[f]);
       add_tables();
       add_fingerprint();
     }
@@ -252,9 +253,10 @@ class FeatureEncoder {
               "the report of " + in_quotes(fitted.report.name), "its own");
     }
 
-    void add_number(const Feature& feature, const FittedFeature& fitted) {
+    void add_number(const Feature& feature, const detail::Positions& positions,
+                    const FittedFeature& fitted) {
       dense.push_back(
-          {.values = {feature, columns},
+          {.values = {feature, positions},
            .log1p = feature.log1p,
            .has_flag = feature.missing_flag,
            .mean = fitted.mean,
@@ -267,8 +269,9 @@ class FeatureEncoder {
       embeddings.dense.push_back(feature.side);
     }
 
-    void add_ids(const Feature& feature, const FittedFeature& fitted) {
-      IdPlan plan{.values = {feature, columns}, .kind = feature.kind};
+    void add_ids(const Feature& feature, const detail::Positions& positions,
+                 const FittedFeature& fitted) {
+      IdPlan plan{.values = {feature, positions}, .kind = feature.kind};
       plan.seed = xxh64(table_of(feature));
       plan.rows = static_cast<std::uint64_t>(feature.kind == FeatureKind::hash ? feature.buckets
                                                                                : feature.rows);
@@ -284,6 +287,7 @@ class FeatureEncoder {
     }
 
     void add_tables() {
+      std::map<std::string_view, const TextTable*> vocabularies;
       std::size_t vocabulary = 0;
       for (const Feature* first : tables_of(state.config)) {
         const std::string& name = table_of(*first);
@@ -294,12 +298,7 @@ class FeatureEncoder {
                     "one for table " + in_quotes(name));
             const TextTable& texts = state.vocabularies[vocabulary++];
             table.rows = table.reserved + texts.size();
-            std::size_t f = 0;
-            for (const Feature& feature : state.config.features) {
-              if (is_number(feature)) continue;
-              if (table_of(feature) == name) ids[f].vocabulary = &texts;
-              ++f;
-            }
+            vocabularies[name] = &texts;
             break;
           }
           case FeatureKind::hash:
@@ -322,6 +321,13 @@ class FeatureEncoder {
       }
       require(vocabulary == state.vocabularies.size(), "vocabularies",
               text(state.vocabularies.size()), text(vocabulary));
+      auto plan = ids.begin();
+      for (const Feature& feature : state.config.features) {
+        if (is_number(feature)) continue;
+        if (const auto found = vocabularies.find(table_of(feature)); found != vocabularies.end())
+          plan->vocabulary = found->second;
+        ++plan;
+      }
     }
 
     void add_fingerprint() {

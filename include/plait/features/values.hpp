@@ -53,10 +53,9 @@ struct ValuePlan {
   std::vector<std::string> names;    // of them
   std::optional<Bag> bag;
 
-  ValuePlan(const Feature& feature, std::span<const std::string> all)
+  ValuePlan(const Feature& feature, const Positions& all)
       : names(columns_of(feature)), bag(feature.bag) {
-    for (const std::string& name : names)
-      columns.push_back(static_cast<std::size_t>(std::ranges::find(all, name) - all.begin()));
+    for (const std::string& name : names) columns.push_back(all.at(name));
   }
 };
 
@@ -69,13 +68,12 @@ inline std::string_view single_text(const RawValue& value, const std::string& co
   return value.text();
 }
 
-// Calls take(item) for the items of a text that are not empty, after `skipped` of them.
+// Calls take(item) for the items of a text that are not empty.
 template <class Take>
-void split(std::string_view text, std::string_view separator, Index skipped, const Take& take) {
+void split(std::string_view text, std::string_view separator, const Take& take) {
   while (!text.empty()) {
     const std::size_t end = separator.empty() ? text.npos : text.find(separator);
-    if (const std::string_view item = text.substr(0, end); !item.empty() && skipped-- <= 0)
-      take(item);
+    if (end != 0) take(text.substr(0, end));
     if (end == text.npos) return;
     text.remove_prefix(end + separator.size());
   }
@@ -83,14 +81,17 @@ void split(std::string_view text, std::string_view separator, Index skipped, con
 
 template <class Take>
 void for_each_item(const Bag& bag, const RawValue& value, const Take& take) {
-  const auto after = [&](Index skipped, const auto& use) {
-    if (!value.is_list()) return split(value.text(), bag.separator, skipped, use);
+  const auto for_all = [&](const auto& use) {
+    if (!value.is_list()) return split(value.text(), bag.separator, use);
     for (const std::string_view item : value.list())
-      if (!item.empty() && skipped-- <= 0) use(item);
+      if (!item.empty()) use(item);
   };
+  if (bag.max_length == 0) return for_all(take);
   Index items = 0;
-  if (bag.max_length > 0) after(0, [&](std::string_view) { ++items; });
-  after(items - bag.max_length, take);
+  for_all([&](std::string_view) { ++items; });
+  for_all([&](std::string_view item) {
+    if (items-- <= bag.max_length) take(item);
+  });
 }
 
 // Calls take(text) for each text of the feature, none of which is empty: one, or those of a bag.

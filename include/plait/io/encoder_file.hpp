@@ -11,6 +11,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -97,23 +98,23 @@ class EncoderReader {
     checked([&] { check_features(fields_.config); });
     tables_ = detail::vocabulary_tables(fields_.config);
     parts_.resize(tables_.size());
+    for (std::size_t t = 0; t < tables_.size(); ++t) {
+      bytes_.emplace(detail::vocabulary_tensor(tables_[t], "bytes"), t);
+      offsets_.emplace(detail::vocabulary_tensor(tables_[t], "offsets"), t);
+    }
   }
 
   // Reads a tensor, from where SealedReader stands, if it is one of the encoder's: false for
   // others. Throws FormatError for one of another type or shape, FileError.
   PLAIT_COLD bool take(SealedReader& file, const TensorInfo& tensor) {
     if (!tensor.name.starts_with("plait.vocabulary.")) return false;
-    for (std::size_t t = 0; t < tables_.size(); ++t) {
-      if (tensor.name == detail::vocabulary_tensor(tables_[t], "bytes")) {
-        read(file, tensor, DType::u8, parts_[t].bytes);
-        return true;
-      }
-      if (tensor.name == detail::vocabulary_tensor(tables_[t], "offsets")) {
-        read(file, tensor, DType::i64, parts_[t].offsets);
-        return true;
-      }
-    }
-    refuse(in_quotes(tensor.name), "the tensor of no table", "those of the encoder");
+    if (const auto at = bytes_.find(tensor.name); at != bytes_.end())
+      read(file, tensor, DType::u8, parts_[at->second].bytes);
+    else if (const auto of = offsets_.find(tensor.name); of != offsets_.end())
+      read(file, tensor, DType::i64, parts_[of->second].offsets);
+    else
+      refuse(in_quotes(tensor.name), "the tensor of no table", "those of the encoder");
+    return true;
   }
 
   // After the last tensor. Throws FormatError for a part that is missing or does not fit.
@@ -167,6 +168,7 @@ class EncoderReader {
   detail::EncoderFields fields_;
   std::vector<std::string> tables_;
   std::vector<Parts> parts_;
+  std::map<std::string, std::size_t> bytes_, offsets_;  // tables by the names of tensors
 };
 
 // A file of the encoder alone; one that is there survives a failure (see AtomicFile). Throws
