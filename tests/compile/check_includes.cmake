@@ -3,11 +3,14 @@
 # Reads the #include lines of plait's headers and fails, listing every violation, unless
 #  * includes between folders follow the order below,
 #  * nothing includes the umbrellas; plait.hpp includes everything but the testing tools, the
-#    reference kernels, io and methods, io.hpp all of io, methods.hpp all of methods,
+#    reference kernels, io, methods, sparse and features, io.hpp all of io, methods.hpp all of
+#    methods, embeddings.hpp all of sparse, features and what
+#    serves them,
 #  * plait's own files are included as "plait/...",
 #  * what is compiled for every instruction set (*.inl) includes nothing, and a header that may
 #    include it names it as PLAIT_EACH_SET for kernels/each_set.hpp,
-#  * third-party headers are Eigen's narrow ones, and in io nlohmann-json's and POSIX's.
+#  * third-party headers are Eigen's narrow ones, in io nlohmann-json's and POSIX's, and in sparse
+#    POSIX's.
 cmake_minimum_required(VERSION 3.22)
 
 set(may_include_core core)
@@ -16,16 +19,16 @@ set(may_include_layers core kernels layers)
 set(may_include_fusion core kernels layers fusion)
 set(may_include_architectures core kernels layers fusion architectures)
 set(may_include_losses core kernels losses)
-set(may_include_sparse core sparse)
-set(may_include_features core sparse features)
 set(may_include_model core layers fusion architectures losses model)
 set(may_include_optim core kernels optim)
 set(may_include_metrics core kernels losses metrics)
 set(may_include_methods core kernels optim methods)
-set(may_include_train core kernels layers losses model optim metrics methods train)
-set(may_include_serve core kernels layers model serve)
+set(may_include_sparse core kernels optim sparse)
+set(may_include_features core sparse features)
+set(may_include_train core kernels layers losses model optim metrics methods sparse train)
+set(may_include_serve core kernels layers model sparse serve)
 set(may_include_inspect core kernels model inspect)
-set(may_include_io core sparse features kernels layers losses model optim methods inspect train io)
+set(may_include_io core kernels layers losses model optim methods inspect sparse features train io)
 set(may_include_testing core kernels layers model testing)
 
 set(root ${CMAKE_ARGV3})
@@ -41,7 +44,7 @@ macro(report text)
   string(APPEND violations "\n  ${header}: ${text}")
 endmacro()
 
-set(umbrellas plait/plait.hpp plait/io.hpp plait/methods.hpp)
+set(umbrellas plait/plait.hpp plait/embeddings.hpp plait/io.hpp plait/methods.hpp)
 set(in_umbrellas)
 set(used_set_files)
 foreach(header IN LISTS headers)
@@ -72,7 +75,8 @@ foreach(header IN LISTS headers)
       endif()
     elseif(quoted MATCHES "^\"" AND NOT path MATCHES "^plait/")
       report("write \"plait/...\" instead of ${quoted}")
-    elseif(folder STREQUAL "io" AND path MATCHES "^(nlohmann|sys)/")
+    elseif(folder STREQUAL "io" AND path MATCHES "^(nlohmann|sys)/"
+           OR folder STREQUAL "sparse" AND path MATCHES "^sys/")
       continue()
     elseif(path MATCHES "/" AND NOT path MATCHES "^(plait|Eigen)/"
            OR path MATCHES "^Eigen/(Dense|Eigen)$")
@@ -101,6 +105,8 @@ foreach(header IN LISTS headers)
     set(umbrella plait/io.hpp)
   elseif(header MATCHES "^plait/methods/")
     set(umbrella plait/methods.hpp)
+  elseif(header MATCHES "^plait/((sparse|features)/|serve/embedding_scorer\\.hpp)")
+    set(umbrella plait/embeddings.hpp)
   else()
     set(umbrella plait/plait.hpp)
   endif()

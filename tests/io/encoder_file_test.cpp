@@ -156,7 +156,7 @@ TEST_CASE("descriptions are written for people, and read from them") {
         "plait::my.json: features.features[0]: got 3 fields, expected 2");
   CHECK(error_of("{").starts_with("plait::my.json: features: got another text"));
   CHECK(error_of(R"({"features": [{"name": "a", "kind": "vocabulary"}]})") ==
-        "plait::EncoderConfig: feature 'a': dim: got 0, expected 1 to 9007199254740992");
+        "plait::EncoderConfig: feature 'a': dim: got 0, expected 1 to 4096");
 }
 
 TEST_CASE("fits and encodings of files say where a value stands, and how far they are") {

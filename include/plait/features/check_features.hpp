@@ -43,7 +43,7 @@ class FeatureCheck {
     belongs("standardise", !f.standardise, is_number(f));
     belongs("clip", f.clip != 0, is_number(f));
     belongs("missing_flag", f.missing_flag, is_number(f));
-    if (!is_number(f)) within("dim", f.dim, 1, largest_count);
+    if (!is_number(f)) within("dim", f.dim, 1, largest_embedding_dim);
     if (f.bag) within("max_length", f.bag->max_length, 0, largest_count);
     switch (f.kind) {
       case vocabulary:

@@ -66,7 +66,7 @@ struct Feature {
 
   // Of ids. Features on one table have the same kind and sizes; their vocabulary is one.
   std::string table = {};  // empty: the one of this name
-  Index dim = 0;
+  Index dim = 0;           // up to largest_embedding_dim
   Pooling pooling = Pooling::sum;
   std::optional<Bag> bag = {};
 

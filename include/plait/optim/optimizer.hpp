@@ -60,6 +60,13 @@ class Optimizer {
   // state in place, with the values that belong to it (Checkpoints::resume does both).
   void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
             Executor* executor = nullptr, Values are = Values::anything);
+  // The same where others move as well, rows of tables: Σ g² of theirs counts in the common norm.
+  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad, Executor* executor,
+            Values are, double others_squared_norm);
+
+  // What the next step multiplies all gradients by, and all learning rates.
+  double gradient_scale(const ParamBuffer<Scalar>& grad, double others_squared_norm = 0) const;
+  double rate_factor() const { return options_.schedule.factor(steps_); }
 
   const Rule<Scalar>& rule() const { return rule_; }
   const OptimizerOptions& options() const { return options_; }
@@ -71,8 +78,10 @@ class Optimizer {
   const std::vector<std::string>& moment_names() const { return moment_names_; }
   const std::vector<ParamBuffer<Scalar>>& moments() const { return moments_; }
 
-  // True after a step that ended in an error when some tensors had moved.
+  // True after a step that ended in an error when some tensors had moved, or the rows of tables
+  // that move with them.
   bool spoiled() const { return spoiled_; }
+  void spoil() { spoiled_ = true; }
 
   // Goes on from a stored state. Throws before anything is changed: ConfigError for another number
   // of moments than the rule keeps or a step count that is negative or beyond 2^53, ShapeError for
@@ -80,8 +89,6 @@ class Optimizer {
   void restore(Index steps, std::vector<ParamBuffer<Scalar>> moments);
 
  private:
-  double gradient_scale(const ParamBuffer<Scalar>& grad) const;
-
   // The same table, or an equal one: a model that was loaded has its own.
   void require_table(const char* argument, const ParamBuffer<Scalar>& buffer) const;
 
@@ -128,12 +135,18 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
 template <class Scalar>
 void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
                              Executor* executor, Values are) {
+  step(values, grad, executor, are, 0);
+}
+
+template <class Scalar>
+void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+                             Executor* executor, Values are, double others_squared_norm) {
   require_table("values", values);
   require_table("grad", grad);
   require_config(!spoiled_, "Optimizer", "state", "that of a step that threw",
                  "restore() of a whole one");
-  const double factor = options_.schedule.factor(steps_);
-  const double scale = gradient_scale(grad);
+  const double factor = rate_factor();
+  const double scale = gradient_scale(grad, others_squared_norm);
   for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
   std::atomic<bool> moves = false;
   std::atomic<bool> finite = true;
@@ -176,9 +189,10 @@ void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> mo
 }
 
 template <class Scalar>
-double Optimizer<Scalar>::gradient_scale(const ParamBuffer<Scalar>& grad) const {
+double Optimizer<Scalar>::gradient_scale(const ParamBuffer<Scalar>& grad,
+                                         double others_squared_norm) const {
   if (!options_.clip_norm) return 1;
-  double sum = 0;
+  double sum = others_squared_norm;
   for (std::size_t i = 0; i < settings_.size(); ++i)
     if (!settings_[i].frozen) sum += squared_norm(grad.of(table_->entries()[i].id));
   return clip_coefficient(std::sqrt(sum), *options_.clip_norm);

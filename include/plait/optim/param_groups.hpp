@@ -30,13 +30,13 @@ struct ParamSettings {
   bool frozen = false;
 };
 
-// The settings of every parameter of the table, in table order: `defaults`, then every matching
-// group in order, so that later groups win. Throws ConfigError for a pattern that matches no
-// parameter, and for a learning rate or weight decay that is negative or not finite.
-PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& table,
-                                                            std::span<const ParamGroup> groups,
-                                                            const ParamSettings& defaults) {
-  std::vector<ParamSettings> settings(table.entries().size(), defaults);
+// The settings of all that has a name, in the order of the names: `defaults`, then every matching
+// group in order, so that later groups win. Throws ConfigError for a pattern that matches no name,
+// "expected `match`", and for a learning rate or weight decay that is negative or not finite.
+PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(
+    std::span<const std::string_view> names, std::span<const ParamGroup> groups,
+    const ParamSettings& defaults, std::string_view match = "one that matches a parameter") {
+  std::vector<ParamSettings> settings(names.size(), defaults);
   for (const ParamGroup& group : groups) {
     const auto require = [&](const char* argument, const std::optional<double>& value) {
       if (value)
@@ -49,17 +49,24 @@ PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& ta
 
     bool matched = false;
     for (std::size_t i = 0; i < settings.size(); ++i) {
-      if (!glob_match(group.pattern, table.entries()[i].name)) continue;
+      if (!glob_match(group.pattern, names[i])) continue;
       matched = true;
       ParamSettings& s = settings[i];
       s.learning_rate = group.learning_rate.value_or(s.learning_rate);
       s.weight_decay = group.weight_decay.value_or(s.weight_decay);
       s.frozen = group.frozen.value_or(s.frozen);
     }
-    require_config(matched, "ParamGroup", "pattern", in_quotes(group.pattern),
-                   "one that matches a parameter");
+    require_config(matched, "ParamGroup", "pattern", in_quotes(group.pattern), match);
   }
   return settings;
+}
+// The same of every parameter of a table.
+PLAIT_COLD inline std::vector<ParamSettings> resolve_groups(const ParamTable& table,
+                                                            std::span<const ParamGroup> groups,
+                                                            const ParamSettings& defaults) {
+  std::vector<std::string_view> names;
+  for (const ParamEntry& entry : table.entries()) names.push_back(entry.name);
+  return resolve_groups(names, groups, defaults);
 }
 
 }  // namespace plait

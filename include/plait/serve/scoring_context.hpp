@@ -27,6 +27,8 @@ namespace plait {
 
 template <class Scalar>
 class Scorer;
+template <class Scalar>
+class EmbeddingContext;
 
 // Made by Scorer::context.
 template <class Scalar_>
@@ -54,11 +56,15 @@ class ScoringContext {
 
  private:
   friend class Scorer<Scalar>;
+  friend class EmbeddingContext<Scalar>;
 
   PLAIT_COLD ScoringContext(const Model<Scalar>& model, const PackedWeights<Scalar>* packed,
                             const InputSplit<Scalar>* split, Index tile_rows);
 
   void run(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> logits);
+  // The two halves of scoring a request: its shared columns once, then any number of its rows.
+  void start(View3<const Scalar> shared);
+  void run_own(View3<const Scalar> rows, View3<Scalar> logits);
 
   static void check(const char* argument, View3<const Scalar> view, Index batch, Shape expected);
 
@@ -92,8 +98,18 @@ void ScoringContext<Scalar>::score(ViewArgument<const Scalar> shared,
   check("shared", shared, 1, {1, split_->num_shared()});
   check("rows", rows, rows.batch(), {1, split_->num_own()});
   check("logits", logits, rows.batch(), model_->out_shape());
+  start(shared);
+  run_own(rows, logits);
+}
+
+template <class Scalar>
+void ScoringContext<Scalar>::start(View3<const Scalar> shared) {
+  split_->start(model_->values(), shared, starts_.data());
+}
+
+template <class Scalar>
+void ScoringContext<Scalar>::run_own(View3<const Scalar> rows, View3<Scalar> logits) {
   const ParamView<Scalar> values = model_->values();
-  split_->start(values, shared, starts_.data());
   run(values.with_packed(mirror_.data()), rows, logits);
 }
 

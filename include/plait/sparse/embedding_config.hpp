@@ -26,10 +26,13 @@ struct EnumNames<Side> {
   static constexpr std::array<std::string_view, 2> names{"item", "user"};
 };
 
+// Numbers of a row at most: its gradient has room on the stack.
+inline constexpr Index largest_embedding_dim = 4096;
+
 struct TableConfig {
   std::string name;
   Index rows = 0;      // 1 to 2^32
-  Index dim = 0;       // numbers of a row
+  Index dim = 0;       // numbers of a row, 1 to largest_embedding_dim
   double bound = 0;    // rows start uniform in ±bound; 0: ±1/√rows
   Index reserved = 0;  // so many first rows start at zero (an encoder's: rare or unknown, missing)
 

@@ -30,12 +30,15 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 
 namespace plait {
 
-// What is run: a batch, cut into tiles, through a network with its numbers, into a loss.
+// What is run: a batch, cut into tiles, through a network with its numbers, into a loss. With
+// tables the batch is one of features, whose rows are looked up tile by tile, and passes that make
+// gradients write those of the network's input to dx, too.
 template <class Scalar>
 struct LaneWork {
   const Sequential<Scalar>& network;
@@ -46,6 +49,9 @@ struct LaneWork {
   std::span<const double> normaliser;  // of the loss, on the whole batch
   const Tiles& tiles;
   ForwardOptions options;
+  const InputTables<Scalar>* tables = nullptr;  // null: x are the rows
+  SparseBatch sparse = {};                      // beside x, which are the numbers then
+  View3<Scalar> dx = {};                        // [B, 1, width] of the tables
 };
 
 // Allocates in the first call of each kind, for tiles that are larger than any before, and in the
@@ -104,16 +110,28 @@ class Lanes {
   }
 
   // logits = network(x), rows of the tiles; task_losses() stay as they are.
-  void score(const Sequential<Scalar>& network, ParamView<Scalar> theta, View3<const Scalar> x,
-             View3<Scalar> logits, const Tiles& tiles) {
-    for_each_lane(tiles, [&](Lane& lane, const auto& for_each_tile) {
+  void score(const Work& work, View3<Scalar> logits) {
+    for_each_lane(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       for_each_tile([&](Index tile) {
-        const Index first = tiles.first(tile);
-        const Index rows = tiles.rows(tile);
-        network.forward(theta, x.rows(first, rows), logits.rows(first, rows), nullptr,
-                        lane.scratch);
+        work.network.forward(work.theta, lane.input(work, tile),
+                             logits.rows(work.tiles.first(tile), work.tiles.rows(tile)), nullptr,
+                             lane.scratch);
       });
     });
+  }
+
+  // Of the last pass that made gradients with tables: false where one of the input's is not finite.
+  bool has_finite_input_gradients() const {
+    return std::ranges::all_of(lanes_, &Lane::has_finite_dx);
+  }
+  // The rows where lanes end.
+  void ends(const Tiles& tiles, std::vector<Index>& rows) {
+    const Index count = std::ssize(used(tiles));
+    rows.clear();
+    for (Index i = 1; i <= count; ++i) {
+      const Index last = tiles.count() * i / count - 1;
+      rows.push_back(last < 0 ? 0 : tiles.first(last) + tiles.rows(last));
+    }
   }
 
   ParamBuffer<Scalar>& gradient() { return lanes_.front().gradient; }
@@ -134,6 +152,9 @@ class Lanes {
     std::vector<ParamBuffer<Scalar>> task_gradients;  // [T], or none before they are asked for
     typename Sequential<Scalar>::Workspace workspace;
     Scratch scratch;
+    Tensor<Scalar> looked_up;             // [tile, 1, width] of tables
+    Tensor<Scalar> dx;                    // of one task
+    bool has_finite_dx = true;            // in all tiles since begin
     Tensor<Scalar> logits;                // [tile, 1, C]
     Tensor<Scalar> dlogits;               // [tile, 1, C]
     std::vector<double> task_losses;      // [T]
@@ -148,6 +169,7 @@ class Lanes {
     Index num_tensors() const { return std::ssize(gradient.table().entries()); }
     void begin(std::span<ParamBuffer<Scalar>> gradients) {
       has_runs = false;
+      has_finite_dx = true;
       begin_run(gradients.size());
     }
     void begin_run(std::size_t gradients) {
@@ -181,11 +203,29 @@ class Lanes {
       }
     }
 
+    FeatureBatch<Scalar> features_of(const Work& work, Index tile) const {
+      return FeatureBatch<Scalar>{work.sparse, work.x}.rows(work.tiles.first(tile),
+                                                            work.tiles.rows(tile));
+    }
+    View3<const Scalar> input(const Work& work, Index tile) {
+      const Index rows = work.tiles.rows(tile);
+      if (work.tables == nullptr) return work.x.rows(work.tiles.first(tile), rows);
+      looked_up.resize(rows, 1, work.tables->width());
+      work.tables->lookup(features_of(work, tile), looked_up);
+      return looked_up;
+    }
     View3<const Scalar> rows_of(const Work& work, Index tile) {
       const Index rows = work.tiles.rows(tile);
       logits.resize(rows, 1, work.loss.width());
       dlogits.resize(rows, 1, work.loss.width());
-      return work.x.rows(work.tiles.first(tile), rows);
+      return input(work, tile);
+    }
+    View3<Scalar> dx_of(const Work& work, Index tile) const {
+      return work.dx ? work.dx.rows(work.tiles.first(tile), work.tiles.rows(tile)) : work.dx;
+    }
+    void finish_dx(const Work& work, Index tile) {
+      if (work.dx && !work.tables->finish_rows(features_of(work, tile), dx_of(work, tile)))
+        has_finite_dx = false;
     }
     Targets<Scalar> targets_of(const Work& work, Index tile) const {
       return work.targets.rows(work.tiles.first(tile), work.tiles.rows(tile));
@@ -197,29 +237,37 @@ class Lanes {
       work.network.forward(work.theta, x, logits, &workspace, scratch, options);
     }
     void evaluate(const Work& work, Index tile) {
-      const auto x = rows_of(work, tile);
-      forward(work, tile, x);
+      const auto rows = rows_of(work, tile);
+      forward(work, tile, rows);
       work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, {}, task_losses);
     }
     void add_gradient(const Work& work, Index tile, std::span<const double> scales) {
-      const auto x = rows_of(work, tile);
-      forward(work, tile, x);
+      const auto rows = rows_of(work, tile);
+      forward(work, tile, rows);
       work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, dlogits, task_losses,
                          scales);
-      work.network.backward(work.theta, x, logits, dlogits, {}, workspace, view_of(gradient),
-                            scratch);
+      work.network.backward(work.theta, rows, logits, dlogits, dx_of(work, tile), workspace,
+                            view_of(gradient), scratch);
+      finish_dx(work, tile);
     }
     void add_task_gradients(const Work& work, Index tile, const TaskReach& reach) {
-      const auto x = rows_of(work, tile);
-      forward(work, tile, x);
+      const auto rows = rows_of(work, tile);
+      forward(work, tile, rows);
+      const View3<Scalar> total_dx = dx_of(work, tile);
+      View3<Scalar> task_dx = total_dx;  // of the first, where others are added
       for (std::size_t t = 0; t < task_gradients.size(); ++t) {
         if (work.normaliser[t] == 0) continue;  // no label that counts
         const auto task = static_cast<Index>(t);
         work.loss.evaluate_task(task, logits, targets_of(work, tile), work.normaliser, dlogits,
                                 task_losses);
-        work.network.backward(work.theta, x, logits, dlogits, {}, workspace,
+        work.network.backward(work.theta, rows, logits, dlogits, task_dx, workspace,
                               view_of(task_gradients[t], t), scratch, reach.outputs_of(task));
+        if (!work.dx) continue;
+        if (task_dx.data() != total_dx.data()) kernels::add<Scalar>(task_dx, total_dx);
+        dx.resize(total_dx.batch(), 1, total_dx.dim());
+        task_dx = dx;
       }
+      finish_dx(work, tile);
     }
   };
 

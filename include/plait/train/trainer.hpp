@@ -6,6 +6,9 @@
 // and the loss normalises over all of it, so the summed gradients are those of the whole batch.
 // Losses that compare rows get tiles of whole groups (see tiles.hpp).
 //
+// With tables a batch is one of features: ids, which tiles look up, and numbers beside them
+// (sparse/table_optimizer.hpp). All else is the same.
+//
 // How tiles become a gradient, on one thread or several: lanes.hpp. The tasks' gradients one by
 // one, for methods that balance tasks: compute_task_gradients, and step with a method.
 #pragma once
@@ -38,6 +41,7 @@
 #include "plait/model/model.hpp"
 #include "plait/model/model_link.hpp"
 #include "plait/optim/optimizer.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
@@ -72,13 +76,20 @@ class Trainer {
   // tile_rows or lanes is below 1, or a hyper-parameter is out of range.
   PLAIT_COLD Trainer(Model<Scalar>& model, std::vector<Head> heads,
                      std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options = {});
+  // The same on features, whose rows are looked up in `tables` and move with the model's
+  // parameters: they must outlive the trainer and stay where they are. clip_norm is of the gradient
+  // of both, summed by row; a schedule scales both rates. Throws ConfigError as well when the
+  // model's input is not as wide as the tables'.
+  PLAIT_COLD Trainer(Model<Scalar>& model, InputTables<Scalar>& tables, std::vector<Head> heads,
+                     std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options = {});
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
   Trainer(Trainer&&) = default;
   Trainer& operator=(Trainer&&) = default;
   ~Trainer();
 
-  // One step on a batch; returns the total loss before it. x [B, S, D]; labels [B, 1, T]; mask
+  // One step on a batch; returns the total loss before it. x [B, S, D], or a FeatureBatch where
+  // there are tables; labels [B, 1, T]; mask
   // [B, 1, T] and weights [B, 1, 1] may be absent (all valid, all 1). Matrices with one row per
   // sample convert. A batch without a label that counts changes nothing and returns 0. Throws
   // ShapeError or ValueError for data that does not fit, and for a gradient whose squared norm is
@@ -86,10 +97,10 @@ class Trainer {
   // they were. An update that makes values infinite is a ValueError, too, and an executor may throw
   // while the optimizer runs: what was before is then lost, and further steps are refused until a
   // whole state is restored (Optimizer::step).
-  double step(ViewArgument<const Scalar> x, ViewArgument<const Scalar> labels,
+  double step(BatchArgument<Scalar> x, ViewArgument<const Scalar> labels,
               ViewArgument<const Scalar> mask = {}, ViewArgument<const Scalar> weights = {});
   // The same with all that targets may have: sample spaces, groups.
-  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
+  double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets);
 
   // The same with the tasks' gradients combined by a method, in the parameters that several tasks
   // share:
@@ -101,8 +112,9 @@ class Trainer {
   // The losses that the method sees are those in the total, weight_t L_t; a task without a label
   // that counts has loss and gradient 0. gradient() is then the combined one. Throws what the
   // method throws as well; a gradient that is refused only once it is combined leaves model and
-  // optimizer as they were, but the method has made its step.
-  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
+  // optimizer as they were, but the method has made its step. Rows of tables move by the plain sum
+  // of the tasks' gradients.
+  double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
               GradientBalancer<Scalar>& balancer);
 
   // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
@@ -110,23 +122,24 @@ class Trainer {
   // that depend on the losses of the very batch cost a forward pass more. Those that learn from
   // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
   // or over all shared parameters when it is empty.
-  double step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
-              LossWeighting& weighting, std::span<const ParamRange> layer = {});
+  double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
+              std::span<const ParamRange> layer = {});
 
   // The first half of a step: total loss and gradient() at the model's values, which stay as they
   // are.
-  double compute_gradient(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
+  double compute_gradient(BatchArgument<Scalar> x, const Targets<Scalar>& targets);
   // The same with task_gradients() instead: one forward, and a backward per task of what its loss
   // reaches. They add up to gradient(), to rounding. The first call allocates T gradients per lane.
-  double compute_task_gradients(ViewArgument<const Scalar> x, const Targets<Scalar>& targets);
+  double compute_task_gradients(BatchArgument<Scalar> x, const Targets<Scalar>& targets);
   // True when the last batch had a label that counts; without one there is nothing to apply.
   bool has_gradient() const;
 
   // The second half: moves the model's values by a gradient, that of the last batch or one made of
-  // those of several (see gradient_mean.hpp). Throws ValueError when its squared norm is not
-  // finite, ShapeError when it is of other parameters; the model and the optimizer are then as they
-  // were. An update that makes values infinite, or an executor that throws, spoils both, as in
-  // step.
+  // those of several (see gradient_mean.hpp). With tables it is gradient() alone, and the rows of
+  // the last batch move as well; another is a ConfigError. Throws ValueError when its squared norm
+  // is not finite, ShapeError when it is of other parameters; the model and the optimizer are then
+  // as they were. An update that makes values infinite, or an executor that throws, spoils both, as
+  // in step.
   void apply(const ParamBuffer<Scalar>& gradient);
 
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
@@ -141,7 +154,7 @@ class Trainer {
   // make for it. Packs the weights in every call: give it many rows. A row with NaN or infinity
   // spoils its own logits only. Throws ShapeError, and then leaves logits as they were. The last
   // gradients and losses stay.
-  void score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits);
+  void score(BatchArgument<Scalar> x, ViewArgument<Scalar> logits);
 
   const Model<Scalar>& model() const {
     model_.require("Trainer");
@@ -173,11 +186,15 @@ class Trainer {
   static Index num_lanes(const TrainerOptions& options);
 
   // Checks a batch and makes everything ready that its lanes read.
-  LaneWork<Scalar> prepare(View3<const Scalar> x, const Targets<Scalar>& targets);
+  LaneWork<Scalar> prepare(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets);
+  LaneWork<Scalar> work_of(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const;
+  // Sorts the ids of a batch whose gradients are there.
+  void collect(const LaneWork<Scalar>& work);
 
   // The model is there, with the parameters that it had.
   void check_model() const;
-  void check(View3<const Scalar> x, const Targets<Scalar>& targets) const;
+  void check_rows(const BatchArgument<Scalar>& x) const;
+  void check(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const;
 
   // One step of the optimizer.
   void move(const ParamBuffer<Scalar>& gradient);
@@ -197,6 +214,7 @@ class Trainer {
   PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
   Index tile_rows_;
   Executor* executor_;
+  InputTables<Scalar>* tables_ = nullptr;
   bool check_finite_;
   ExpertDropout dropout_;
   Tiles tiles_;
@@ -205,6 +223,7 @@ class Trainer {
   std::vector<double> normaliser_;
   std::vector<double> weighted_losses_;
   std::vector<double> norms_;  // of the tasks' gradients, for weightings that need them
+  std::vector<Index> lane_ends_;
 };
 
 template <class Scalar>
@@ -229,23 +248,34 @@ Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
 }
 
 template <class Scalar>
+Trainer<Scalar>::Trainer(Model<Scalar>& model, InputTables<Scalar>& tables, std::vector<Head> heads,
+                         std::type_identity_t<Rule<Scalar>> rule, TrainerOptions options)
+    : Trainer(model, std::move(heads), std::move(rule), std::move(options)) {
+  const Shape in = model.in_shape();
+  require_config(in == Shape{1, tables.width()}, "Trainer", "tables",
+                 text("a width of ", tables.width()),
+                 text("the model's input, ", in.slots, " slot(s) of ", in.dim));
+  tables_ = &tables;
+}
+
+template <class Scalar>
 Trainer<Scalar>::~Trainer() = default;
 
 template <class Scalar>
-double Trainer<Scalar>::step(ViewArgument<const Scalar> x, ViewArgument<const Scalar> labels,
+double Trainer<Scalar>::step(BatchArgument<Scalar> x, ViewArgument<const Scalar> labels,
                              ViewArgument<const Scalar> mask, ViewArgument<const Scalar> weights) {
   return step(x, Targets<Scalar>{labels, mask, weights});
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets) {
+double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& targets) {
   const double loss = compute_gradient(x, targets);
   if (has_gradient()) apply(gradient());
   return loss;
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
+double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
                              GradientBalancer<Scalar>& balancer) {
   const double loss = compute_task_gradients(x, targets);
   if (!has_gradient()) return loss;
@@ -255,7 +285,7 @@ double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>
 }
 
 template <class Scalar>
-double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>& targets,
+double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
                              LossWeighting& weighting, std::span<const ParamRange> layer) {
   const detail::OneUser::Use use(user_);
   model_.require("Trainer");
@@ -273,14 +303,19 @@ double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>
       norms_.push_back(
           std::sqrt(detail::squared_length(gradient, layer.empty() ? std::span(shared()) : layer)));
     const ParamRange all{0, model_->table().buffer_size()};
-    detail::weighted_sum(gradients, weighting.weigh(weighted_losses()), std::span(&all, 1),
-                         lanes_.gradient());
+    const auto weights = weighting.weigh(weighted_losses());
+    if (tables_ == nullptr) {
+      detail::weighted_sum(gradients, weights, std::span(&all, 1), lanes_.gradient());
+    } else {  // the rows' gradients are of the weighted total as well, which takes another pass
+      lanes_.compute_gradient(work, weights);
+    }
   } else {
     if (weighting.needs_losses()) lanes_.compute_losses(work);
     lanes_.compute_gradient(
         work,
         weighting.weigh(weighting.needs_losses() ? weighted_losses() : std::span<const double>()));
   }
+  collect(work);
   check_gradient(gradient());
   weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
   move(gradient());
@@ -288,18 +323,21 @@ double Trainer<Scalar>::step(ViewArgument<const Scalar> x, const Targets<Scalar>
 }
 
 template <class Scalar>
-double Trainer<Scalar>::compute_gradient(ViewArgument<const Scalar> x,
-                                         const Targets<Scalar>& targets) {
+double Trainer<Scalar>::compute_gradient(BatchArgument<Scalar> x, const Targets<Scalar>& targets) {
   const detail::OneUser::Use use(user_);
-  lanes_.compute_gradient(prepare(x, targets));
+  const auto work = prepare(x, targets);
+  lanes_.compute_gradient(work);
+  collect(work);
   return total();
 }
 
 template <class Scalar>
-double Trainer<Scalar>::compute_task_gradients(ViewArgument<const Scalar> x,
+double Trainer<Scalar>::compute_task_gradients(BatchArgument<Scalar> x,
                                                const Targets<Scalar>& targets) {
   const detail::OneUser::Use use(user_);
-  lanes_.compute_task_gradients(prepare(x, targets), reach_);
+  const auto work = prepare(x, targets);
+  lanes_.compute_task_gradients(work, reach_);
+  collect(work);
   return total();
 }
 
@@ -312,6 +350,9 @@ template <class Scalar>
 void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
   const detail::OneUser::Use use(user_);
   model_.require("Trainer");
+  require_config(tables_ == nullptr || &gradient == &this->gradient(), "Trainer", "gradient",
+                 "another than the last batch's",
+                 "gradient(), as the tables' rows are the batch's");
   check_gradient(gradient);
   move(gradient);
 }
@@ -319,19 +360,38 @@ void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
 template <class Scalar>
 void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
   using Values = typename Optimizer<Scalar>::Values;
-  optimizer_.step(model_->values_, gradient, executor_,
-                  check_finite_ ? Values::finite : Values::anything);
+  const Values values = check_finite_ ? Values::finite : Values::anything;
+  if (tables_ == nullptr) {
+    optimizer_.step(model_->values_, gradient, executor_, values);
+    return;
+  }
+  const double rows_squared =
+      optimizer_.options().clip_norm ? tables_->squared_norm(executor_) : 0.0;
+  const TableStep step{.number = optimizer_.steps() + 1,
+                       .rate_factor = optimizer_.rate_factor(),
+                       .gradient_scale = optimizer_.gradient_scale(gradient, rows_squared)};
+  optimizer_.step(model_->values_, gradient, executor_, values, rows_squared);
+  bool finite = false;
+  try {
+    finite = tables_->move(step, executor_);
+  } catch (...) {
+    optimizer_.spoil();
+    throw;
+  }
+  if (finite || !check_finite_) return;
+  optimizer_.spoil();
+  throw ValueError("Trainer", "tables", "NaN or infinity after the update", "finite numbers");
 }
 
 template <class Scalar>
-void Trainer<Scalar>::score(ViewArgument<const Scalar> x, ViewArgument<Scalar> logits) {
+void Trainer<Scalar>::score(BatchArgument<Scalar> x, ViewArgument<Scalar> logits) {
   const detail::OneUser::Use use(user_);
   check_model();
-  check_shape("x", x, {}, model_->in_shape());
+  check_rows(x);
   check_shape("logits", logits, x.batch(), model_->out_shape());
   tiles_.cut(x.batch(), tile_rows_);
   packed_.pack(model_->values(), executor_);
-  lanes_.score(model_->network(), packed_.view(model_->values()), x, logits, tiles_);
+  lanes_.score(work_of(x, {}), logits);
 }
 
 template <class Scalar>
@@ -344,15 +404,20 @@ void Trainer<Scalar>::settings(FieldVisitor& visit) const {
   visit("tile_rows", tile_rows);
   visit("lanes", lanes);
   visit("expert_dropout", rate);
-  if (rate == 0) return;  // nothing is drawn
-  std::string seed = text(dropout_.seed);
-  visit("seed", seed);
+  if (rate != 0) {  // something is drawn
+    std::string seed = text(dropout_.seed);
+    visit("seed", seed);
+  }
+  if (tables_ != nullptr) tables_->settings(visit);
 }
 
 template <class Scalar>
 void Trainer<Scalar>::check_gradient(const ParamBuffer<Scalar>& gradient) const {
   const auto grad = gradient.flat();
-  if (check_finite_ && !kernels::has_finite_norm(std::ssize(grad), grad.data()))
+  if (!check_finite_) return;
+  if (tables_ != nullptr && !lanes_.has_finite_input_gradients())
+    throw ValueError("Trainer", "gradient of the input", "NaN or infinity", "finite numbers");
+  if (!kernels::has_finite_norm(std::ssize(grad), grad.data()))
     throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
 }
 
@@ -363,7 +428,8 @@ Index Trainer<Scalar>::num_lanes(const TrainerOptions& options) {
 }
 
 template <class Scalar>
-LaneWork<Scalar> Trainer<Scalar>::prepare(View3<const Scalar> x, const Targets<Scalar>& targets) {
+LaneWork<Scalar> Trainer<Scalar>::prepare(const BatchArgument<Scalar>& x,
+                                          const Targets<Scalar>& targets) {
   check(x, targets);
   loss_.normaliser(targets, normaliser_);
   if (loss_.needs_groups()) {
@@ -373,14 +439,33 @@ LaneWork<Scalar> Trainer<Scalar>::prepare(View3<const Scalar> x, const Targets<S
   }
   packed_.pack(model_->values(), executor_);
   dropout_.step = optimizer_.steps();  // which a checkpoint restores
-  return {model_->network(),
-          packed_.view(model_->values()),
-          loss_,
-          x,
-          targets,
-          normaliser_,
-          tiles_,
-          {.expert_dropout = dropout_}};
+  auto work = work_of(x, targets);
+  work.options = {.expert_dropout = dropout_};
+  if (tables_ != nullptr) work.dx = tables_->gradient(x.batch());
+  return work;
+}
+
+template <class Scalar>
+LaneWork<Scalar> Trainer<Scalar>::work_of(const BatchArgument<Scalar>& x,
+                                          const Targets<Scalar>& targets) const {
+  LaneWork<Scalar> work{model_->network(),
+                        packed_.view(model_->values()),
+                        loss_,
+                        x,
+                        targets,
+                        normaliser_,
+                        tiles_,
+                        {}};
+  work.tables = tables_;
+  work.sparse = x.features().sparse;
+  return work;
+}
+
+template <class Scalar>
+void Trainer<Scalar>::collect(const LaneWork<Scalar>& work) {
+  if (tables_ == nullptr || !has_gradient()) return;
+  lanes_.ends(tiles_, lane_ends_);
+  tables_->collect({work.sparse, work.x}, lane_ends_, executor_);
 }
 
 template <class Scalar>
@@ -390,9 +475,21 @@ void Trainer<Scalar>::check_model() const {
 }
 
 template <class Scalar>
-void Trainer<Scalar>::check(View3<const Scalar> x, const Targets<Scalar>& targets) const {
+void Trainer<Scalar>::check_rows(const BatchArgument<Scalar>& x) const {
+  require_config(x.is_sparse() == (tables_ != nullptr), "Trainer", "x",
+                 x.is_sparse() ? "features" : "rows of numbers",
+                 x.is_sparse() ? "rows, as there are no tables" : "features, as there are tables");
+  if (tables_ != nullptr) {
+    tables_->check(x.features(), "Trainer");
+  } else {
+    check_shape("x", x, {}, model_->in_shape());
+  }
+}
+
+template <class Scalar>
+void Trainer<Scalar>::check(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const {
   check_model();
-  check_shape("x", x, {}, model_->in_shape());
+  check_rows(x);
   loss_.check(targets, x.batch());
   if (!check_finite_) return;
   for (Index s = 0; s < x.slots(); ++s)
