@@ -47,3 +47,18 @@ TEST_CASE("a table of texts refuses offsets that do not part the bytes, and a te
                     "plait::TextTable: texts: got 'ab' twice, expected different ones");
   CHECK_THROWS_AS(TextTable("ab", Offsets{0, 0, 1, 1, 2}), ValueError);
 }
+
+// Found by counting upwards: the lower halves of their hashes begin with the same 12 bits.
+TEST_CASE("a table of texts refuses texts that were made to collide") {
+  std::string bytes;
+  std::vector<std::int64_t> offsets{0};
+  for (int i = 0; offsets.size() < 2000; ++i) {
+    const std::string text = std::to_string(i);
+    if ((xxh64(text) & 4095u) != 7) continue;
+    bytes += text;
+    offsets.push_back(static_cast<std::int64_t>(bytes.size()));
+  }
+  CHECK_THROWS_WITH(TextTable(bytes, offsets),
+                    "plait::TextTable: texts: got many whose hashes are alike, expected ones as "
+                    "they come");
+}

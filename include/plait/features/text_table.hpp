@@ -27,7 +27,8 @@ class TextTable {
 
   TextTable() : slots_(smallest) {}
   // Of texts one after the other, text i at [offsets[i], offsets[i + 1]). Throws ValueError unless
-  // the offsets go from 0 to the end without stepping back and all texts differ.
+  // the offsets go from 0 to the end without stepping back and all texts differ, as their hashes
+  // do: of a file that was made for them not to, each text would be compared with all before it.
   PLAIT_COLD TextTable(std::string_view bytes, std::span<const std::int64_t> offsets)
       : TextTable() {
     const auto require = [](bool condition, const char* got, const char* expected) {
@@ -40,13 +41,20 @@ class TextTable {
     bytes_.reserve(bytes.size());
     offsets_.reserve(offsets.size());
     slots_.resize(std::bit_ceil((std::max)(smallest, 2 * offsets.size())));
+    std::size_t steps = 4096 + 64 * offsets.size();  // some two of a text are usual
     for (std::size_t i = 0; i + 1 < offsets.size(); ++i) {
       const auto begin = static_cast<std::size_t>(offsets[i]);
       const auto end = static_cast<std::size_t>(offsets[i + 1]);
-      const Index number = insert(bytes.substr(begin, end - begin));
-      if (std::cmp_not_equal(number, i))
-        throw ValueError("TextTable", "texts", in_quotes((*this)[number]) + " twice",
-                         "different ones");
+      const std::string_view text = bytes.substr(begin, end - begin);
+      const std::uint32_t hash = hash_of(text);
+      const std::size_t at = place(text, hash);
+      if (slots_[at].number != 0)
+        throw ValueError("TextTable", "texts", in_quotes(text) + " twice", "different ones");
+      const std::size_t taken = (at - hash) & mask();
+      if (taken > steps)
+        throw ValueError("TextTable", "texts", "many whose hashes are alike", "ones as they come");
+      steps -= taken;
+      insert_at(at, text, hash);
     }
   }
 
@@ -76,8 +84,19 @@ class TextTable {
   // texts.
   Index insert(std::string_view text) {
     const std::uint32_t hash = hash_of(text);
-    std::size_t at = place(text, hash);
-    if (slots_[at].number != 0) return number_at(at);
+    const std::size_t at = place(text, hash);
+    return slots_[at].number != 0 ? number_at(at) : insert_at(at, text, hash);
+  }
+
+ private:
+  struct Slot {
+    std::uint32_t hash = 0;    // the lower half, whose last bits say where the search begins
+    std::uint32_t number = 0;  // the text's, from 1; 0: free
+  };
+  static constexpr std::size_t smallest = 16;
+
+  // Of a new text, whose search ended at the free slot `at`.
+  Index insert_at(std::size_t at, std::string_view text, std::uint32_t hash) {
     const std::size_t count = offsets_.size();  // with the new one
     if (count >= (std::numeric_limits<std::uint32_t>::max)())
       throw ValueError("TextTable", "texts", "2^32 or more", "fewer");
@@ -90,13 +109,6 @@ class TextTable {
     slots_[at] = {hash, static_cast<std::uint32_t>(count)};
     return static_cast<Index>(count) - 1;
   }
-
- private:
-  struct Slot {
-    std::uint32_t hash = 0;    // the lower half, whose last bits say where the search begins
-    std::uint32_t number = 0;  // the text's, from 1; 0: free
-  };
-  static constexpr std::size_t smallest = 16;
 
   static std::uint32_t hash_of(std::string_view text) {
     return static_cast<std::uint32_t>(xxh64(text));
