@@ -9,7 +9,7 @@ seconds=${1:-60}
 
 cmake --preset fuzz > /dev/null
 cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_sealed_checkpoint \
-      fuzz_request
+      fuzz_rows fuzz_sealed_encoder fuzz_request
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
@@ -23,4 +23,6 @@ run safetensors 1048576
 run model 1048576 -dict=tests/fuzz/model.dict
 run sealed_model 512
 run sealed_checkpoint 512
+run sealed_encoder 512
+run rows 65536
 run request 131072 -dict=tests/fuzz/request.dict -detect_leaks=0

@@ -12,7 +12,7 @@
 set -euo pipefail
 
 packages=(g++ cmake ninja-build libeigen3-dev catch2 nlohmann-json3-dev libcli11-dev zlib1g-dev
-          pkg-config libboost-dev python3 doxygen binutils qemu-user)
+          pkg-config libboost-dev libxxhash-dev python3 doxygen binutils qemu-user)
 for option in "$@"; do
   case $option in
     --bench) packages+=(libbenchmark-dev libopenblas-dev libdnnl-dev) ;;

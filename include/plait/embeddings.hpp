@@ -1,6 +1,19 @@
-// Everything for input that begins with ids: tables, rules that move their rows, and training on
-// batches of features. Beside plait/plait.hpp.
+// Everything for input that begins with ids: encoders of raw rows, tables, rules that move their
+// rows, and training on batches of features. Beside plait/plait.hpp.
 #pragma once
+#include "plait/features/check_features.hpp"
+#include "plait/features/column_error.hpp"
+#include "plait/features/column_layout.hpp"
+#include "plait/features/describe.hpp"
+#include "plait/features/encoded_rows.hpp"
+#include "plait/features/encoder_fit.hpp"
+#include "plait/features/feature.hpp"
+#include "plait/features/feature_encoder.hpp"
+#include "plait/features/feature_report.hpp"
+#include "plait/features/fingerprint.hpp"
+#include "plait/features/raw_value.hpp"
+#include "plait/features/text_table.hpp"
+#include "plait/features/values.hpp"
 #include "plait/serve/embedding_scorer.hpp"
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_config.hpp"

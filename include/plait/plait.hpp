@@ -21,6 +21,7 @@
 #include "plait/core/fields.hpp"
 #include "plait/core/function_ref.hpp"
 #include "plait/core/glob.hpp"
+#include "plait/core/hash.hpp"
 #include "plait/core/instruction_set.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/lifetime.hpp"

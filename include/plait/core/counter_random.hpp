@@ -3,6 +3,8 @@
 #pragma once
 #include <cstdint>
 
+#include "plait/core/hash.hpp"
+
 namespace plait {
 
 // A tree of streams: at(n) is the n-th below this one, and each has one number. A place that is
@@ -10,14 +12,14 @@ namespace plait {
 //
 //   CounterRandom(seed).at(step).at(row).uniform()
 //
-// The mixing function is that of splitmix64 (Steele, Lea and Flood, OOPSLA 2014). A value.
+// Mixed by mix64. A value.
 class CounterRandom {
  public:
-  explicit CounterRandom(std::uint64_t seed = 0) : bits_(mix(seed + golden)) {}
+  explicit CounterRandom(std::uint64_t seed = 0) : bits_(mix64(seed + golden)) {}
 
   CounterRandom at(std::uint64_t n) const {
     CounterRandom result;
-    result.bits_ = mix(bits_ + golden * (n + 1));
+    result.bits_ = mix64(bits_ + golden * (n + 1));
     return result;
   }
   std::uint64_t bits() const { return bits_; }
@@ -26,11 +28,6 @@ class CounterRandom {
 
  private:
   static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15u;
-  static constexpr std::uint64_t mix(std::uint64_t z) {
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
 
   std::uint64_t bits_;
 };

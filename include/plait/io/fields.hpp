@@ -1,7 +1,7 @@
 // Descriptions as JSON: the two FieldVisitors (core/fields.hpp) of files, a writer and a reader.
 //
-// Reading trusts nothing. It takes every field once, no others, and only the very text that writing
-// gives; no size may exceed a limit, and nesting ends somewhere.
+// Reading trusts nothing. It takes every field once, no others, and, unless people write the text,
+// only the very text that writing gives; no size may exceed a limit, and nesting ends somewhere.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -84,13 +84,13 @@ class JsonWriter final : public FieldVisitor {
   std::vector<Json*> places_{&json_};  // the value that is written last, in those that hold it
 };
 
-// Throws ConfigError for a description that cannot be saved.
+// Throws ConfigError for a description that cannot be saved. `indent` is dump()'s: -1 for one line.
 template <class T>
-PLAIT_COLD std::string write_fields(T description, Index limit) {
+PLAIT_COLD std::string write_fields(T description, Index limit, int indent = -1) {
   JsonWriter visit(limit);
   visit.visit(description);
   try {
-    return visit.json().dump();
+    return visit.json().dump(indent);
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError("save", "a setting", error.what(), "UTF-8");
   }
@@ -102,6 +102,7 @@ struct FieldsSource {
   std::string where;               // and the part of it
   Index limit = 0;                 // of every size
   const Bodies* bodies = nullptr;  // that it may name
+  bool by_hand = false;            // in any order, with any spaces, with defaults
 };
 
 // Throws FormatError, naming the file and the place in it, for anything but the fields.
@@ -158,6 +159,7 @@ class JsonReader final : public FieldVisitor {
   void end_field() override { leave(); }
   bool has_field(const char* name, bool) override { return here().contains(name); }
   void needless_field(const char* name) override {
+    if (source_.by_hand) return;
     throw FormatError(source_.file, text(where_, ".", name), "its default", "it left out");
   }
   std::size_t begin_list(std::size_t) override {
@@ -215,7 +217,7 @@ PLAIT_COLD void read_fields(const std::string& json, const FieldsSource& source,
     throw FormatError(source.file, visit.where(), error.what(), "what can be read");
   }
   // Refuses what JSON leaves open: repeated keys, orders, spaces, other ways to write a number.
-  if (write_fields(description, source.limit) != json) throw other_text;
+  if (!source.by_hand && write_fields(description, source.limit) != json) throw other_text;
 }
 
 }  // namespace plait::detail
