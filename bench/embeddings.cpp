@@ -135,9 +135,8 @@ Cell look_up(Index dim, Index bag, Index batch) {
 
   Cell cell;
   cell.demand = {.bytes = row_bytes(dim, bag, batch), .working_set = 1 << 30};
-  cell.calls.push_back([=, turn = Turn()]() mutable {
-    tables->lookup((*batches)[turn()].view(), *x);
-  });
+  cell.calls.push_back(
+      [=, turn = Turn()]() mutable { tables->lookup((*batches)[turn()].view(), *x); });
   cell.calls.push_back([=, turn = Turn()]() mutable {
     bytes->lookup(bytes->layout(), (*batches)[turn()].view(), *x);
   });
@@ -199,8 +198,7 @@ Cell move(Index dim, Index bag, Index batch) {
         plait::RowRule<float>(plait::LazyAdam{})}) {
     const auto moved = std::make_shared<Moved>(dim, batch, rule);
     ours.push_back(moved);
-    cell.calls.push_back(
-        [=, turn = Turn()]() mutable { moved->step((*batches)[turn()], *x); });
+    cell.calls.push_back([=, turn = Turn()]() mutable { moved->step((*batches)[turn()], *x); });
   }
   if constexpr (has_torch) {
     const auto theirs = std::make_shared<TorchTables>(num_features, rows_of(dim), dim, rate);
@@ -276,19 +274,17 @@ Cell train_adatt(Index batch) {
     plait::Trainer<float> dense_trainer{dense_model, input, heads, plait::Adam{}};
   };
   const auto sides = std::make_shared<Sides>(std::move(config), adatt().model());
-  const auto batches =
-      std::make_shared<std::vector<Ids>>(some_batches(features, 100000, batch, 1));
+  const auto batches = std::make_shared<std::vector<Ids>>(some_batches(features, 100000, batch, 1));
   const auto x = std::make_shared<plait::Matrix<float>>(random_matrix(batch, sizes::input));
   const auto labels = std::make_shared<plait::Matrix<float>>(random_labels(batch));
   Cell cell;
   cell.demand = {.flops = 2 * adatt().work.training() * static_cast<double>(batch),
                  .working_set = 1 << 25};
-  cell.calls.push_back([=, turn = Turn()]() mutable {
-    sides->trainer.step((*batches)[turn()].view(), *labels);
-  });
+  cell.calls.push_back(
+      [=, turn = Turn()]() mutable { sides->trainer.step((*batches)[turn()].view(), *labels); });
   cell.calls.push_back([=] {
-    sides->dense_trainer.step(
-        plait::FeatureBatch<float>{plait::SparseBatch(batch, {}), *x}, *labels);
+    sides->dense_trainer.step(plait::FeatureBatch<float>{plait::SparseBatch(batch, {}), *x},
+                              *labels);
   });
   return cell;
 }
@@ -298,8 +294,8 @@ Cell request(Index candidates) {
   plait::EmbeddingConfig config;
   for (Index f = 0; f < 2 * each; ++f) {
     config.tables.push_back({.name = std::to_string(f), .rows = 200000, .dim = 32});
-    config.features.push_back({.name = std::to_string(f),
-                               .side = f < each ? plait::Side::user : plait::Side::item});
+    config.features.push_back(
+        {.name = std::to_string(f), .side = f < each ? plait::Side::user : plait::Side::item});
   }
   const auto tables = std::make_shared<Tables>(config, 1);
   const auto user = std::make_shared<std::vector<Ids>>(some_batches(each, 200000, 1, 20));

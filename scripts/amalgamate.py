@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Writes plait as a few files that can be copied into a project:
 
-    plait/plait.hpp     the umbrella with all that it includes; needs Eigen
-    plait/methods.hpp   gradient balancing and loss weighting; includes plait.hpp
-    plait/io.hpp        files; includes plait.hpp and needs nlohmann-json
-    plait/testing.hpp   what is in no umbrella: checks for layers of one's own, reference kernels
+    plait/plait.hpp       the umbrella with all that it includes; needs Eigen
+    plait/methods.hpp     gradient balancing and loss weighting; includes plait.hpp
+    plait/embeddings.hpp  input that begins with ids; includes plait.hpp
+    plait/io.hpp          files; includes embeddings.hpp and needs nlohmann-json
+    plait/testing.hpp     what is in no umbrella: checks for layers of one's own, reference kernels
 
 They have the names of the umbrellas, so that code that includes those does not change. Every header
 is in one file, once, after what it includes; what a header compiles for every instruction set stands
 in it, once per set. Equal sources give equal bytes.
 
-    scripts/amalgamate.py OUTPUT_DIR             writes the four files
+    scripts/amalgamate.py OUTPUT_DIR             writes the five files
     scripts/amalgamate.py OUTPUT_DIR --forward   and under the names of all other headers, files that
                                                  include them: what the tests are compiled with
 """
@@ -25,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SUBJECTS = {
     "plait/plait.hpp": "plait in one file.",
     "plait/methods.hpp": "plait's gradient balancing and loss weighting in one file.",
+    "plait/embeddings.hpp": "plait's tables and features in one file.",
     "plait/io.hpp": "plait's files in one file; needs nlohmann-json.",
     "plait/testing.hpp": "plait's checks for layers of one's own, in one file.",
 }

@@ -1,6 +1,7 @@
 // plait::compiled: rules and optimizers.
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/adam.hpp"
+#include "plait/optim/ftrl.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/optim/rmsprop.hpp"
 #include "plait/optim/sgd.hpp"
@@ -27,6 +28,10 @@ template void Adagrad::update<float>(const UpdateStep&, std::span<float>, std::s
                                      Moments<float>) const;
 template void Adagrad::update<double>(const UpdateStep&, std::span<double>, std::span<const double>,
                                       Moments<double>) const;
+template void FTRL::update<float>(const UpdateStep&, std::span<float>, std::span<const float>,
+                                  Moments<float>) const;
+template void FTRL::update<double>(const UpdateStep&, std::span<double>, std::span<const double>,
+                                   Moments<double>) const;
 template class Optimizer<float>;
 template class Optimizer<double>;
 

@@ -52,8 +52,7 @@ void TorchTables::set_row(int feature, std::int64_t row, const float* values) {
 }
 
 plait::Matrix<float> TorchTables::row(int feature, std::int64_t row) const {
-  return matrix_of(
-      state_->weights[static_cast<std::size_t>(feature)].detach().narrow(0, row, 1));
+  return matrix_of(state_->weights[static_cast<std::size_t>(feature)].detach().narrow(0, row, 1));
 }
 
 namespace {

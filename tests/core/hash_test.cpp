@@ -37,8 +37,7 @@ TEST_CASE("xxh64 gives the published hashes") {
   constexpr std::uint64_t prime32 = 2654435761u, prime64 = 11400714785074694797u;
   std::string buffer;
   std::uint64_t generator = prime32;
-  for (int i = 0; i < 222; ++i, generator *= prime64)
-    buffer += static_cast<char>(generator >> 56);
+  for (int i = 0; i < 222; ++i, generator *= prime64) buffer += static_cast<char>(generator >> 56);
   const auto hash = [&](std::size_t size, std::uint64_t seed) {
     return xxh64(std::string_view(buffer).substr(0, size), seed);
   };
@@ -57,7 +56,8 @@ TEST_CASE("xxh64 is the library's on random texts of every small size") {
   for (std::size_t size = 0; size < 300; ++size)
     for (int repeat = 0; repeat < 10; ++repeat) {
       const std::string text = random_text(random, size);
-      const std::uint64_t seed = repeat == 0 ? 0 : mix64(static_cast<std::uint64_t>(random.below(1 << 30)));
+      const std::uint64_t seed =
+          repeat == 0 ? 0 : mix64(static_cast<std::uint64_t>(random.below(1 << 30)));
       REQUIRE(xxh64(text, seed) == XXH64(text.data(), text.size(), seed));
     }
 }
@@ -94,14 +94,17 @@ TEST_CASE("texts spread over buckets as chance would have it") {
   Random random(2);
   std::string text(12, ' ');
   CHECK(std::abs(chi_square([&](int) {
-          for (std::size_t i = 0; i < text.size(); i += 4) {
-            const auto bits = static_cast<std::uint32_t>(random.below(std::int64_t{1} << 30));
-            std::memcpy(text.data() + i, &bits, 4);
-          }
-          return std::string_view(text);
-        }) - degrees) < 5 * sigma);
+                   for (std::size_t i = 0; i < text.size(); i += 4) {
+                     const auto bits =
+                         static_cast<std::uint32_t>(random.below(std::int64_t{1} << 30));
+                     std::memcpy(text.data() + i, &bits, 4);
+                   }
+                   return std::string_view(text);
+                 }) -
+                 degrees) < 5 * sigma);
   CHECK(std::abs(chi_square([&](int i) {  // ids that count upwards
-          text = std::to_string(i);
-          return std::string_view(text);
-        }) - degrees) < 5 * sigma);
+                   text = std::to_string(i);
+                   return std::string_view(text);
+                 }) -
+                 degrees) < 5 * sigma);
 }

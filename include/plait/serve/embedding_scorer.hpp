@@ -189,4 +189,11 @@ void EmbeddingContext<Scalar>::score(const FeatureBatch<Scalar>& user,
   }
 }
 
+#ifdef PLAIT_COMPILED
+extern template class EmbeddingScorer<float>;
+extern template class EmbeddingScorer<double>;
+extern template class EmbeddingContext<float>;
+extern template class EmbeddingContext<double>;
+#endif
+
 }  // namespace plait

@@ -120,4 +120,9 @@ void EmbeddingTables<Scalar>::lookup(const FeatureBatch<Scalar>& batch, View3<Sc
                   [&](Index table) { return kernels::FullRows<Scalar>{values(table).data()}; });
 }
 
+#ifdef PLAIT_COMPILED
+extern template class EmbeddingTables<float>;
+extern template class EmbeddingTables<double>;
+#endif
+
 }  // namespace plait

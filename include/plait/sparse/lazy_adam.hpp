@@ -59,6 +59,10 @@ void LazyAdam::update_row(const UpdateStep& step, std::span<Scalar> values,
   kernels::update_row(*this, step, values, grad, state);
 }
 
+#ifdef PLAIT_COMPILED
+PLAIT_ROW_RULE_COMPILED(extern, LazyAdam)
+#endif
+
 static_assert(RowRuleAlone<LazyAdam, float> && RowRuleAlone<LazyAdam, double>);
 
 }  // namespace plait

@@ -169,4 +169,13 @@ class RowRule {
   std::shared_ptr<const Erased> rule_;
 };
 
+// What plait::compiled has of a rule for rows; `keyword` is extern where it is used.
+#define PLAIT_ROW_RULE_COMPILED(keyword, R)                                                        \
+  keyword template bool kernels::move_rows<R, float>(const R&, const UpdateStep&,                  \
+                                                     const kernels::RowGradients<float>&, Index,   \
+                                                     const kernels::MovedRows<float>&);            \
+  keyword template bool kernels::move_rows<R, double>(const R&, const UpdateStep&,                 \
+                                                      const kernels::RowGradients<double>&, Index, \
+                                                      const kernels::MovedRows<double>&);
+
 }  // namespace plait

@@ -66,6 +66,10 @@ void RowwiseAdagrad::update_row(const UpdateStep& step, std::span<Scalar> values
   kernels::update_row(*this, step, values, grad, state);
 }
 
+#ifdef PLAIT_COMPILED
+PLAIT_ROW_RULE_COMPILED(extern, RowwiseAdagrad)
+#endif
+
 static_assert(RowRuleAlone<RowwiseAdagrad, float> && RowRuleAlone<RowwiseAdagrad, double>);
 
 }  // namespace plait

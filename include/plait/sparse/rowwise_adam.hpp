@@ -57,6 +57,10 @@ void RowwiseAdam::update_row(const UpdateStep& step, std::span<Scalar> values,
   kernels::update_row(*this, step, values, grad, state);
 }
 
+#ifdef PLAIT_COMPILED
+PLAIT_ROW_RULE_COMPILED(extern, RowwiseAdam)
+#endif
+
 static_assert(RowRuleAlone<RowwiseAdam, float> && RowRuleAlone<RowwiseAdam, double>);
 
 }  // namespace plait

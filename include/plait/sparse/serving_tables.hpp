@@ -119,4 +119,9 @@ std::size_t ServingTables<Scalar>::bytes() const {
   return sum;
 }
 
+#ifdef PLAIT_COMPILED
+extern template class ServingTables<float>;
+extern template class ServingTables<double>;
+#endif
+
 }  // namespace plait

@@ -231,4 +231,9 @@ void TableOptimizer<Scalar>::settings(FieldVisitor& visit) const {
   }
 }
 
+#ifdef PLAIT_COMPILED
+extern template class TableOptimizer<float>;
+extern template class TableOptimizer<double>;
+#endif
+
 }  // namespace plait
