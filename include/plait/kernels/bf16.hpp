@@ -28,8 +28,16 @@
 
 namespace plait::simd {
 
-// Floats of x that are rounded at a time, on the stack: 32 KiB.
-inline constexpr Index rounded_room = 8192;
+// Numbers of x that are rounded at a time, on the stack: 64 KiB, as pairs 32.
+inline constexpr Index rounded_room = 16384;
+
+// Rows that read a panel of W together, where there are so many: of longer rows than find room, as
+// many numbers at a time as do.
+inline constexpr Index rows_together = 64;
+
+// Numbers per column of a panel that are widened at a time, on the stack: 24 KiB, which stay in the
+// nearest cache.
+inline constexpr Index widened_depth = 128;
 
 }  // namespace plait::simd
 
