@@ -7,8 +7,9 @@
 //
 //   baseline, avx2   W as floats that are rounded (PackedFormat::rounded), by the float kernels
 //   avx512           W as pairs, two numbers in a lane of 32 bits, the first in the upper half,
-//                    which take half the memory. Lanes are widened in registers: up to three times
-//                    as fast as floats where those wait for memory, else up to a fifth slower
+//                    which take half the memory. Lanes are widened in registers, for many rows
+//                    once: up to three times as fast as floats where those wait for memory, else up
+//                    to a seventh slower
 //   avx512_bf16      W and x as pairs: VDPBF16PS adds the product of the upper halves, then that of
 //                    the lower ones
 //
