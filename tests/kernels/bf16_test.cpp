@@ -149,10 +149,50 @@ TEST_CASE("bf16: products are those of rounded numbers, by every set to the same
       }
 }
 
+TEST_CASE("bf16: one number that is not ordinary is found wherever it is") {
+  const Numbers ordinary = random_numbers(64, 3);
+  const float denormal = std::numeric_limits<float>::min() / 2;
+  for (const auto set : sets())
+    for (const float odd : {denormal, -denormal, std::bit_cast<float>(0x7f800001U),
+                            std::bit_cast<float>(0xffffffffU)})
+      for (std::size_t at = 0; at < ordinary.size(); ++at) {
+        Numbers x = ordinary;
+        x[at] = odd;
+        Numbers y(x.size());
+        kernels::round_weights(set, PackedFormat::rounded, std::ssize(x), x.data(), y.data());
+        Numbers expected = rounded(ordinary);
+        if (std::isnan(odd)) {
+          CHECK(std::isnan(y[at]));
+          y[at] = expected[at];
+        } else {
+          expected[at] = std::copysign(0.0F, odd);
+        }
+        CHECK(same_bits(expected, y));
+      }
+}
+
+TEST_CASE("bf16: many rows that widen a panel together get the bits of each alone") {
+  unsigned seed = 500;
+  for (const Index inputs : {1, 127, 128, 129, 255, 257, 300})
+    for (const Index outputs : {20, 48, 100})
+      for (const Index rows : {23, 24, 25, 31, 63, 64, 65, 130}) {
+        INFO(rows << " x " << inputs << " x " << outputs);
+        const Numbers x = random_numbers(static_cast<std::size_t>(rows * inputs), ++seed);
+        const Numbers w = random_numbers(static_cast<std::size_t>(outputs * inputs), ++seed);
+        const Numbers bias = random_numbers(static_cast<std::size_t>(outputs), ++seed);
+        const auto f = seed % 2 == 0 ? Activation::relu : Activation::identity;
+        const Numbers expected = linear(instruction_set(), PackedFormat::full, rows, outputs,
+                                        inputs, rounded(x), rounded(w), bias, f);
+        for (const auto set : sets())
+          CHECK(same_bits(expected, linear(set, kernels::bf16_format(set), rows, outputs, inputs, x,
+                                           w, bias, f)));
+      }
+}
+
 TEST_CASE("bf16: products of long rows go on where they stopped") {
   for (const Index inputs : {2047, 2048, 2049, 5000}) {
     const Index outputs = 50;
-    const Index rows = 19;
+    const Index rows = inputs % 2 == 0 ? 19 : 83;
     const Numbers x = random_numbers(static_cast<std::size_t>(rows * inputs), 5);
     const Numbers w = random_numbers(static_cast<std::size_t>(outputs * inputs), 6);
     const Numbers bias = random_numbers(static_cast<std::size_t>(outputs), 7);

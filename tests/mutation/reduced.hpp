@@ -55,7 +55,7 @@ inline std::string check() {
     return result;
   };
   for (const plait::Index inputs : {7, 64, 5001})
-    for (const plait::Index rows : {1, 11}) {
+    for (const plait::Index rows : {1, 11, 27}) {
       const plait::Index outputs = 50;
       const Numbers x = numbers(rows * inputs);
       const Numbers w = numbers(outputs * inputs);

@@ -7,8 +7,9 @@
 //
 //   baseline, avx2   W as floats that are rounded (PackedFormat::rounded), by the float kernels
 //   avx512           W as pairs, two numbers in a lane of 32 bits, the first in the upper half,
-//                    which take half the memory. Lanes are widened in registers: up to three times
-//                    as fast as floats where those wait for memory, else up to a fifth slower
+//                    which take half the memory. Lanes are widened in registers, for many rows
+//                    once: up to three times as fast as floats where those wait for memory, else up
+//                    to a seventh slower
 //   avx512_bf16      W and x as pairs: VDPBF16PS adds the product of the upper halves, then that of
 //                    the lower ones
 //
@@ -28,8 +29,16 @@
 
 namespace plait::simd {
 
-// Floats of x that are rounded at a time, on the stack: 32 KiB.
-inline constexpr Index rounded_room = 8192;
+// Numbers of x that are rounded at a time, on the stack: 64 KiB, as pairs 32.
+inline constexpr Index rounded_room = 16384;
+
+// Rows that read a panel of W together, where there are so many: of longer rows than find room, as
+// many numbers at a time as do.
+inline constexpr Index rows_together = 64;
+
+// Numbers per column of a panel that are widened at a time, on the stack: 24 KiB, which stay in the
+// nearest cache.
+inline constexpr Index widened_depth = 128;
 
 }  // namespace plait::simd
 

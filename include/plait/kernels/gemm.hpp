@@ -52,13 +52,14 @@ struct Left {
   }
 };
 
-// A panel of the right-hand operand: number (k, j) at data[k * stride + j]; the next panel, where
-// one is known, begins `next` numbers after this one.
+// A panel of the right-hand operand: number (k, j) at data[k * stride + j]. What will be read after
+// it, where that is known, begins at `next`; what a product makes of it may be written to `made`.
 template <class Scalar>
 struct Panel {
   const Scalar* data;
   Index stride;
-  Index next = 0;
+  const Scalar* next = nullptr;
+  Scalar* made = nullptr;
 };
 
 }  // namespace plait::simd

@@ -8,15 +8,43 @@ using Words = std::uint32_t __attribute__((vector_size(PLAIT_SET_BYTES)));
 PLAIT_INLINE inline Words bf16_of(const Packet<float>& x) {
   const Words bits = reinterpret_cast<Words>(x);
   const Words sign = bits & 0x80000000U;
-  const Words size = bits & 0x7fffffffU;
+  const auto size = reinterpret_cast<Bits<float>>(bits & 0x7fffffffU);
   Words rounded = bits + 0x7fffU + ((bits >> 16) & 1U);
-  rounded = size > 0x7f800000U ? bits | 0x00400000U : rounded;  // NaN
-  rounded = size < 0x00800000U ? sign : rounded;                // below the normal numbers
+  rounded = size > 0x7f800000 ? bits | 0x00400000U : rounded;  // NaN
+  rounded = size < 0x00800000 ? sign : rounded;                // below the normal numbers
   return rounded & 0xffff0000U;
 }
 
+#if PLAIT_SET_BYTES == 64
+// The same, in half the operations, of what has_special finds nothing in.
+PLAIT_INLINE inline Packet<float> round_ordinary(const Packet<float>& x) {
+  const Words up = reinterpret_cast<Words>(x) + 0x8000U;
+  const auto bits = reinterpret_cast<__m512i>(up & 0xffff0000U);
+  const __mmask16 tie =
+      _mm512_testn_epi32_mask(reinterpret_cast<__m512i>(up), _mm512_set1_epi32(0xffff));
+  return reinterpret_cast<Packet<float>>(
+      _mm512_mask_and_epi32(bits, tie, bits, _mm512_set1_epi32(static_cast<int>(0xfffe0000U))));
+}
+// NaN, and numbers below the normal ones other than zero.
+PLAIT_INLINE inline bool has_special(const Packet<float>& a, const Packet<float>& b) {
+  constexpr int classes = 0x01 | 0x20 | 0x80;  // quiet NaN, denormal, signalling NaN
+  return _mm512_kortestz(_mm512_fpclass_ps_mask(a, classes), _mm512_fpclass_ps_mask(b, classes)) ==
+         0;
+}
+#endif
+
 // The rounded numbers of x [size] as floats.
 inline void round_numbers(Index size, const float* x, float* to) {
+#if PLAIT_SET_BYTES == 64
+  constexpr Index w = width<float>;
+  for (; size >= 2 * w; size -= 2 * w, x += 2 * w, to += 2 * w) {
+    const auto first = load(x), second = load(x + w);
+    const bool special = has_special(first, second);
+    store(to, special ? reinterpret_cast<Packet<float>>(bf16_of(first)) : round_ordinary(first));
+    store(to + w,
+          special ? reinterpret_cast<Packet<float>>(bf16_of(second)) : round_ordinary(second));
+  }
+#endif
   for_each_packet<float>(size, [&](Index i, const auto& memory) PLAIT_INLINE {
     memory.store(to + i, reinterpret_cast<Packet<float>>(bf16_of(memory.load(x + i))));
   });
@@ -68,6 +96,7 @@ inline void round_pairs(Index size, const float* x, float beside, float* to) {
 // lanes of a as well. By hand, as only processors that have the instruction come here.
 struct Pairs {
   static constexpr int parts = 1;
+  static constexpr bool keeps = false;
 
   PLAIT_INLINE static Packet<float> add(const Packet<float>& number, const Packet<float>& b,
                                         const Packet<float>& sum) {
@@ -91,6 +120,7 @@ struct Pairs {
 // The same without the instruction: the two numbers of a lane of b are made floats, a's are.
 struct WidenedPairs {
   static constexpr int parts = 2;
+  static constexpr bool keeps = false;
 
   template <int Packets, class P>
   PLAIT_INLINE static void take(const P& lanes, int v, P (&b)[std::size_t{2 * Packets}]) {
@@ -110,13 +140,54 @@ struct WidenedPairs {
   }
 };
 
+// And the floats written down: the panel of Numbers.
+struct KeptPairs : WidenedPairs {
+  static constexpr bool keeps = true;
+};
+
+// So many rows pay for writing down what was widened; fewer widen it tile by tile.
+inline constexpr Index rows_to_widen_for = 3 * tile_rows;
+
+// multiply_packed of WidenedPairs for more than one tile of rows: the first widens for all, a piece
+// of a panel at a time.
+inline void multiply_widened(Index rows, Index columns, Index depth, Left<float, false> a,
+                             const float* panels, Index whole, Index first, Start<float> start,
+                             Finish finish, float* c, Index c_stride) {
+  constexpr Index piece = widened_depth / WidenedPairs::parts;
+  alignas(buffer_alignment) float room[widened_depth * tile_packets * width<float>];
+  const Panels<float> layout(columns);
+  for (Index p = 0; p < layout.count(); ++p) {
+    const Index n = layout.first(p);
+    const Index stride = layout.packets(p) * width<float>;
+    const float* panel = panels + n * whole + first * stride;
+    for (Index k = 0; k < depth; k += piece, panel += piece * stride) {
+      const Index lanes = (std::min)(piece, depth - k);
+      const auto multiply = [&]<class Product>(Index m, Index count, Panel<float> b) PLAIT_INLINE {
+        float* sums = c + m * c_stride + n;
+        const Start<float> begin =
+            k > 0                  ? Start<float>{sums, c_stride}
+            : start.row == nullptr ? Start<float>{}
+                                   : Start<float>{start.row + m * start.stride + n, start.stride};
+        multiply_panel<Product>(
+            layout.packets(p), count, lanes * (2 / Product::parts), a.from(m, 2 * k), b, begin,
+            k + lanes == depth ? finish : Finish::none, sums, c_stride, layout.columns(p));
+      };
+      multiply.template operator()<KeptPairs>(0, tile_rows, {panel, stride, nullptr, room});
+      multiply.template operator()<Numbers>(tile_rows, rows - tile_rows,
+                                            {room, stride, panel + lanes * stride});
+    }
+  }
+}
+
 #endif
 
-// What a product reads of x: so many of its numbers for one lane of W, in so many floats.
+// What a product reads of x: so many of its numbers for one lane of W, in so many floats; and how
+// many rows it reads together before it takes them in pieces.
 template <class Product>
 struct RoundedRow {
   static constexpr Index per_lane = Product::parts;
   static constexpr Index floats_per_lane = per_lane;
+  static constexpr Index together = rows_together;
 
   static void write(Index size, const float* x, float* to) {
     detail::round_numbers(size, x, to);
@@ -128,6 +199,7 @@ template <>
 struct RoundedRow<Pairs> {
   static constexpr Index per_lane = 2;
   static constexpr Index floats_per_lane = 1;
+  static constexpr Index together = tile_rows;
 
   static void write(Index size, const float* x, float* to) {
     detail::round_pairs<true>(size, x, 0, to);
@@ -143,11 +215,13 @@ void multiply_rounded(Index rows, Index columns, Index inputs, const float* x, I
                       Index c_stride) {
   using Row = RoundedRow<Product>;
   constexpr Index per_lane = Row::per_lane;
-  alignas(buffer_alignment) float room[rounded_room];
+  constexpr Index lanes_of_room = rounded_room / per_lane;
+  alignas(buffer_alignment) float room[lanes_of_room * Row::floats_per_lane];
   const Index depth = (inputs + per_lane - 1) / per_lane;  // lanes of W
-  const Index piece = (std::min)(depth, rounded_room / tile_rows / Row::floats_per_lane);
+  const Index least = (std::min)(Row::together, (rows + tile_rows - 1) / tile_rows * tile_rows);
+  const Index piece = (std::min)(depth, lanes_of_room / least);
   const Index stride = piece * Row::floats_per_lane;
-  const Index together = rounded_room / stride / tile_rows * tile_rows;
+  const Index together = lanes_of_room / piece / tile_rows * tile_rows;
   for (Index m = 0; m < rows; m += together) {
     const Index count = (std::min)(together, rows - m);
     float* sums = c + m * c_stride;
@@ -160,8 +234,17 @@ void multiply_rounded(Index rows, Index columns, Index inputs, const float* x, I
           k > 0 ? Start<float>{sums, c_stride}
                 : Start<float>{start.row == nullptr ? nullptr : start.row + m * start.stride,
                                start.stride};
-      multiply_packed<Product>(count, columns, lanes, Left<float, false>{room, stride}, panels,
-                               depth, k, begin, k + lanes == depth ? finish : Finish::none, sums,
+      const Finish end = k + lanes == depth ? finish : Finish::none;
+      const Left<float, false> left{room, stride};
+#if PLAIT_SET_BYTES == 64
+      if constexpr (std::is_same_v<Product, WidenedPairs>)
+        if (count >= rows_to_widen_for) {
+          multiply_widened(count, columns, lanes, left, panels, depth, k, begin, end, sums,
+                           c_stride);
+          continue;
+        }
+#endif
+      multiply_packed<Product>(count, columns, lanes, left, panels, depth, k, begin, end, sums,
                                c_stride);
     }
   }

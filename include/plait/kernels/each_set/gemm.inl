@@ -12,10 +12,11 @@ PLAIT_INLINE inline Packet<Scalar> relu(const Packet<Scalar>& v) {
 }
 
 // What a tile adds, of a row of a and packets of b: here the products of their numbers. Where a
-// lane of b is something else (bf16.hpp), `parts` packets are made of one, which `take` does, and
-// a row's numbers are found by `add`.
+// lane of b is something else (bf16.hpp), `parts` packets are made of one, which `take` does and a
+// product that `keeps` writes down, and a row's numbers are found by `add`.
 struct Numbers {
   static constexpr int parts = 1;
+  static constexpr bool keeps = false;
 
   template <int Packets, class P>
   PLAIT_INLINE static void take(const P& lanes, int v, P (&b)[std::size_t{Packets}]) {
@@ -52,6 +53,12 @@ PLAIT_NOINLINE void multiply_tile(Index depth, Left<Scalar, Transposed> a, Panel
       if constexpr (Rows < tile_rows) prefetch(panel.data + 12 * panel.stride + v * w);
       Product::template take<Packets>(load(panel.data + v * w), v, b);
     }
+    if constexpr (Product::keeps)
+#pragma GCC unroll 6
+      for (const Packet<Scalar>& made : b) {
+        store(panel.made, made);
+        panel.made += w;
+      }
     if constexpr (Rows > 1)
 #pragma GCC unroll 6
       for (int v = 0; v < Packets * Product::parts; ++v) keep_in_register(b[v]);
@@ -96,14 +103,14 @@ template <class Product, int Packets, class Scalar, bool Transposed>
 void multiply_whole_panel(Index rows, Index depth, Left<Scalar, Transposed> a, Panel<Scalar> panel,
                           Start<Scalar> start, Finish finish, Scalar* c, Index c_stride) {
   const bool adds = finish == Finish::add || start.row == c;
-  const bool asks = panel.next > 0 && rows >= Packets * tile_rows;
+  const bool asks = panel.next != nullptr && rows >= Packets * tile_rows;
   Index m = 0;
   const auto tiles = [&]<int Rows>() PLAIT_INLINE {
     for (; m + Rows <= rows; m += Rows) {
       if (adds) prefetch_tile<Rows>(c + Rows * c_stride, c_stride, Packets * width<Scalar>);
       const Index tile = m / Rows;
       const Scalar* ahead = panel.data;
-      if (asks && tile < Packets) ahead += panel.next + tile * width<Scalar>;
+      if (asks && tile < Packets) ahead = panel.next + tile * width<Scalar>;
       multiply_tile<Product, Rows, Packets>(depth, a.from(m, 0), panel, ahead, start, finish, c,
                                             c_stride);
       start.row += Rows * start.stride;
@@ -221,8 +228,8 @@ void multiply_packed(Index rows, Index columns, Index depth, Left<Scalar, false>
     if (row_of.template operator()<tile_packets, 4>()) continue;
     if (row_of.template operator()<tile_packets, 2>()) continue;
     if (tile_packets != 2 && row_of.template operator()<2, 2>()) continue;
-    multiply_panel<Product>(packets, rows, depth, a, {panel, stride, stride * whole}, from, finish,
-                            c + n, c_stride, layout.columns(p));
+    multiply_panel<Product>(packets, rows, depth, a, {panel, stride, panel + stride * whole}, from,
+                            finish, c + n, c_stride, layout.columns(p));
     ++p;
   }
 }
@@ -276,7 +283,7 @@ void multiply_rows(Index rows, Index columns, Index depth, Left<Scalar, Transpos
     const Scalar* from = b + k * b_stride + layout.first(p);
     const Index whole = layout.packets(p) * width<Scalar>;
     const bool lies_well = rows < rows_to_pack_for || is_aligned(from, b_stride);
-    if (layout.columns(p) == whole && lies_well) return {from, b_stride, whole};
+    if (layout.columns(p) == whole && lies_well) return {from, b_stride, from + whole};
     pack_rows(from, b_stride, count, layout.columns(p), layout.packets(p), room);
     return {room, whole};
   };
