@@ -139,7 +139,8 @@ class FeatureEncoder {
     const TextTable* vocabulary = nullptr;
     std::span<const double> boundaries = {};
     // A text of one column in a vocabulary. Where it is looked up is scattered, and the first thing
-    // that is not in the cache: sought for all features together, it comes in the time of one.
+    // that is not in the cache: asked for by all features together, a file of 26 such columns takes
+    // 0.78 to 0.93 of the time.
     bool is_sought = false;
 
     std::uint64_t id(const EncodedRows::Sought& sought) const {
