@@ -233,11 +233,12 @@ class DenseInput final : public plait::InputTables<float> {
     dx_.resize(batch, 1, width_);
     return dx_;
   }
-  bool finish_rows(const plait::FeatureBatch<float>&, plait::View3<float>) const override {
-    return true;
+  double finish_rows(const plait::FeatureBatch<float>&, plait::View3<float>) const override {
+    return 0;
   }
   void collect(const plait::FeatureBatch<float>&, std::span<const Index>,
                plait::Executor*) override {}
+  bool has_finite_norm(double, plait::Executor*) override { return true; }
   double squared_norm(plait::Executor*) override { return 0; }
   bool move(const plait::TableStep&, plait::Executor*) override { return true; }
   void settings(plait::FieldVisitor&) const override {}

@@ -1,10 +1,11 @@
 // One golden file: outputs of the public PyTorch reference (facebookresearch/AdaTT mtl_lib.py,
-// PyTorch 1.13, float64) and what they were computed from.
+// PyTorch 1.13, float64), or of torch.nn.EmbeddingBag before it, and what they were computed from.
 //
 // module.*:   a module. x, y, upstream dy, dx; param.<name>, grad.<name>.
 // training.*: a model trained for some steps. x [steps, B, D], labels and mask [steps, B, T], the
 //             first step's logits [B, T] and grad.<name>, losses [steps]; param.<name> before and
 //             final.<name> after.
+// embeddings.*: a model trained from ids; see embeddings_case.hpp.
 // Metadata: JSON texts that name the architecture, its sizes and the optimizer.
 #pragma once
 #include <algorithm>

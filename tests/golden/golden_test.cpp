@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "golden/embeddings_case.hpp"
 #include "golden/golden_case.hpp"
 #include "golden/module_case.hpp"
 #include "golden/training_case.hpp"
@@ -30,6 +31,8 @@ void check(plait::SafetensorsReader& reader) {
     golden::check_module(file);
   } else if (kind == "training") {
     golden::check_training(file);
+  } else if (kind == "embeddings") {
+    golden::check_embeddings(file);
   } else {
     FAIL("no kind " << kind);
   }

@@ -1,6 +1,6 @@
 // What a mutation of the library must make fail: the contract and the gradient check of every
-// layer, on small batches, and the trainer's gradients of every task. Prints what fails; the exit
-// status is 1 if anything does.
+// layer, on small batches, the trainer's gradients of every task, and steps of tables. Prints what
+// fails; the exit status is 1 if anything does.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -11,6 +11,7 @@
 #include "fusion/frozen_experts.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
+#include "mutation/embeddings.hpp"
 #include "mutation/reduced.hpp"
 #include "mutation/training.hpp"
 #include "plait/losses/multi_task_loss.hpp"
@@ -77,6 +78,8 @@ int main() {
   if (check_losses() != 0) return 1;
   if (const std::string wrong = training::check(); !wrong.empty())
     return failure("training", wrong);
+  if (const std::string wrong = embeddings::check(); !wrong.empty())
+    return failure("embeddings", wrong);
   if (const std::string wrong = reduced::check(); !wrong.empty())
     return failure("reduced precision", wrong);
   for (const auto& family : differentiable)

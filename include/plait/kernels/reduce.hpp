@@ -74,10 +74,16 @@ bool all_finite(std::span<const Scalar> x) {
   PLAIT_RUN(instruction_set(), all_finite<Scalar>(x));
 }
 
+// Σ x², in Scalar.
+template <class Scalar>
+Scalar squared_norm(Index size, const Scalar* x) {
+  PLAIT_RUN(instruction_set(), squared_norm<Scalar>(size, x));
+}
+
 // Σ x² is finite, so that no number is too large to be squared either.
 template <class Scalar>
 bool has_finite_norm(Index size, const Scalar* x) {
-  PLAIT_RUN(instruction_set(), has_finite_norm<Scalar>(size, x));
+  return std::isfinite(squared_norm<Scalar>(size, x));
 }
 
 // out[d] += sum over the batch of x[b, 0, d], whole before it is added: in sums of up to 128 rows.

@@ -30,7 +30,7 @@ class SparseBatch {
  public:
   SparseBatch() = default;
   SparseBatch(Index batch, std::span<const SparseFeature> features)
-      : features_(features), batch_(batch) {}
+      : features_(features), whole_batch_(batch), batch_(batch) {}
 
   Index batch() const { return batch_; }
   Index num_features() const { return std::ssize(features_); }
@@ -58,12 +58,15 @@ class SparseBatch {
     return part;
   }
 
-  // The features as they were given, of all rows, and the first row of this batch among them.
+  // The features as they were given, how many rows they are of, and the first row of this batch
+  // among them.
   std::span<const SparseFeature> whole() const { return features_; }
+  Index whole_batch() const { return whole_batch_; }
   Index first_row() const { return first_; }
 
  private:
   std::span<const SparseFeature> features_;
+  Index whole_batch_ = 0;
   Index first_ = 0;
   Index batch_ = 0;
 };

@@ -165,10 +165,11 @@ inline void EmbeddingLayout::check_feature(Index f, const SparseBatch& batch, co
   const Index end_row = first_row + batch.batch();
   const Index num_ids = std::ssize(whole.ids);
   const std::span<const std::int64_t> offsets = whole.offsets;
-  if (offsets.empty() ? num_ids < end_row : std::ssize(offsets) < end_row + 1)
-    throw ShapeError(where, named(offsets.empty() ? "ids" : "offsets"),
-                     text(offsets.empty() ? num_ids : std::ssize(offsets)),
-                     text(offsets.empty() ? end_row : end_row + 1));
+  const Index numbers = offsets.empty() ? num_ids : std::ssize(offsets);
+  const Index expected = batch.whole_batch() + (offsets.empty() ? 0 : 1);
+  if (numbers != expected)
+    throw ShapeError(where, named(offsets.empty() ? "ids" : "offsets"), text(numbers),
+                     text(expected));
   if (!whole.weights.empty()) {
     if (!config.weighted)
       throw ShapeError(where, named("weights"), "weights", "none, as it is not weighted");

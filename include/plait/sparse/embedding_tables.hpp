@@ -44,6 +44,8 @@ class EmbeddingTables {
   PLAIT_COLD static EmbeddingTables zeros(EmbeddingConfig config) {
     return EmbeddingTables(std::move(config));
   }
+  EmbeddingTables(EmbeddingTables&&) = default;
+  EmbeddingTables& operator=(EmbeddingTables&&) = default;
   PLAIT_COLD EmbeddingTables clone() const;
 
   const EmbeddingLayout& layout() const { return layout_; }

@@ -36,15 +36,18 @@ class InputTables {
   virtual void lookup(const FeatureBatch<Scalar>& batch, View3<Scalar> x) const = 0;
 
   // Where the gradient of x of a whole batch goes, [batch, 1, width], written by any threads, each
-  // some rows, and finished by finish_rows afterwards: false where their squared norm is not
-  // finite. Good until the next call.
+  // some rows, and finished by finish_rows afterwards, which returns Σ g² over them, in Scalar.
+  // Good until the next call.
   virtual View3<Scalar> gradient(Index batch) = 0;
-  virtual bool finish_rows(const FeatureBatch<Scalar>& rows, View3<Scalar> gradient) const = 0;
+  virtual double finish_rows(const FeatureBatch<Scalar>& rows, View3<Scalar> gradient) const = 0;
 
   // Makes ready to sum what gradient() holds by the rows that `batch` looked up. lane_ends are the
   // rows where lanes end.
   virtual void collect(const FeatureBatch<Scalar>& batch, std::span<const Index> lane_ends,
                        Executor* executor) = 0;
+  // Whether Σ g² over the rows that will move, of the last collect, is finite in Scalar, given the
+  // sum of what finish_rows returned.
+  virtual bool has_finite_norm(double input_squared_norm, Executor* executor) = 0;
   // Σ g² over the rows that will move, of the last collect.
   virtual double squared_norm(Executor* executor) = 0;
   // Moves the rows of the last collect. False where a number that was moved is NaN or infinite.

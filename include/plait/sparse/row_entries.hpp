@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -44,6 +45,8 @@ class RowEntries {
   static constexpr std::uint64_t largest_places = std::uint64_t{1} << 32;
 
   Index size() const { return std::ssize(entries_); }
+  // The largest |weight|.
+  double largest_weight() const { return largest_weight_; }
   // The first entry of a shard; that of num_shards is the end.
   Index shard_begin(Index shard) const { return shard_begin_[static_cast<std::size_t>(shard)]; }
 
@@ -85,6 +88,7 @@ class RowEntries {
     entries_.clear();
     places_.clear();
     weights_.clear();
+    largest_weight_ = 1;
     const bool weighted = std::ranges::any_of(features, [&](const Feature& feature) {
       return !batch.whole()[static_cast<std::size_t>(feature.index)].weights.empty();
     });
@@ -105,6 +109,7 @@ class RowEntries {
               below = weights_.size();
               places_.push_back(place);
               weights_.push_back(bags.weights.empty() ? 1 : bags.weights[i]);
+              largest_weight_ = (std::max)(largest_weight_, std::abs(weights_.back()));
             }
             entries_.push_back(key_of(bags.ids[i]) << 32 | below);
           }
@@ -149,6 +154,7 @@ class RowEntries {
   std::vector<std::uint64_t> other_;
   std::vector<std::uint32_t> places_;  // of weighted features: entries count in these two
   std::vector<float> weights_;
+  float largest_weight_ = 1;
   std::vector<std::uint64_t> lane_ends_;  // as places
   std::array<Index, std::size_t{num_shards} + 1> shard_begin_{};
 };

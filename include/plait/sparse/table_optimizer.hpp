@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -66,9 +67,10 @@ class TableOptimizer final : public InputTables<Scalar_> {
     tables_->lookup(batch, x);
   }
   View3<Scalar> gradient(Index batch) override;
-  bool finish_rows(const FeatureBatch<Scalar>& rows, View3<Scalar> gradient) const override;
+  double finish_rows(const FeatureBatch<Scalar>& rows, View3<Scalar> gradient) const override;
   void collect(const FeatureBatch<Scalar>& batch, std::span<const Index> lane_ends,
                Executor* executor) override;
+  bool has_finite_norm(double input_squared_norm, Executor* executor) override;
   double squared_norm(Executor* executor) override;
   bool move(const TableStep& step, Executor* executor) override;
   PLAIT_COLD void settings(FieldVisitor& visit) const override;
@@ -162,8 +164,8 @@ View3<Scalar> TableOptimizer<Scalar>::gradient(Index batch) {
 }
 
 template <class Scalar>
-bool TableOptimizer<Scalar>::finish_rows(const FeatureBatch<Scalar>& rows,
-                                         View3<Scalar> gradient) const {
+double TableOptimizer<Scalar>::finish_rows(const FeatureBatch<Scalar>& rows,
+                                           View3<Scalar> gradient) const {
   const EmbeddingLayout& layout = tables_->layout();
   for (Index f = 0; f < layout.num_features(); ++f) {
     const SparseFeature feature = rows.sparse.feature(f);
@@ -177,7 +179,8 @@ bool TableOptimizer<Scalar>::finish_rows(const FeatureBatch<Scalar>& rows,
       for (Index d = 0; d < dim; ++d) of_row[d] *= share;
     }
   }
-  return kernels::has_finite_norm<Scalar>(gradient.batch() * gradient.dim(), gradient.data());
+  return static_cast<double>(
+      kernels::squared_norm<Scalar>(gradient.batch() * gradient.dim(), gradient.data()));
 }
 
 template <class Scalar>
@@ -188,6 +191,18 @@ void TableOptimizer<Scalar>::collect(const FeatureBatch<Scalar>& batch,
     entries_[index(t)].collect(batch.sparse, features_[index(t)], tables_->layout().table(t).rows,
                                lane_ends, width());
   });
+}
+
+template <class Scalar>
+bool TableOptimizer<Scalar>::has_finite_norm(double input_squared_norm, Executor* executor) {
+  constexpr auto most = static_cast<double>((std::numeric_limits<Scalar>::max)());
+  if (!(input_squared_norm <= most)) return false;
+  // A row's gradient is at most as long as all ids' together. Only where that could be too long,
+  // which gradients of any use are far from, the rows are summed to find out.
+  double bound = 0;
+  for (const RowEntries& entries : entries_)
+    bound += std::pow(static_cast<double>(entries.size()) * entries.largest_weight(), 2);
+  return bound * input_squared_norm <= most / 2 || squared_norm(executor) <= most;
 }
 
 template <class Scalar>

@@ -120,9 +120,11 @@ class Lanes {
     });
   }
 
-  // Of the last pass that made gradients with tables: false where one of the input's is not finite.
-  bool has_finite_input_gradients() const {
-    return std::ranges::all_of(lanes_, &Lane::has_finite_dx);
+  // Σ g² of the input's gradient, of the last pass that made gradients with tables.
+  double input_squared_norm() const {
+    double sum = 0;
+    for (const Lane& lane : lanes_) sum += lane.dx_squared;
+    return sum;
   }
   // The rows where lanes end.
   void ends(const Tiles& tiles, std::vector<Index>& rows) {
@@ -154,7 +156,7 @@ class Lanes {
     Scratch scratch;
     Tensor<Scalar> looked_up;             // [tile, 1, width] of tables
     Tensor<Scalar> dx;                    // of one task
-    bool has_finite_dx = true;            // in all tiles since begin
+    double dx_squared = 0;                // Σ g² of the input's gradient in the last run
     Tensor<Scalar> logits;                // [tile, 1, C]
     Tensor<Scalar> dlogits;               // [tile, 1, C]
     std::vector<double> task_losses;      // [T]
@@ -169,7 +171,6 @@ class Lanes {
     Index num_tensors() const { return std::ssize(gradient.table().entries()); }
     void begin(std::span<ParamBuffer<Scalar>> gradients) {
       has_runs = false;
-      has_finite_dx = true;
       begin_run(gradients.size());
     }
     void begin_run(std::size_t gradients) {
@@ -224,8 +225,8 @@ class Lanes {
       return work.dx ? work.dx.rows(work.tiles.first(tile), work.tiles.rows(tile)) : work.dx;
     }
     void finish_dx(const Work& work, Index tile) {
-      if (work.dx && !work.tables->finish_rows(features_of(work, tile), dx_of(work, tile)))
-        has_finite_dx = false;
+      if (work.dx)
+        dx_squared += work.tables->finish_rows(features_of(work, tile), dx_of(work, tile));
     }
     Targets<Scalar> targets_of(const Work& work, Index tile) const {
       return work.targets.rows(work.tiles.first(tile), work.tiles.rows(tile));
@@ -292,6 +293,7 @@ class Lanes {
   // The same with the tasks' losses, which are zero before.
   template <class RunLane>
   void run(const Tiles& tiles, const RunLane& run_lane) {
+    for (Lane& lane : lanes_) lane.dx_squared = 0;  // of those, too, that the batch does not use
     for_each_lane(tiles, [&](Lane& lane, const auto& for_each_tile) {
       std::ranges::fill(lane.task_losses, 0.0);
       run_lane(lane, for_each_tile);

@@ -293,6 +293,7 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
   const auto work = prepare(x, targets);
   if (!has_gradient()) {
     lanes_.compute_gradient(work);
+    collect(work);
     return total();
   }
   if (weighting.needs_gradient_norms()) {
@@ -415,8 +416,8 @@ template <class Scalar>
 void Trainer<Scalar>::check_gradient(const ParamBuffer<Scalar>& gradient) const {
   const auto grad = gradient.flat();
   if (!check_finite_) return;
-  if (tables_ != nullptr && !lanes_.has_finite_input_gradients())
-    throw ValueError("Trainer", "gradient of the input", "NaN or infinity", "finite numbers");
+  if (tables_ != nullptr && !tables_->has_finite_norm(lanes_.input_squared_norm(), executor_))
+    throw ValueError("Trainer", "gradient of the tables", "NaN or infinity", "finite numbers");
   if (!kernels::has_finite_norm(std::ssize(grad), grad.data()))
     throw ValueError("Trainer", "gradient", "NaN or infinity", "finite numbers");
 }
@@ -463,8 +464,9 @@ LaneWork<Scalar> Trainer<Scalar>::work_of(const BatchArgument<Scalar>& x,
 
 template <class Scalar>
 void Trainer<Scalar>::collect(const LaneWork<Scalar>& work) {
-  if (tables_ == nullptr || !has_gradient()) return;
-  lanes_.ends(tiles_, lane_ends_);
+  if (tables_ == nullptr) return;
+  lane_ends_.clear();  // without a label that counts no row moves
+  if (has_gradient()) lanes_.ends(tiles_, lane_ends_);
   tables_->collect({work.sparse, work.x}, lane_ends_, executor_);
 }
 

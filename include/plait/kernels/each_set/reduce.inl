@@ -74,10 +74,10 @@ bool all_finite(std::span<const Scalar> x) {
 }
 
 template <class Scalar>
-bool has_finite_norm(Index size, const Scalar* x) {
+Scalar squared_norm(Index size, const Scalar* x) {
   using P = simd::Packet<Scalar>;
-  return std::isfinite(detail::fold(
-      size, x, [](const P& v, const P& sum) PLAIT_INLINE { return simd::fma(v, v, sum); }));
+  return detail::fold(size, x,
+                      [](const P& v, const P& sum) PLAIT_INLINE { return simd::fma(v, v, sum); });
 }
 
 template <class Scalar>
