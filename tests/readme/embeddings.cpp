@@ -1,0 +1,61 @@
+// What docs/embeddings.md shows, as one program.
+#include <plait/embeddings.hpp>
+#include <plait/plait.hpp>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+int main() {
+  using plait::Pooling;
+  using plait::Side;
+  const plait::EmbeddingConfig config{
+      .tables = {{.name = "user", .rows = 1000, .dim = 16},
+                 {.name = "movie", .rows = 5000, .dim = 16}},
+      .features = {{.name = "user", .side = Side::user},
+                   {.name = "history", .table = "movie", .pooling = Pooling::mean, .side = Side::user},
+                   {.name = "movie"}},
+      .dense = {Side::item}};  // one number beside them: a price, an age
+  const auto tables = std::make_shared<plait::EmbeddingTables<float>>(config, /*seed=*/7);
+
+  plait::Model<float> model(
+      plait::MMoE{.input_dim = tables->width(), .num_tasks = 2, .num_experts = 4, .expert = {32}},
+      {.hidden = {{16}}}, /*seed=*/7);
+
+  // Three rows. The second has seen nothing yet.
+  const std::vector<std::uint64_t> users = {12, 800, 12}, movies = {7, 7, 4999};
+  const std::vector<std::uint64_t> seen = {3, 99, 7, 3, 99};
+  const std::vector<std::int64_t> offsets = {0, 2, 2, 5};
+  const std::vector<plait::SparseFeature> features = {{users}, {seen, offsets}, {movies}};
+  plait::Matrix<float> numbers(3, 1), labels(3, 2);
+  numbers << 0.5F, -1.0F, 2.0F;
+  labels << 1, 0, 0, 0, 1, 1;
+  const plait::FeatureBatch<float> batch{{3, features}, numbers};
+
+  plait::TableOptimizer<float> rows(*tables, plait::RowwiseAdagrad{.learning_rate = 0.05});
+  plait::Trainer trainer(model, rows, {{.name = "click"}, {.name = "like"}}, plait::Adam{});
+  for (int step = 0; step < 100; ++step) trainer.step(batch, labels);
+
+  plait::Matrix<float> logits(3, 2);
+  trainer.score(batch, logits);
+
+  const plait::EmbeddingScorer<float> scorer(model, plait::ServingTables<float>(tables));
+  auto context = scorer.context();  // one per thread
+
+  const std::vector<std::uint64_t> user = {12}, history = {3, 99}, candidates = {7, 8, 9, 4999};
+  const std::vector<std::int64_t> history_offsets = {0, 2};
+  const std::vector<plait::SparseFeature> of_user = {{user}, {history, history_offsets}};
+  const std::vector<plait::SparseFeature> of_candidates = {{candidates}};
+  plait::Matrix<float> prices(4, 1), scores(4, 2);
+  prices.setZero();
+  context.score({{1, of_user}, {}}, {{4, of_candidates}, prices}, scores);
+
+  const plait::EmbeddingScorer<float> small(model,
+                                            plait::ServingTables<float>::quantised(*tables));
+  std::printf("%zu bytes of tables, %zu in 8 bits\n", scorer.tables().bytes(),
+              small.tables().bytes());
+  return logits(0, 0) > 0 && logits(1, 0) < 0 && scores.allFinite() ? 0 : 1;
+}
