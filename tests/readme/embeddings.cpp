@@ -15,9 +15,10 @@ int main() {
   const plait::EmbeddingConfig config{
       .tables = {{.name = "user", .rows = 1000, .dim = 16},
                  {.name = "movie", .rows = 5000, .dim = 16}},
-      .features = {{.name = "user", .side = Side::user},
-                   {.name = "history", .table = "movie", .pooling = Pooling::mean, .side = Side::user},
-                   {.name = "movie"}},
+      .features =
+          {{.name = "user", .side = Side::user},
+           {.name = "history", .table = "movie", .pooling = Pooling::mean, .side = Side::user},
+           {.name = "movie"}},
       .dense = {Side::item}};  // one number beside them: a price, an age
   const auto tables = std::make_shared<plait::EmbeddingTables<float>>(config, /*seed=*/7);
 
@@ -53,8 +54,7 @@ int main() {
   prices.setZero();
   context.score({{1, of_user}, {}}, {{4, of_candidates}, prices}, scores);
 
-  const plait::EmbeddingScorer<float> small(model,
-                                            plait::ServingTables<float>::quantised(*tables));
+  const plait::EmbeddingScorer<float> small(model, plait::ServingTables<float>::quantised(*tables));
   std::printf("%zu bytes of tables, %zu in 8 bits\n", scorer.tables().bytes(),
               small.tables().bytes());
   return logits(0, 0) > 0 && logits(1, 0) < 0 && scores.allFinite() ? 0 : 1;
