@@ -21,7 +21,8 @@ import torch.nn.functional as F
 
 RULES = {
     "sgd": ({"lr": 0.5}, torch.optim.SGD),
-    "adagrad": ({"lr": 0.1, "lr_decay": 0.01, "initial_accumulator_value": 0.1}, torch.optim.Adagrad),
+    "adagrad": ({"lr": 0.1, "lr_decay": 0.01, "initial_accumulator_value": 0.1},
+                torch.optim.Adagrad),
     "sparse_adam": ({"lr": 0.02}, torch.optim.SparseAdam),
 }
 STEPS, BATCH, TASKS, DENSE = 20, 10, 2, 2
