@@ -17,6 +17,8 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
+
 std::span<const std::byte> bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 void replace(const std::string& path, const std::string& text) {
@@ -137,10 +139,10 @@ TEST_CASE("atomic file: a link stays, and what it leads to is replaced") {
 
   fs::create_symlink("there", directory / "here");
   fs::create_symlink("here", directory / "there");
-  CHECK_THROWS_WITH(replace(directory / "here", ""), Catch::Contains("a circle of links"));
+  CHECK_THROWS_WITH(replace(directory / "here", ""), ContainsSubstring("a circle of links"));
   fs::create_symlink("no/such", directory / "astray");
   CHECK_THROWS_WITH(replace(directory / "astray", ""),
-                    Catch::Contains("astray: write: got No such file or directory"));
+                    ContainsSubstring("astray: write: got No such file or directory"));
 }
 
 TEST_CASE("atomic file: what is no file is refused and stays") {
@@ -275,7 +277,7 @@ TEST_CASE("atomic file: without a file descriptor left a writer is not taken for
     told = error.what();
   }
   ::setrlimit(RLIMIT_NOFILE, &limit);
-  CHECK_THAT(told, Catch::Contains("got Too many open files"));
+  CHECK_THAT(told, ContainsSubstring("got Too many open files"));
   CHECK(std::filesystem::exists(path + ".partial"));
 }
 

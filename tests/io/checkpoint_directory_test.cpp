@@ -17,6 +17,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using checkpoints::check_equal;
 using checkpoints::Run;
 using plait::Checkpoints;
@@ -256,7 +257,7 @@ TEST_CASE("checkpoint: another user's lock is held, and seen") {
   }
   Run run;
   Checkpoints refused(directory.path());
-  CHECK_THROWS_WITH(run.save(refused), Catch::Contains("got a lock of process 1,"));
+  CHECK_THROWS_WITH(run.save(refused), ContainsSubstring("got a lock of process 1,"));
   CHECK(refused.paths().empty());
   ::close(held);
   {
@@ -269,6 +270,7 @@ TEST_CASE("checkpoint: another user's lock is held, and seen") {
   files::write(lock, "");
   REQUIRE(::chmod(lock.c_str(), 0) == 0);
   Checkpoints unreadable(directory.path());
-  CHECK_THROWS_WITH(run.save(unreadable), Catch::Contains("checkpoints.lock: got Permission den"));
+  CHECK_THROWS_WITH(run.save(unreadable),
+                    ContainsSubstring("checkpoints.lock: got Permission den"));
   CHECK(unreadable.paths().size() == 1);
 }

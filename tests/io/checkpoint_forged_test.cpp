@@ -14,6 +14,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using checkpoints::check_equal;
 using checkpoints::num_rows;
 using checkpoints::Run;
@@ -109,10 +110,10 @@ TEST_CASE("checkpoint: a forged order is refused") {
   CHECK(replaces(-1) ==
         "order: got row -1 in place of 0, expected the rows of this run, in any "
         "order");
-  CHECK_THAT(replaces(most), Catch::Contains("order: got row "));
+  CHECK_THAT(replaces(most), ContainsSubstring("order: got row "));
   CHECK_THAT(replaces(std::numeric_limits<std::int64_t>::min()),
-             Catch::Contains("order: got row "));
-  CHECK_THAT(replaces(4), Catch::Contains("order: got row 4 in place of 5"));  // twice
+             ContainsSubstring("order: got row "));
+  CHECK_THAT(replaces(4), ContainsSubstring("order: got row 4 in place of 5"));  // twice
   CHECK(stored.refusal(order([](auto& rows) { rows.pop_back(); })) ==
         "order: got 19 rows, expected 20 as in this run");
   CHECK(stored.refusal(order([](auto& rows) { rows.push_back(0); })) ==
@@ -126,10 +127,10 @@ TEST_CASE("checkpoint: a forged order is refused") {
   stored.checkpoints.save(stored.run.trainer, stored.run.progress, stored.parts());
   Run other;
   CHECK_THROWS_WITH(other.resume(stored.checkpoints, stored.parts()),
-                    Catch::Contains("order: got 3 rows, expected 20 as in this run"));
+                    ContainsSubstring("order: got 3 rows, expected 20 as in this run"));
   other.progress.order = {1, 2, 3};
   CHECK_THROWS_WITH(other.resume(stored.checkpoints, stored.parts()),
-                    Catch::Contains("order: got row 2 in place of 1"));
+                    ContainsSubstring("order: got row 2 in place of 1"));
   other.progress.order = {5, 3, 2};
   CHECK(other.resume(stored.checkpoints, stored.parts()));
 }
@@ -162,7 +163,7 @@ TEST_CASE("checkpoint: forged counts are refused") {
   CHECK(stored.refusal(meta("plait.epoch", "9007199254740992")) == "nothing");
   for (const std::string first : {"0", "2", "100"})
     CHECK_THAT(stored.refusal(meta("plait.first", first)),
-               Catch::Contains("plait.first: got " + first + ", expected a number from 1 to 1"));
+               ContainsSubstring("plait.first: got " + first + ", expected a number from 1 to 1"));
 }
 
 TEST_CASE("checkpoint: forged generators are refused") {
@@ -210,30 +211,30 @@ TEST_CASE("checkpoint: forged states of parts are refused") {
   // Of early stopping: evaluations, the best sum, where it was and how long ago, then the task's.
   CHECK(number(0, 1) == "nothing");
   for (const double value : {-1.0, 0.5, 1e300, nan, std::numeric_limits<double>::infinity()}) {
-    CHECK_THAT(number(0, value), Catch::Contains("state of stopping: got plait::EarlyStopping: "
-                                                 "state: got"));
+    CHECK_THAT(number(0, value), ContainsSubstring("state of stopping: got plait::EarlyStopping: "
+                                                   "state: got"));
     for (const std::size_t place : {std::size_t{3}, std::size_t{9}})
-      CHECK_THAT(number(place, value), Catch::Contains("expected a whole number from 0 to 1"));
+      CHECK_THAT(number(place, value), ContainsSubstring("expected a whole number from 0 to 1"));
   }
-  CHECK_THAT(number(2, -2), Catch::Contains("got -2, expected a whole number from -1 to 0"));
-  CHECK_THAT(number(2, 1), Catch::Contains("got 1, expected a whole number from -1 to 0"));
-  CHECK_THAT(number(8, nan), Catch::Contains("got nan, expected a whole number from -1 to 0"));
+  CHECK_THAT(number(2, -2), ContainsSubstring("got -2, expected a whole number from -1 to 0"));
+  CHECK_THAT(number(2, 1), ContainsSubstring("got 1, expected a whole number from -1 to 0"));
+  CHECK_THAT(number(8, nan), ContainsSubstring("got nan, expected a whole number from -1 to 0"));
   CHECK(stored.stopping.evaluations() == 1);
 
   // Numbers of a fixed count.
   for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{3}})
     CHECK_THAT(
         stored.refusal(tensor<double>("numbers.2", [&](auto& sums) { sums.resize(size); })),
-        Catch::Contains(plait::text("state of sums: got plait::CheckpointPart: numbers: got ", size,
-                                    ", expected 2")));
+        ContainsSubstring(plait::text("state of sums: got plait::CheckpointPart: numbers: got ",
+                                      size, ", expected 2")));
 }
 
 TEST_CASE("checkpoint: what a file says is told in one line, and cut") {
   Stored stored;
   const std::string told =
       stored.refusal(meta("plait.moments", "\x1b[2J\n\x07" + std::string(100000, 'm')));
-  CHECK_THAT(told, Catch::Contains("moments: got '\\x1b[2J\\x0a\\x07mmmm"));
-  CHECK_THAT(told, Catch::Contains("m...', expected 'exp_avg exp_avg_sq' as of"));
+  CHECK_THAT(told, ContainsSubstring("moments: got '\\x1b[2J\\x0a\\x07mmmm"));
+  CHECK_THAT(told, ContainsSubstring("m...', expected 'exp_avg exp_avg_sq' as of"));
   CHECK(told.size() < 400);
   const std::string of_settings = stored.refusal([](files::Parts& parts) {
     std::string& settings = parts.meta("plait.settings");
@@ -242,12 +243,12 @@ TEST_CASE("checkpoint: what a file says is told in one line, and cut") {
     settings.insert(rule + 15, "\x1b" + std::string(100000, 'd'));
     settings += "name\x1b\tvalue\n";
   });
-  CHECK_THAT(of_settings, Catch::Contains("optimizer.rule, name\\x1b: got \\x1bddd") &&
-                              Catch::Contains("d..., value, expected Adam, none as in this run"));
+  CHECK_THAT(of_settings, ContainsSubstring("optimizer.rule, name\\x1b: got \\x1bddd") &&
+                              ContainsSubstring("d..., value, expected Adam, none as in this run"));
   CHECK(of_settings.find('\x1b') == std::string::npos);
   CHECK(of_settings.size() < 500);
   for (const std::string any : {"", "\n", "\t", "\n\n\n", "no tab", "optimizer.rule"})
-    CHECK_THAT(stored.refusal(meta("plait.settings", any)), Catch::Contains("as in this run"));
+    CHECK_THAT(stored.refusal(meta("plait.settings", any)), ContainsSubstring("as in this run"));
 }
 
 TEST_CASE("checkpoint: progress that could not be read again is not written") {

@@ -28,6 +28,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using checkpoints::check_equal;
 using checkpoints::Run;
 using plait::Adam;
@@ -126,9 +127,9 @@ TEST_CASE("checkpoint: settings of the optimizer and the trainer are compared an
   options.optimizer.groups = {{.pattern = "task_modules.1*", .learning_rate = 0.5},
                               {.pattern = "*.bias", .frozen = true}};
   const std::string told = of_options(before, options);
-  CHECK_THAT(told, Catch::Contains("learning_rate of 'task_modules.1.0.mlp_net.0.weight', "));
-  CHECK_THAT(told, Catch::Contains(" more: got 0.001, 0.001, "));
-  CHECK_THAT(told, Catch::Contains("expected 0.5, 0.5, "));
+  CHECK_THAT(told, ContainsSubstring("learning_rate of 'task_modules.1.0.mlp_net.0.weight', "));
+  CHECK_THAT(told, ContainsSubstring(" more: got 0.001, 0.001, "));
+  CHECK_THAT(told, ContainsSubstring("expected 0.5, 0.5, "));
   options = before;
   options.tile_rows = 2;
   CHECK(of_options(before, options) == "trainer.tile_rows: got 128, expected 2 as in this run");
@@ -174,7 +175,7 @@ TEST_CASE("checkpoint: heads, task weights and the model's description are compa
   plait::Progress<float> progress;
   checkpoints.save(stored, optimizer, progress);
   CHECK_THROWS_WITH(checkpoints.resume(wanted, optimizer, progress),
-                    Catch::Contains("activation: got relu, expected sigmoid as in this run"));
+                    ContainsSubstring("activation: got relu, expected sigmoid as in this run"));
   CHECK(std::ranges::equal(wanted.values().flat(), before.flat()));
   CHECK(checkpoints.resume(stored, optimizer, progress));
 }
@@ -188,11 +189,11 @@ TEST_CASE("checkpoint: options of what runs beside the optimizer are compared an
   checkpoints.save(run.trainer, run.progress, {{"stopping", stopping}, {"average", average}});
   plait::EarlyStopping other({{.unit = 0.5}, {}}, {.patience = 4});
   CHECK_THROWS_WITH(run.resume(checkpoints, {{"stopping", other}, {"average", average}}),
-                    Catch::Contains("stopping.tasks[0].unit, stopping.tasks[1].better, "
-                                    "stopping.patience: got 1, lower, 3, expected 0.5, none, 4"));
+                    ContainsSubstring("stopping.tasks[0].unit, stopping.tasks[1].better, "
+                                      "stopping.patience: got 1, lower, 3, expected 0.5, none, 4"));
   plait::WeightAverage<float> slower(run.model.shared_table(), 0.99);
   CHECK_THROWS_WITH(run.resume(checkpoints, {{"stopping", stopping}, {"average", slower}}),
-                    Catch::Contains("average.decay: got 0.9, expected 0.99 as in this run"));
+                    ContainsSubstring("average.decay: got 0.9, expected 0.99 as in this run"));
   CHECK(run.resume(checkpoints, {{"stopping", stopping}, {"average", slower}},
                    {.may_differ = {"average.decay"}}));
 }
@@ -263,8 +264,9 @@ TEST_CASE("checkpoint: a run goes on with another learning rate on purpose") {
     return Run(Adam{.learning_rate = 0.01}, options);
   };
   Run second = slower();
-  CHECK_THROWS_WITH(second.resume(checkpoints, {}, {.may_differ = {"learning_rate*"}}),
-                    Catch::Contains("optimizer.schedule: got cosine(12, 0), expected constant()"));
+  CHECK_THROWS_WITH(
+      second.resume(checkpoints, {}, {.may_differ = {"learning_rate*"}}),
+      ContainsSubstring("optimizer.schedule: got cosine(12, 0), expected constant()"));
   CHECK_THROWS_WITH(second.resume(checkpoints, {}, {.may_differ = {"learningrate"}}),
                     "plait::Checkpoints: may_differ: got 'learningrate', expected a pattern that a "
                     "setting's name matches");
@@ -314,7 +316,7 @@ TEST_CASE("checkpoint: what only the file has set may differ as well") {
   CHECK_THROWS_AS(mistaken.resume(checkpoints, {}, {.may_differ = {"learning_rate to *"}}),
                   plait::ConfigError);
   CHECK_THROWS_WITH(mistaken.resume(checkpoints, {}, {.may_differ = {"\x1b[2J"}}),
-                    Catch::Contains("may_differ: got '\\x1b[2J', expected"));
+                    ContainsSubstring("may_differ: got '\\x1b[2J', expected"));
   Run second;
   REQUIRE(second.resume(checkpoints, {}, {.may_differ = all}));
   check_equal(second, first);

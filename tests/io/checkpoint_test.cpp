@@ -27,6 +27,7 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
+using Catch::Matchers::ContainsSubstring;
 using checkpoints::check_equal;
 using checkpoints::make_model;
 using checkpoints::Run;
@@ -117,9 +118,9 @@ TEST_CASE("checkpoint: torn and corrupt files are passed over and named") {
   CHECK(resumed.path == paths[1]);
   REQUIRE(resumed.rejected.size() == 2);
   CHECK(resumed.rejected[0].path == paths[3]);
-  CHECK_THAT(resumed.rejected[0].reason, Catch::Contains("as the header describes"));
+  CHECK_THAT(resumed.rejected[0].reason, ContainsSubstring("as the header describes"));
   CHECK(resumed.rejected[1].path == paths[2]);
-  CHECK_THAT(resumed.rejected[1].reason, Catch::Contains("data: got checksum "));
+  CHECK_THAT(resumed.rejected[1].reason, ContainsSubstring("data: got checksum "));
   CHECK(second.trainer.optimizer().steps() == 2);
 
   // The next one is newer than all of them.
@@ -194,7 +195,7 @@ TEST_CASE("checkpoint: one of another run is refused, and nothing changes") {
       {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0});
   Progress<double> wide_progress;
   CHECK_THROWS_WITH(checkpoints.resume(wide, wide_optimizer, wide_progress),
-                    Catch::Contains("got F32, expected F64"));
+                    ContainsSubstring("got F32, expected F64"));
 
   // An optimizer of other parameters than the model's.
   plait::Optimizer<float> stray(std::make_shared<const plait::ParamTable>(),
@@ -427,10 +428,10 @@ TEST_CASE("checkpoint: what runs beside the optimizer goes on bit for bit") {
 
   plait::WeightAverage<float> stray(std::make_shared<const plait::ParamTable>(), 0.5);
   CHECK_THROWS_WITH(first.run.save(checkpoints, {{"average", stray}}),
-                    Catch::Contains("plait::Checkpoints: average: got a table of 0 tensors"));
+                    ContainsSubstring("plait::Checkpoints: average: got a table of 0 tensors"));
   first.run.progress.best = plait::Best<float>{};
   CHECK_THROWS_WITH(first.run.save(checkpoints),
-                    Catch::Contains("plait::Checkpoints: best: got a table of 0 tensors"));
+                    ContainsSubstring("plait::Checkpoints: best: got a table of 0 tensors"));
   first.run.progress.best.reset();
   CHECK_THROWS_WITH(first.run.save(checkpoints, {{"a", first.random}, {"a", first.history}}),
                     "plait::Checkpoints: parts: got 'a' twice, expected names of their own");
@@ -447,7 +448,7 @@ TEST_CASE("checkpoint: parts of another run are refused, and nothing changes") {
 
   Rich untouched, other;
   const auto refuses = [&](const CheckpointParts<float>& parts, const std::string& what) {
-    CHECK_THROWS_WITH(other.run.resume(checkpoints, parts), Catch::Contains(from + what));
+    CHECK_THROWS_WITH(other.run.resume(checkpoints, parts), ContainsSubstring(from + what));
     CHECK_THROWS_AS(other.run.resume(checkpoints, parts), plait::FormatError);
     check_equal(other, untouched);
   };

@@ -11,7 +11,7 @@
 #include "support/catch.hpp"
 #include "support/files.hpp"
 
-using Catch::Contains;
+using Catch::Matchers::ContainsSubstring;
 using plait::AtomicFile;
 using plait::DirectoryLock;
 using plait::FileError;
@@ -57,7 +57,7 @@ TEST_CASE("files: a second writer is refused, and the first goes on") {
   const std::string path = directory / "file";
   AtomicFile first(path);
   write(first, "first");
-  CHECK_THROWS_WITH(AtomicFile(path), Contains("a .partial file that is being written"));
+  CHECK_THROWS_WITH(AtomicFile(path), ContainsSubstring("a .partial file that is being written"));
   first.commit();
   CHECK(files::contents(path) == "first");
   CHECK_NOTHROW(AtomicFile(path));
@@ -66,7 +66,7 @@ TEST_CASE("files: a second writer is refused, and the first goes on") {
 TEST_CASE("files: what cannot be written is told") {
   const files::Directory directory;
   CHECK_THROWS_AS(AtomicFile(directory / "none/file"), FileError);
-  CHECK_THROWS_WITH(AtomicFile(directory.path()), Contains("a directory"));
+  CHECK_THROWS_WITH(AtomicFile(directory.path()), ContainsSubstring("a directory"));
 }
 
 TEST_CASE("files: a directory is one program's until its lock goes") {
@@ -76,7 +76,7 @@ TEST_CASE("files: a directory is one program's until its lock goes") {
   std::ifstream(directory / "lock") >> number;
   CHECK_FALSE(number.empty());
   CHECK_THROWS_WITH(DirectoryLock(directory.path(), "lock"),
-                    Contains("a lock of process " + number));
+                    ContainsSubstring("a lock of process " + number));
   lock.reset();
   CHECK_NOTHROW(DirectoryLock(directory.path(), "lock"));
   std::filesystem::create_directory(directory / "other");

@@ -16,6 +16,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using checkpoints::check_equal;
 using checkpoints::Run;
 using plait::Checkpoints;
@@ -98,7 +99,7 @@ TEST_CASE("locale: a checkpoint is the same bytes, and goes on, under any") {
   const files::Directory plain;
   Checkpoints of_plain(plain.path());
   const std::string expected = files::contents(run.save(of_plain));
-  CHECK_THAT(expected, Catch::Contains("\"plait.optimizer_steps\":\"1000000\""));
+  CHECK_THAT(expected, ContainsSubstring("\"plait.optimizer_steps\":\"1000000\""));
   const auto same_under = [&](auto* facet) {
     const Locale locale(facet);
     const files::Directory directory;
@@ -110,7 +111,7 @@ TEST_CASE("locale: a checkpoint is the same bytes, and goes on, under any") {
     CHECK(other.progress.epoch == 1234567);
     Run of_other_rate(plait::Adam{.learning_rate = 1234.5});
     CHECK_THROWS_WITH(of_other_rate.resume(checkpoints),
-                      Catch::Contains("learning_rate: got 0.05, expected 1234.5 as in this run"));
+                      ContainsSubstring("learning_rate: got 0.05, expected 1234.5 as in this run"));
   };
   same_under(new German);
   same_under(new Grouping);
@@ -138,8 +139,8 @@ TEST_CASE("locale: tables and errors are the same under any") {
        {"watch", "mse", 1234567.25, plait::Better::lower}}};
   const auto report = plait::seesaw_report(multi, single);
   const std::string plain = report.text();
-  CHECK_THAT(plain, Catch::Contains(" 0.5000 ") && Catch::Contains(" +0.2500 ") &&
-                        Catch::Contains(" 12345.5000 ") && Catch::Contains(" -1222221.7500 "));
+  CHECK_THAT(plain, ContainsSubstring(" 0.5000 ") && ContainsSubstring(" +0.2500 ") &&
+                        ContainsSubstring(" 12345.5000 ") && ContainsSubstring(" -1222221.7500 "));
   for (int facet = 0; facet < 2; ++facet) {
     const Locale locale = facet == 0 ? Locale(new German) : Locale(new Grouping);
     CHECK(report.text() == plain);

@@ -22,6 +22,7 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
 using files::Parts;
 using plait::FormatError;
 using plait::Head;
@@ -371,7 +372,7 @@ TEST_CASE("model file: sizes that its tensors do not bear out are refused before
                          "whole number from 0 to "));
   std::string many = "1";
   for (int i = 0; i < 30; ++i) many += ",1";
-  const auto too_many = Catch::Contains("one tensor more, expected at most ");
+  const auto too_many = ContainsSubstring("one tensor more, expected at most ");
   CHECK_THAT(with("plait.towers", "\"dims\":[2]", "\"dims\":[" + many + "]"), too_many);
   CHECK_THAT(with("plait.towers", "\"outputs\":[1]",
                   "\"outputs\":[1],\"has_small\":true,\"small\":[{\"dims\":[" + many +
@@ -631,7 +632,7 @@ TEST_CASE("model file: what could not be loaded is not saved") {
   const std::string path = directory / "model";
   const auto refuses = [&](const Trunk<float>& trunk, const plait::TowersConfig& towers,
                            const std::string& what) {
-    CHECK_THROWS_WITH(plait::save(Model<float>(trunk, towers, 1), path), Catch::Contains(what));
+    CHECK_THROWS_WITH(plait::save(Model<float>(trunk, towers, 1), path), ContainsSubstring(what));
     CHECK_THROWS_AS(plait::save(Model<float>(trunk, towers, 1), path), plait::ConfigError);
     CHECK_FALSE(std::filesystem::exists(path));
   };
@@ -645,7 +646,7 @@ TEST_CASE("model file: what could not be loaded is not saved") {
   const Model<float> model(Bottom{2, 1, {3}}, {}, 1);
   CHECK_THROWS_WITH(
       plait::save(model, path, {.heads = {{.name = "\xff"}}}),
-      Catch::Contains("plait::save: a setting: got ") && Catch::Contains("expected UTF-8"));
+      ContainsSubstring("plait::save: a setting: got ") && ContainsSubstring("expected UTF-8"));
 }
 
 TEST_CASE("model file: bodies within bodies end somewhere") {
@@ -665,7 +666,7 @@ TEST_CASE("model file: bodies within bodies end somewhere") {
   const std::string changed = files::resealed(files::contents(directory / "model"),
                                               replacing("plait.config", open + plain + shut, deep));
   CHECK_THROWS_WITH(plait::load<float>(files::reader(changed), registry),
-                    Catch::Contains("plait.config: got values nested more deeply"));
+                    ContainsSubstring("plait.config: got values nested more deeply"));
 }
 
 TEST_CASE("model file: files of the first version are read, and written again as they were") {
@@ -710,7 +711,7 @@ TEST_CASE("model file: self-test rows are replayed") {
   CAPTURE(message);
   CHECK(message.starts_with("plait::memory: self-test: got logits that differ by "));
   CHECK(std::abs(std::stod(message.substr(message.find(" by ") + 4)) - 0.5) < 1e-6);
-  CHECK_THAT(message, Catch::Contains(" (row 1, column 1), expected at most 2.4"));
+  CHECK_THAT(message, ContainsSubstring(" (row 1, column 1), expected at most 2.4"));
   CHECK(refusal(bytes, [&](Parts& parts) {
           numbers(parts, "plait.self_test.logits")[0] = std::nanf("");
           numbers(parts, "plait.self_test.logits")[1] += 1e-6f;

@@ -14,7 +14,7 @@
 
 namespace {
 
-using Catch::Contains;
+using Catch::Matchers::ContainsSubstring;
 using files::raw;
 using plait::FormatError;
 using plait::SafetensorsReader;
@@ -154,7 +154,7 @@ TEST_CASE("safetensors: every rule of the format is enforced") {
       files::reader(refused.file);
       FAIL_CHECK("accepted");
     } catch (const FormatError& error) {
-      CHECK_THAT(error.what(), Contains("plait::memory: " + std::string(refused.message)));
+      CHECK_THAT(error.what(), ContainsSubstring("plait::memory: " + std::string(refused.message)));
     }
   }
 }
@@ -291,6 +291,6 @@ TEST_CASE("safetensors: a header above 100 MB is refused before it is read") {
   std::filesystem::resize_file(path, 200'000'000);  // as a hole
   allocations::forget_largest();
   CHECK_THROWS_WITH(SafetensorsReader(path),
-                    Contains("header length: got 100000001, expected at most 100000000"));
+                    ContainsSubstring("header length: got 100000001, expected at most 100000000"));
   CHECK(allocations::largest() < 1'000'000);
 }

@@ -74,42 +74,47 @@ TEST_CASE("sharded state_dict: an index that its files do not bear out changes n
     std::string json = index;
     return json.replace(json.find(what), what.size(), by);
   };
-  using Catch::Contains;
+  using Catch::Matchers::ContainsSubstring;
   REQUIRE(refusal(index) == "accepted");
-  CHECK_THAT(refusal(replaced("model-0", "model-1")), Contains("those that the index has in this"));
-  CHECK_THAT(refusal(replaced("model-0", "model-7")), Contains("none that can be opened"));
+  CHECK_THAT(refusal(replaced("model-0", "model-1")),
+             ContainsSubstring("those that the index has in this"));
+  CHECK_THAT(refusal(replaced("model-0", "model-7")), ContainsSubstring("none that can be opened"));
   for (const char* elsewhere : {"../model-0", "/etc/model-0", "sub/model-0", "./model-0"})
     CHECK_THAT(refusal(replaced("model-0", elsewhere)),
-               Contains("expected the name of a file beside the index"));
-  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "\"..\"")), Contains("beside the index"));
-  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "\"\"")), Contains("beside the index"));
-  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "1")), Contains("index: got number"));
-  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "[]")), Contains("index: got a list"));
+               ContainsSubstring("expected the name of a file beside the index"));
+  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "\"..\"")),
+             ContainsSubstring("beside the index"));
+  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "\"\"")),
+             ContainsSubstring("beside the index"));
+  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "1")),
+             ContainsSubstring("index: got number"));
+  CHECK_THAT(refusal(replaced("\"model-0.safetensors\"", "[]")),
+             ContainsSubstring("index: got a list"));
   CHECK_THAT(refusal(replaced("\"" + first + "\"",
                               "\"extra\": \"model-0.safetensors\", \"" + first + "\"")),
-             Contains("tensor: got no 'extra', expected it, as the index says"));
+             ContainsSubstring("tensor: got no 'extra', expected it, as the index says"));
   CHECK_THAT(refusal(replaced("\"" + first + "\"",
                               "\"" + first + "\": \"model-0.safetensors\", \"" + first + "\"")),
-             Contains("index: got a second '" + first + "'"));
-  CHECK_THAT(refusal(replaced("weight_map", "weights")), Contains("the key 'weights'"));
-  CHECK_THAT(refusal("{}"), Contains("no weight_map"));
-  CHECK_THAT(refusal("[]"), Contains("a list or an object"));
-  CHECK_THAT(refusal("1"), Contains("index: got number"));
-  CHECK_THAT(refusal("{"), Contains("no JSON from byte"));
-  CHECK_THAT(refusal("1e999"), Contains("index: got a number beyond all doubles"));
+             ContainsSubstring("index: got a second '" + first + "'"));
+  CHECK_THAT(refusal(replaced("weight_map", "weights")), ContainsSubstring("the key 'weights'"));
+  CHECK_THAT(refusal("{}"), ContainsSubstring("no weight_map"));
+  CHECK_THAT(refusal("[]"), ContainsSubstring("a list or an object"));
+  CHECK_THAT(refusal("1"), ContainsSubstring("index: got number"));
+  CHECK_THAT(refusal("{"), ContainsSubstring("no JSON from byte"));
+  CHECK_THAT(refusal("1e999"), ContainsSubstring("index: got a number beyond all doubles"));
   CHECK_THAT(refusal("{\"metadata\":{\"total_size\":-1e999}}"),
-             Contains("index: got a number beyond all doubles"));
+             ContainsSubstring("index: got a number beyond all doubles"));
   CHECK_THAT(refusal("{\"metadata\":" + std::string(100'000, '[')),
-             Contains("a list or an object"));
+             ContainsSubstring("a list or an object"));
   std::string many = "{\"weight_map\":{\"a\":\"f\"";
   for (int i = 0; i < 200'000; ++i) many += ",\"" + std::to_string(i) + "\":\"f\"";
-  CHECK_THAT(refusal(many + "}}"), Contains("f: file: got none that can be opened"));
+  CHECK_THAT(refusal(many + "}}"), ContainsSubstring("f: file: got none that can be opened"));
 
   auto smaller = Model<float>(plait::SharedBottom{.input_dim = 2, .num_tasks = 1, .expert = {3}},
                               {.hidden = {{2}}}, 3);
   files::write(path, index);
   CHECK_THROWS_WITH(plait::load_sharded_state_dict(path, smaller),
-                    Contains("unexpected 'task_modules.1."));
+                    ContainsSubstring("unexpected 'task_modules.1."));
   CHECK_NOTHROW(plait::load_sharded_state_dict(path, smaller, {.allow_unexpected = true}));
   auto any = model(2);
   CHECK_THROWS_AS(plait::load_sharded_state_dict("/no/such/index.json", any), plait::FileError);

@@ -16,6 +16,7 @@
 #include "support/models.hpp"
 
 using namespace plait;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -57,9 +58,8 @@ TEST_CASE("a head's setting that float cannot hold is refused for float alone") 
   }
   CHECK_THROWS_AS(MultiTaskLoss<double>({Head{.in_space = 1e-310}}), ConfigError);
   CHECK_NOTHROW(MultiTaskLoss<float>({Head{.pos_weight = 1e-37, .weight = 0}}));
-  CHECK_THROWS_WITH(
-      MultiTaskLoss<float>({Head{.kind = HeadKind::huber, .delta = 1e-50}}),
-      Catch::Matchers::Contains("plait::MultiTaskLoss: delta of task0: got 1e-50, expected"));
+  CHECK_THROWS_WITH(MultiTaskLoss<float>({Head{.kind = HeadKind::huber, .delta = 1e-50}}),
+                    ContainsSubstring("plait::MultiTaskLoss: delta of task0: got 1e-50, expected"));
 }
 
 TEMPLATE_TEST_CASE("an epsilon that is 0 in the scalar in use is refused", "", Adam, AdamW, Adagrad,

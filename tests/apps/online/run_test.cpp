@@ -5,7 +5,7 @@
 #include "support/catch.hpp"
 
 using namespace online;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -59,6 +59,6 @@ TEST_CASE("what is learned depends on the options alone, and on the seed") {
 
   std::ostringstream text;
   print(first, text);
-  CHECK_THAT(text.str(), Contains("buy: frozen, learning"));
-  CHECK_THAT(text.str(), Contains("\n      10000  "));
+  CHECK_THAT(text.str(), ContainsSubstring("buy: frozen, learning"));
+  CHECK_THAT(text.str(), ContainsSubstring("\n      10000  "));
 }

@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 
 using namespace served;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -189,8 +189,8 @@ TEST_CASE("a reload needs no body, takes a small one, and HEAD has an answer's h
   };
   const std::string head =
       connection.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n") ? connection.receive_head() : "";
-  CHECK_THAT(head, Contains("200 OK"));
-  CHECK_THAT(head, Contains(length("{\"status\":\"ok\"}\n")));
+  CHECK_THAT(head, ContainsSubstring("200 OK"));
+  CHECK_THAT(head, ContainsSubstring(length("{\"status\":\"ok\"}\n")));
   REQUIRE(connection.send(load::http_request("GET", "/healthz", "")));
   REQUIRE(connection.receive() != nullptr);  // nothing of a body was between them
 }
@@ -206,7 +206,7 @@ TEST_CASE("what is refused after an answer to HEAD has its text") {
   Server server;
   load::Connection connection("127.0.0.1", server.port());
   REQUIRE(connection.send("HEAD /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
-  CHECK_THAT(connection.receive_head(), Contains("200 OK"));
+  CHECK_THAT(connection.receive_head(), ContainsSubstring("200 OK"));
   REQUIRE(connection.send("nonsense\r\n\r\n"));
   const load::Answer* answer = connection.receive();
   REQUIRE(answer != nullptr);

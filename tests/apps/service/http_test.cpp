@@ -10,7 +10,7 @@
 #include "support/catch.hpp"
 
 using namespace served;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("scores over HTTP are the model's") {
   Server server({.threads = 2});
@@ -50,7 +50,7 @@ TEST_CASE("every mistake has its status and a text") {
   const std::string good = Candidates(2).body();
   const auto check = [&](const load::Answer& answer, int status, const std::string& text) {
     CHECK(answer.status == status);
-    CHECK_THAT(json::parse(answer.body).at("error").get<std::string>(), Contains(text));
+    CHECK_THAT(json::parse(answer.body).at("error").get<std::string>(), ContainsSubstring(text));
   };
   check(server.ask("POST", "/score", "{"), 400, "body: got no JSON at byte 2");
   check(server.ask("POST", "/score", ""), 400, "body: got no JSON");
@@ -90,11 +90,11 @@ TEST_CASE("a service says what it serves and what it did") {
   server.ask("POST", "/score", Candidates(6).body());
   server.ask("POST", "/score", "{");
   const std::string metrics = server.ask("GET", "/metrics").body;
-  CHECK_THAT(metrics, Contains("ranking_requests_total{code=\"200\"} 1\n"));
-  CHECK_THAT(metrics, Contains("ranking_requests_total{code=\"400\"} 1\n"));
-  CHECK_THAT(metrics, Contains("ranking_rows_total 6\n"));
-  CHECK_THAT(metrics, Contains("ranking_request_seconds_count 2\n"));
-  CHECK_THAT(metrics, Contains("ranking_model_version 1\n"));
+  CHECK_THAT(metrics, ContainsSubstring("ranking_requests_total{code=\"200\"} 1\n"));
+  CHECK_THAT(metrics, ContainsSubstring("ranking_requests_total{code=\"400\"} 1\n"));
+  CHECK_THAT(metrics, ContainsSubstring("ranking_rows_total 6\n"));
+  CHECK_THAT(metrics, ContainsSubstring("ranking_request_seconds_count 2\n"));
+  CHECK_THAT(metrics, ContainsSubstring("ranking_model_version 1\n"));
 }
 
 TEST_CASE("requests beyond the queue get 503 and the others their scores") {

@@ -6,7 +6,7 @@
 #include "support/catch.hpp"
 
 using namespace served;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -117,7 +117,7 @@ TEST_CASE("the memory of all bodies together has a bound, and comes back") {
     CHECK(used() >= half.size());
     const auto second = server.ask_raw(request);
     CHECK(second.status == 503);
-    CHECK_THAT(second.body, Contains("too many bytes of requests"));
+    CHECK_THAT(second.body, ContainsSubstring("too many bytes of requests"));
     CHECK(server.ask("POST", "/score", body).status == 200);  // a small one has room
     REQUIRE(first.send("x"));
     CHECK(first.receive()->status == 400);

@@ -2,7 +2,7 @@
 
 #include "support/catch.hpp"
 
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("metrics add up, buckets up to their bound and all below") {
   service::Metrics metrics;
@@ -24,5 +24,5 @@ TEST_CASE("metrics add up, buckets up to their bound and all below") {
         "ranking_request_seconds_count 3", "ranking_queue_length 4", "ranking_model_version 3",
         "ranking_reloads_total{result=\"loaded\"} 1",
         "ranking_reloads_total{result=\"refused\"} 2"})
-    CHECK_THAT(text, Contains("\n" + std::string(line) + "\n"));
+    CHECK_THAT(text, ContainsSubstring("\n" + std::string(line) + "\n"));
 }

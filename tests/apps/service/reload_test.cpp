@@ -14,7 +14,7 @@
 #include "watch.hpp"
 
 using namespace served;
-using Catch::Matchers::Contains;
+using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("no request fails during 200 reloads and every answer is one model's, to the last bit") {
   Server server({.threads = 2});
@@ -69,10 +69,11 @@ TEST_CASE("a file that cannot be served changes nothing and is reported") {
   const auto check = [&](const std::string& text) {
     const auto answer = server.ask("POST", "/reload");
     CHECK(answer.status == 422);
-    CHECK_THAT(json::parse(answer.body).at("error").get<std::string>(), Contains(text));
+    CHECK_THAT(json::parse(answer.body).at("error").get<std::string>(), ContainsSubstring(text));
     CHECK(server.ask("POST", "/score", candidates.body()).body == before.body);
     CHECK_THAT(server.ask("GET", "/metrics").body,
-               Contains("ranking_reloads_total{result=\"refused\"} " + std::to_string(++refused)));
+               ContainsSubstring("ranking_reloads_total{result=\"refused\"} " +
+                                 std::to_string(++refused)));
   };
   const std::string path = server.path();
 
@@ -154,9 +155,9 @@ TEST_CASE("a pipe in the file's place is refused at once") {
   const auto start = std::chrono::steady_clock::now();
   const auto answer = server.ask("POST", "/reload");
   CHECK(answer.status == 422);
-  CHECK_THAT(answer.body, Contains("pipe"));
+  CHECK_THAT(answer.body, ContainsSubstring("pipe"));
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(1));
-  CHECK_THROWS_WITH(service::Service({.model = server.path()}), Contains("pipe"));
+  CHECK_THROWS_WITH(service::Service({.model = server.path()}), ContainsSubstring("pipe"));
 }
 
 TEST_CASE("a watched file is loaded when it changes, and a bad one is tried once") {

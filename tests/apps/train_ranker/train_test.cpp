@@ -22,6 +22,8 @@
 
 namespace {
 
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::EndsWith;
 using plait::Index;
 using ranker::Dataset;
 
@@ -418,7 +420,7 @@ TEST_CASE("train: a checkpoint of another run is refused") {
     CHECK_THROWS_WITH(
         train(wanted, dataset(), {.epochs = 1, .batch = 4}, recorder,
               {.checkpoints = &kept, .resume = true, .run = "--models=mmoe --levels=64 --batch=5"}),
-        Catch::EndsWith("is of another run: " + told));
+        EndsWith("is of another run: " + told));
   }
   // A newer one that is torn does not hide it.
   files::write(directory / "checkpoint-000000002.safetensors", "torn");
@@ -445,9 +447,9 @@ TEST_CASE("train: a run goes on with another learning rate when it is told to") 
   };
   Learner second(2, 0.5);
   CHECK_THROWS_WITH(go_on(second, false, "--batch=4 --learning-rate=0.5"),
-                    Catch::EndsWith("got --learning-rate=1, expected --learning-rate=0.5"));
+                    EndsWith("got --learning-rate=1, expected --learning-rate=0.5"));
   CHECK_THROWS_WITH(go_on(second, true, "--batch=5 --learning-rate=0.5"),
-                    Catch::EndsWith("got --batch=4, expected --batch=5"));
+                    EndsWith("got --batch=4, expected --batch=5"));
   CHECK(second.weight() == 0);
   go_on(second, true, "--batch=4 --learning-rate=0.5");
   CHECK(second.weight() == 9);  // 8 rows at the old rate, 2 at the new
@@ -479,13 +481,13 @@ TEST_CASE("train: a checkpoint of a place that no run is at is refused") {
   };
   for (const std::string step : {"4", "10"})
     CHECK_THROWS_WITH(resumes(meta("plait.step", step)),
-                      Catch::EndsWith(": step: got " + step + ", expected one that a run has"));
+                      EndsWith(": step: got " + step + ", expected one that a run has"));
   CHECK_THROWS_AS(resumes(meta("plait.step", "11")), plait::FormatError);
   CHECK_THROWS_AS(resumes(meta("plait.step", "9223372036854775807")), plait::FormatError);
-  CHECK_THROWS_WITH(resumes(meta("plait.epoch", "2147483648")), Catch::Contains(": epoch: got "));
+  CHECK_THROWS_WITH(resumes(meta("plait.epoch", "2147483648")), ContainsSubstring(": epoch: got "));
   for (const std::string best : {"0", "2", "4294967297"})
     CHECK_THROWS_WITH(resumes(meta("plait.best_epoch", best)),
-                      Catch::Contains(": best epoch: got " + best));
+                      ContainsSubstring(": best epoch: got " + best));
   // Rows of the validation in place of those to train on, rows that there are not, too few of them.
   for (const std::int64_t row : {std::int64_t{10}, std::int64_t{-1}, std::int64_t{1} << 60})
     CHECK_THROWS_AS(resumes([&](files::Parts& parts) {
@@ -503,8 +505,8 @@ TEST_CASE("train: a checkpoint of a place that no run is at is refused") {
                             parts.header.tensors[i].shape = {numbers};
                           }
                       }),
-                      Catch::EndsWith(": curve: got " + std::to_string(numbers) +
-                                      " numbers, expected 11 for each of 1 epochs"));
+                      EndsWith(": curve: got " + std::to_string(numbers) +
+                               " numbers, expected 11 for each of 1 epochs"));
   // The part named loss is one number.
   CHECK_THROWS_WITH(resumes([&](files::Parts& parts) {
                       for (std::size_t i = 0; i < parts.data.size(); ++i)
@@ -513,7 +515,7 @@ TEST_CASE("train: a checkpoint of a place that no run is at is refused") {
                           parts.header.tensors[i].shape = {0};
                         }
                     }),
-                    Catch::Contains("state of loss: got plait::CheckpointPart: numbers: got 0"));
+                    ContainsSubstring("state of loss: got plait::CheckpointPart: numbers: got 0"));
 }
 
 TEST_CASE("evaluate: an AUC without both classes is left out of the total") {
