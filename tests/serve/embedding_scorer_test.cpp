@@ -26,13 +26,14 @@ using Tables = EmbeddingTables<float>;
 
 // Features of the user and of the item by turns.
 EmbeddingConfig both_sides() {
-  return {.tables = {{.name = "user", .rows = 30, .dim = 5, .bound = 1},
-                     {.name = "item", .rows = 70, .dim = 17, .bound = 1}},
-          .features = {{.name = "user", .side = Side::user},
-                       {.name = "item"},
-                       {.name = "seen", .table = "item", .pooling = Pooling::mean, .side = Side::user},
-                       {.name = "like", .table = "item", .weighted = true}},
-          .dense = {Side::item, Side::user, Side::item}};
+  return {
+      .tables = {{.name = "user", .rows = 30, .dim = 5, .bound = 1},
+                 {.name = "item", .rows = 70, .dim = 17, .bound = 1}},
+      .features = {{.name = "user", .side = Side::user},
+                   {.name = "item"},
+                   {.name = "seen", .table = "item", .pooling = Pooling::mean, .side = Side::user},
+                   {.name = "like", .table = "item", .weighted = true}},
+      .dense = {Side::item, Side::user, Side::item}};
 }
 
 Model<float> model_of(const Tables& tables) {
@@ -50,8 +51,8 @@ struct Request {
     Matrix<float> numbers = whole.dense();
     std::vector<sparse_test::Bags> of_user(2);
     for (const std::size_t f : {0UL, 2UL}) {
-      const SparseFeature first = SparseBatch(candidates, whole.features()).feature(
-          static_cast<Index>(f));
+      const SparseFeature first =
+          SparseBatch(candidates, whole.features()).feature(static_cast<Index>(f));
       const auto begin = first.offsets.empty() ? 0 : first.offsets[0];
       const auto end = first.offsets.empty() ? 1 : first.offsets[1];
       sparse_test::Bags& bag = of_user[f / 2];
@@ -201,5 +202,6 @@ TEST_CASE("embedding scorer: others take its place while it is read, on the same
     context.score(batch, logits);
     CHECK(logits.allFinite());
   }
-  CHECK(tables.use_count() <= 1 + 1 + 2);  // here, in `serving`, in the live scorer and its last one
+  CHECK(tables.use_count() <=
+        1 + 1 + 2);  // here, in `serving`, in the live scorer and its last one
 }

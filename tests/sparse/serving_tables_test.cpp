@@ -62,7 +62,8 @@ TEST_CASE("serving tables: every number in 8 bits is within a 510th of its row's
         const auto [low, high] = std::ranges::minmax(row);
         for (Index d = 0; d < std::ssize(row); ++d) {
           const float got = x(r, bytes.layout().first_column(table) + d);
-          CHECK(std::abs(got - row[static_cast<std::size_t>(d)]) <= (high - low) / 510 * 1.001F + 1e-6F);
+          CHECK(std::abs(got - row[static_cast<std::size_t>(d)]) <=
+                (high - low) / 510 * 1.001F + 1e-6F);
         }
       }
   }
@@ -83,7 +84,8 @@ TEST_CASE("serving tables: pooled rows in 8 bits are the pooled rows that they s
         std::memcpy(scale_and_bias, packed.data() + width, sizeof(scale_and_bias));
         for (Index d = 0; d < width; ++d)
           unpacked.values(t)[static_cast<std::size_t>(r * width + d)] =
-              scale_and_bias[0] * static_cast<float>(packed[static_cast<std::size_t>(d)]) + scale_and_bias[1];
+              scale_and_bias[0] * static_cast<float>(packed[static_cast<std::size_t>(d)]) +
+              scale_and_bias[1];
       }
     }
     const auto batch = sparse_test::random_batch<float>(config_of(dim), 37, 20, 5);

@@ -73,7 +73,7 @@ class EmbeddingTables {
  private:
   PLAIT_COLD explicit EmbeddingTables(EmbeddingConfig config) : layout_(std::move(config)) {
     for (const TableConfig& table : this->config().tables)
-      values_.emplace_back(index(table.rows) * index(table.dim));
+      values_.emplace_back(index(table.rows), index(table.dim));
   }
 
   static std::size_t index(Index i) { return static_cast<std::size_t>(i); }

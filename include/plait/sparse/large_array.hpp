@@ -27,10 +27,12 @@ class LargeArray {
 
  public:
   LargeArray() = default;
-  // Throws std::bad_alloc.
-  PLAIT_COLD explicit LargeArray(std::size_t size) : size_(size) {
+  // rows * columns of them. Throws std::bad_alloc.
+  PLAIT_COLD LargeArray(std::size_t rows, std::size_t columns) : size_(rows * columns) {
+    const std::size_t size = size_;
     if (size == 0) return;
-    if (size > (std::numeric_limits<std::size_t>::max)() / sizeof(T)) throw std::bad_alloc();
+    if (rows > (std::numeric_limits<std::size_t>::max)() / sizeof(T) / columns)
+      throw std::bad_alloc();
 #ifdef PLAIT_HAS_MMAP
     void* memory =
         mmap(nullptr, size * sizeof(T), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

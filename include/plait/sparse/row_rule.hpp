@@ -49,6 +49,9 @@ concept MovesRows = RowRuleAlone<R, Scalar> || OptimizerRule<R, Scalar>;
 
 namespace kernels {
 
+// Moments of a dense rule that moves rows at most.
+inline constexpr std::size_t most_moments_of_rows = 8;
+
 // The numbers of one table that move, beside their gradients.
 template <class Scalar>
 struct MovedRows {
@@ -130,7 +133,13 @@ class RowRule {
     explicit Of(R given) : rule(std::move(given)) {}
     double learning_rate() const override { return rule.learning_rate; }
     double weight_decay() const override { return rule.weight_decay; }
-    void validate() const override { rule.validate(); }
+    void validate() const override {
+      rule.validate();
+      if constexpr (!RowRuleAlone<R, Scalar>)
+        require_config(rule.moment_names().size() <= kernels::most_moments_of_rows, "RowRule",
+                       "moments", text(rule.moment_names().size()),
+                       text(kernels::most_moments_of_rows, " at most"));
+    }
     std::string_view name() const override {
       if constexpr (requires { R::name; }) {
         return R::name;

@@ -99,7 +99,7 @@ ServingTables<Scalar> ServingTables<Scalar>::quantised(
   for (Index t = 0; t < tables.num_tables(); ++t) {
     const TableConfig& table = tables.layout().table(t);
     const auto bytes = static_cast<std::size_t>(kernels::bytes_of_byte_row(table.dim));
-    LargeArray<std::uint8_t> packed(static_cast<std::size_t>(table.rows) * bytes);
+    LargeArray<std::uint8_t> packed(static_cast<std::size_t>(table.rows), bytes);
     for (Index r = 0; r < table.rows; ++r)
       quantise_row(tables.row(t, r), packed.data() + static_cast<std::size_t>(r) * bytes);
     result.byte_rows_.push_back({packed.data()});

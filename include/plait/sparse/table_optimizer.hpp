@@ -138,7 +138,7 @@ TableOptimizer<Scalar>::TableOptimizer(EmbeddingTables<Scalar>& tables,
   for (Index t = 0; t < tables.num_tables(); ++t) {
     const TableConfig& table = tables.layout().table(t);
     const std::vector<double> initial = rule_.initial_state(table.dim);
-    LargeArray<Scalar> state(index(table.rows) * initial.size());
+    LargeArray<Scalar> state(index(table.rows), initial.size());
     if (std::ranges::any_of(initial, [](double number) { return number != 0; }))
       for (std::size_t i = 0; i < state.size(); ++i)
         state.data()[i] = static_cast<Scalar>(initial[i % initial.size()]);
@@ -155,6 +155,11 @@ void TableOptimizer<Scalar>::check(const FeatureBatch<Scalar>& batch, const char
   if (places > RowEntries::largest_places)
     throw ShapeError(where, "batch", text(batch.batch(), " rows of ", width(), " numbers"),
                      "2^32 numbers at most, a smaller batch");
+  std::uint64_t ids = 0;  // of weighted features: they are counted in 32 bits
+  for (const SparseFeature& feature : batch.sparse.whole())
+    if (!feature.weights.empty()) ids += feature.ids.size();
+  if (ids > RowEntries::largest_places)
+    throw ShapeError(where, "batch", text(ids, " weighted ids"), "2^32 at most, a smaller batch");
 }
 
 template <class Scalar>

@@ -16,9 +16,7 @@ class RowUpdate {
     if constexpr (RowRuleAlone<R, Scalar>) {
       rule_.update_row(step_, numbers, grad, kept);
     } else {
-      constexpr std::size_t most = 8;
-      std::array<std::span<Scalar>, most> moments;
-      PLAIT_ASSERT(state_size_ <= most * size);
+      std::array<std::span<Scalar>, most_moments_of_rows> moments;
       for (std::size_t k = 0; k * size < state_size_; ++k)
         moments[k] = kept.subspan(k * size, size);
       rule_.update(step_, numbers, grad, Moments<Scalar>(moments, 0, dim));
