@@ -25,6 +25,7 @@
 #include "plait/sparse/lookup.hpp"
 #include "plait/sparse/row_entries.hpp"
 #include "plait/sparse/row_gradients.hpp"
+#include "plait/sparse/row_marks.hpp"
 #include "plait/sparse/row_rule.hpp"
 #include "plait/sparse/rowwise_adagrad.hpp"
 #include "plait/sparse/rowwise_adam.hpp"

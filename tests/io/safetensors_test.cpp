@@ -294,3 +294,20 @@ TEST_CASE("safetensors: a header above 100 MB is refused before it is read") {
                     ContainsSubstring("header length: got 100000001, expected at most 100000000"));
   CHECK(allocations::largest() < 1'000'000);
 }
+
+TEST_CASE("safetensors: tensors without a byte may have any names, in any order") {
+  plait::SafetensorsWriter writer;
+  const std::vector<float> one{1};
+  const auto add = [&](const char* name, std::size_t size) {
+    writer.add(name, {size}, std::span(one).first(size));
+  };
+  for (const char* name : {"b", "c", "a"}) add(name, 0);
+  add("d", 1);
+  for (const char* name : {"f", "e"}) add(name, 0);
+  plait::seal(writer);
+  plait::SealedReader file(files::reader(files::written(writer)));
+  CHECK_NOTHROW(file.skim());
+  REQUIRE(file.header().tensors.size() == 6);
+  CHECK(file.header().tensors[0].name == "a");
+  CHECK(file.header().tensors[4].name == "e");
+}

@@ -25,16 +25,18 @@
 #include "plait/core/random.hpp"
 #include "plait/io/checkpoint_part.hpp"
 #include "plait/io/checkpoint_settings.hpp"
+#include "plait/io/checkpoint_tables.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/optimizer.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "plait/version.hpp"
 
 namespace plait {
 
-// The best values so far.
+// The best values so far, of the network alone: what tables do is in train/early_stopping.hpp.
 template <class Scalar>
 struct Best {
   double metric = 0;
@@ -70,6 +72,7 @@ struct ResumeOptions {
 namespace detail {
 
 inline constexpr std::string_view checkpoint_format = "plait.checkpoint.3";
+inline constexpr std::string_view delta_format = "plait.delta.1";
 inline constexpr std::string_view checkpoint_formats_before[] = {"plait.checkpoint.1",
                                                                  "plait.checkpoint.2"};
 
@@ -135,10 +138,23 @@ PLAIT_COLD void require_progress(const Progress<Scalar>& progress) {
     require_config(row >= 0, "Checkpoints", "order", text("row ", row), "rows from 0 on");
 }
 
+// What a delta says it follows: the number and the header's checksum of another file, which covers
+// that of its data.
+inline constexpr const char* follows_key = "plait.follows";
+inline std::string identity(Index number, const std::string& checksum) {
+  return text(number, ' ', checksum);
+}
+struct VerifiedCheckpoint {
+  std::string checksum;
+  std::string follows;  // empty: a full one
+};
+
 // Throws unless the file is whole: both checksums.
-inline void verify_checkpoint(const std::string& path) {
+PLAIT_COLD inline VerifiedCheckpoint verify_checkpoint(const std::string& path) {
   SealedReader file{SafetensorsReader(path)};
   file.skim();
+  const std::string* follows = file.header().meta(follows_key);
+  return {file.meta(header_checksum_key), follows == nullptr ? std::string() : *follows};
 }
 
 template <class Scalar>
@@ -200,22 +216,28 @@ struct CheckpointDestination {
   const CheckpointParts<Scalar>& parts;
   Settings settings;  // of this run, without those of the parts
   ResumeOptions options;
+  InputTables<Scalar>* tables = nullptr;  // null: the run has none
 };
 template <class Scalar>
 using LoadValues = FunctionRef<void(const ParamBuffer<Scalar>&)>;
 
-// Writes a checkpoint; `first` is the number of the run's first one. Throws as Checkpoints::save.
+// Writes a checkpoint; `first` is the number of the run's first one. With `follows`, the identity
+// of the one before, it is a delta: of the tables only the rows that moved. Returns the header's
+// checksum. Throws as Checkpoints::save.
 template <class Scalar>
-void write_checkpoint(const std::string& path, const Model<Scalar>& model,
-                      const Optimizer<Scalar>& optimizer, const Progress<Scalar>& progress,
-                      const CheckpointParts<Scalar>& parts, Index first, Settings settings) {
+std::string write_checkpoint(const std::string& path, const Model<Scalar>& model,
+                             const Optimizer<Scalar>& optimizer, InputTables<Scalar>* tables,
+                             const Progress<Scalar>& progress, const CheckpointParts<Scalar>& parts,
+                             Index first, const Settings& settings, const std::string& follows) {
   require_progress(progress);
   require_config(optimizer.steps() <= largest_count, "Checkpoints", "optimizer's steps",
                  text(optimizer.steps()), "a count up to 2^53");
   require_config(!optimizer.spoiled(), "Checkpoints", "optimizer", "that of a step that threw",
                  "one whose steps are whole");
   SafetensorsWriter writer;
-  writer.add_metadata("plait.format", std::string(checkpoint_format));
+  const bool is_delta = !follows.empty();
+  writer.add_metadata("plait.format", std::string(is_delta ? delta_format : checkpoint_format));
+  if (is_delta) writer.add_metadata(follows_key, follows);
   writer.add_metadata("plait.version", std::string(version));
   writer.add_metadata("plait.first", text(first));
   writer.add_metadata("plait.settings", write_settings(settings));
@@ -243,17 +265,25 @@ void write_checkpoint(const std::string& path, const Model<Scalar>& model,
     add_state_dict(writer, progress.best->values, {.prefix = "best."});
   }
   const std::vector<MethodState> states = add_parts(writer, parts, model.shared_table());
+  if (tables != nullptr) add_tables(writer, *tables, is_delta);
   seal(writer);
   writer.write(path);
+  return *writer.header().meta(header_checksum_key);
 }
 
-// Reads all of a file before anything is changed: the constructor throws, commit does not, but
-// for an optimizer of other parameters than the model's, and then before anything is changed.
+// Reads all of a file before anything is changed, but for the numbers of tables, of which there is
+// no second copy: these are read by commit, from the files that `chain` ends with this one of. The
+// constructor throws, commit does not, but for an optimizer of other parameters than the model's,
+// and then before anything is changed, and where a file that was whole cannot be read any more: the
+// optimizer is then spoiled, as after a step that threw.
 template <class Scalar>
 class RestoredCheckpoint {
  public:
-  RestoredCheckpoint(const std::string& path, const CheckpointDestination<Scalar>& to)
-      : path_(path), to_(to), file_(path) {
+  RestoredCheckpoint(const std::vector<std::string>& chain, const CheckpointDestination<Scalar>& to)
+      : path_(chain.back()),
+        format_(chain.size() > 1 ? delta_format : checkpoint_format),
+        to_(to),
+        file_(path_) {
     check_format();
     check_dtypes();
     // The number of a file, which is more than a count.
@@ -275,6 +305,7 @@ class RestoredCheckpoint {
       moments_.push_back(read(moment_prefix(to.optimizer, k)));
     read_progress();
     prepare_parts();
+    tables_.emplace(chain, to.tables);
   }
 
   // The number of the first checkpoint of its run.
@@ -283,6 +314,12 @@ class RestoredCheckpoint {
   void commit(LoadValues<Scalar> load_values) {
     static_assert(std::is_nothrow_move_assignable_v<Progress<Scalar>>);
     to_.optimizer.restore(steps_, std::move(moments_));
+    try {
+      tables_->read();
+    } catch (...) {
+      to_.optimizer.spoil();
+      throw;
+    }
     load_values(values_);
     for (const auto& put : parts_) put();
     to_.progress = std::move(progress_);
@@ -315,15 +352,16 @@ class RestoredCheckpoint {
 
   void check_format() const {
     const std::string& format = meta("plait.format");
-    if (format == checkpoint_format) return;
+    if (format == format_) return;
     const bool earlier = std::ranges::count(checkpoint_formats_before, format) > 0;
     throw FormatError(path_, "plait.format",
                       in_quotes(format) + (earlier ? ", that of an earlier version" : ""),
-                      "'" + std::string(checkpoint_format) + "'");
+                      in_quotes(std::string(format_)));
   }
   void check_dtypes() const {
     for (const TensorInfo& tensor : file_.header().tensors) {
-      const DType expected = tensor.name == "order"                    ? DType::i64
+      const bool is_integers = tensor.name == "order" || tensor.name.starts_with(moved_prefix);
+      const DType expected = is_integers                               ? DType::i64
                              : tensor.name.starts_with(numbers_prefix) ? DType::f64
                                                                        : dtype_of<Scalar>();
       if (tensor.dtype != expected)
@@ -406,6 +444,7 @@ class RestoredCheckpoint {
   }
 
   const std::string& path_;
+  std::string_view format_;
   const CheckpointDestination<Scalar>& to_;
   SafetensorsReader file_;
   Index first_ = 0;
@@ -414,6 +453,7 @@ class RestoredCheckpoint {
   std::vector<ParamBuffer<Scalar>> moments_;
   Progress<Scalar> progress_;
   std::vector<std::function<void()>> parts_;  // put the parts' new states in place
+  std::optional<RestoredTables<Scalar>> tables_;
 };
 
 }  // namespace detail

@@ -69,7 +69,7 @@ class SettingsVisitor final : public FieldVisitor {
   void begin_field(const char* name) override {
     places_.push_back({path_.size(), settings_.size()});
     path_ += path_.empty() ? "" : ".";
-    path_ += name;
+    path_ += one_line(name);
   }
   void end_field() override {
     if (settings_.size() == places_.back().settings) put("none");

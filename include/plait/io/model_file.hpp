@@ -70,9 +70,8 @@ inline constexpr std::string_view model_format = "plait.model.1";
 inline constexpr std::string_view self_test_x = "plait.self_test.x";
 inline constexpr std::string_view self_test_logits = "plait.self_test.logits";
 
-inline bool is_self_test(std::string_view name) {
-  return name == self_test_x || name == self_test_logits;
-}
+inline constexpr std::string_view self_test_weights = "plait.self_test.weights.";  // always F32
+inline constexpr const char* embeddings_key = "plait.embeddings";  // io/embedding_file.hpp
 
 // A head per task, as wide as its tower; or none.
 template <class Scalar>
@@ -143,12 +142,49 @@ PLAIT_COLD void add_parameters(SafetensorsWriter& writer, const Model<Scalar>& m
   }
 }
 
-// Row by row, so that the memory depends on the model alone. logits [B, 1, C].
+// Row by row, so that the memory depends on the model alone. row_of(b) is the network's input
+// [1, S, D]; logits [B, 1, C].
+template <class Scalar, class RowOf>
+void compute_logits_of(const Model<Scalar>& model, const RowOf& row_of, View3<Scalar> logits) {
+  Scratch scratch;
+  for (Index b = 0; b < logits.batch(); ++b)
+    model.network().forward(model.values(), row_of(b), logits.rows(b, 1), nullptr, scratch);
+}
 template <class Scalar>
 void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Scalar> logits) {
-  Scratch scratch;
-  for (Index b = 0; b < x.batch(); ++b)
-    model.network().forward(model.values(), x.rows(b, 1), logits.rows(b, 1), nullptr, scratch);
+  compute_logits_of(
+      model, [&](Index b) { return x.rows(b, 1); }, logits);
+}
+
+// Adds what is of the model alone: descriptions, heads, the user's metadata and parameters.
+template <class Scalar>
+PLAIT_COLD void add_model(SafetensorsWriter& writer, const Model<Scalar>& model,
+                          const SaveOptions& options,
+                          std::vector<std::vector<std::uint16_t>>& rounded) {
+  const std::string name(model.trunk_config().name());
+  require_config(!name.empty(), "save", "trunk", "a description without a name",
+                 "one with a name, by which it is loaded");
+  require_config(options.store == Precision::full || std::is_same_v<Scalar, float>, "save", "store",
+                 "bf16 for a model of another scalar than float", "full");
+  check_heads_of("save", options.heads, model);
+  const Index limit = largest_size(model.table().num_parameters());
+  writer.add_metadata("plait.format", std::string(model_format));
+  writer.add_metadata("plait.version", std::string(version));
+  writer.add_metadata("plait.architecture", name);
+  writer.add_metadata("plait.config", write_fields(model.trunk_config(), limit));
+  writer.add_metadata("plait.towers", write_fields(model.towers_config(), limit));
+  writer.add_metadata("plait.heads", write_fields(options.heads, limit));
+  add_user_metadata(writer, options.metadata, "save");
+  add_parameters(writer, model, options.store, rounded);
+}
+
+// A tensor of the self-test, or logits for it, [batch, slots, dim] without gaps. The writer borrows
+// its numbers.
+template <class Scalar>
+void add_self_test(SafetensorsWriter& writer, std::string_view name, const Tensor<Scalar>& rows) {
+  const auto size = [](Index n) { return static_cast<std::uint64_t>(n); };
+  writer.add<Scalar>(std::string(name), {size(rows.batch()), size(rows.slots()), size(rows.dim())},
+                     numbers(rows.view()));
 }
 
 }  // namespace detail
@@ -164,23 +200,9 @@ template <class Scalar>
 PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
                      const SaveOptions& options = {},
                      ViewArgument<const std::type_identity_t<Scalar>> self_test_x = {}) {
-  const std::string name(model.trunk_config().name());
-  require_config(!name.empty(), "save", "trunk", "a description without a name",
-                 "one with a name, by which it is loaded");
-  require_config(options.store == Precision::full || std::is_same_v<Scalar, float>, "save", "store",
-                 "bf16 for a model of another scalar than float", "full");
-  detail::check_heads_of("save", options.heads, model);
-  const Index limit = detail::largest_size(model.table().num_parameters());
   SafetensorsWriter writer;
-  writer.add_metadata("plait.format", std::string(detail::model_format));
-  writer.add_metadata("plait.version", std::string(version));
-  writer.add_metadata("plait.architecture", name);
-  writer.add_metadata("plait.config", detail::write_fields(model.trunk_config(), limit));
-  writer.add_metadata("plait.towers", detail::write_fields(model.towers_config(), limit));
-  writer.add_metadata("plait.heads", detail::write_fields(options.heads, limit));
-  detail::add_user_metadata(writer, options.metadata, "save");
   std::vector<std::vector<std::uint16_t>> rounded;  // the writer borrows them
-  detail::add_parameters(writer, model, options.store, rounded);
+  detail::add_model(writer, model, options, rounded);
 
   Tensor<Scalar> x;
   Tensor<Scalar> logits;
@@ -191,16 +213,12 @@ PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
           "save", "self_test_x",
           text("[", self_test_x.batch(), ", ", self_test_x.slots(), ", ", self_test_x.dim(), "]"),
           text("[batch, ", expected.slots, ", ", expected.dim, "]"));
-    const auto size = [](Index n) { return static_cast<std::uint64_t>(n); };
     x.resize(self_test_x.batch(), expected.slots, expected.dim);
     logits.resize(self_test_x.batch(), 1, model.out_shape().dim);
     detail::compute_logits<Scalar>(model, self_test_x, logits);
     kernels::copy(self_test_x, x.view());
-    writer.add<Scalar>(std::string(detail::self_test_x),
-                       {size(x.batch()), size(x.slots()), size(x.dim())},
-                       detail::numbers(x.view()));
-    writer.add<Scalar>(std::string(detail::self_test_logits),
-                       {size(x.batch()), 1, size(logits.dim())}, detail::numbers(logits.view()));
+    detail::add_self_test(writer, detail::self_test_x, x);
+    detail::add_self_test(writer, detail::self_test_logits, logits);
   }
   seal(writer);
   writer.write(path);
@@ -249,7 +267,8 @@ double self_test_tolerance(const SafetensorsHeader& header, DType logits) {
   const bool doubles = logits == DType::f64 && std::is_same_v<Scalar, double>;
   double stored = 0;
   for (const auto& tensor : header.tensors)
-    if (is_floating(tensor.dtype)) stored = (std::max)(stored, epsilon(tensor.dtype));
+    if (is_floating(tensor.dtype) && !tensor.name.starts_with(self_test_weights))
+      stored = (std::max)(stored, epsilon(tensor.dtype));
   return 200 * epsilon(doubles ? DType::f64 : DType::f32) + 4 * stored;
 }
 
@@ -272,14 +291,14 @@ PLAIT_COLD std::vector<double> logit_scales(View3<const Scalar> logits) {
   return scales;
 }
 
-// Replays the first `rows` rows. Throws FormatError, naming the logit that is farthest beyond its
-// tolerance.
-template <class Scalar>
-PLAIT_COLD void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& x,
+// Replays the first `rows` rows; row_of(b) is the network's input. Throws FormatError, naming the
+// logit that is farthest beyond its tolerance.
+template <class Scalar, class RowOf>
+PLAIT_COLD void run_self_test(const Model<Scalar>& model, const RowOf& row_of,
                               const Tensor<Scalar>& expected, Index rows, double relative_tolerance,
                               const std::string& file) {
   Tensor<Scalar> computed(rows, 1, expected.dim());
-  compute_logits<Scalar>(model, x.view().rows(0, rows), computed);
+  compute_logits_of(model, row_of, computed.view());
   const std::vector<double> scales = logit_scales<Scalar>(expected.view());
   struct {
     Index row = 0, column = 0;
@@ -305,44 +324,71 @@ PLAIT_COLD void run_self_test(const Model<Scalar>& model, const Tensor<Scalar>& 
                       text("at most ", static_cast<Scalar>(worst.tolerance)));
 }
 
-// The two tensors of rows to replay: both or none. Throws FormatError for other shapes than the
-// model's.
-struct SelfTestTensors {
-  const TensorInfo* x = nullptr;
-  const TensorInfo* logits = nullptr;
+// Throws FormatError for a tensor of the self-test that is not of floating-point numbers in this
+// shape.
+inline void require_self_test(const SealedReader& file, const TensorInfo& tensor,
+                              std::uint64_t batch, Shape shape) {
+  const std::vector<std::uint64_t> expected{batch, static_cast<std::uint64_t>(shape.slots),
+                                            static_cast<std::uint64_t>(shape.dim)};
+  if (tensor.shape != expected || !is_floating(tensor.dtype))
+    throw FormatError(file.name(), in_quotes(tensor.name),
+                      std::string(info(tensor.dtype).name) + " " + shape_text(tensor.shape),
+                      "floating-point " + shape_text(expected));
+}
 
-  template <class Scalar>
-  PLAIT_COLD SelfTestTensors(const SealedReader& file, const Model<Scalar>& model)
-      : x(file.header().find(self_test_x)), logits(file.header().find(self_test_logits)) {
+// What load_model reads beside the network: here, of a model whose input is rows of numbers, those
+// of the self-test. (With tables: io/embedding_file.hpp.)
+template <class Scalar>
+class DenseInput {
+ public:
+  // First. Throws FormatError for a file of another kind of input.
+  void open(const SealedReader& file) {
+    if (file.header().meta(embeddings_key) != nullptr)
+      throw FormatError(file.name(), embeddings_key, "embedding tables",
+                        "a model of dense rows (load_with_tables reads both)");
+  }
+  // Whether a tensor is read here.
+  bool owns(const TensorInfo& tensor) const { return tensor.name == self_test_x; }
+  // Whether a tensor's numbers bound what the network may be.
+  bool is_of_network(const TensorInfo&) const { return true; }
+
+  // Once the model is known: makes room for rows that `logits` are of, and returns their number.
+  // Throws FormatError for one without the other, and for other shapes than the model's.
+  Index prepare(const SealedReader& file, const Model<Scalar>& model, const TensorInfo* logits) {
+    const TensorInfo* x = file.header().find(self_test_x);
     if ((x == nullptr) != (logits == nullptr))
       throw FormatError(file.name(), "self-test", "one of its two tensors", "both or none");
-    if (x == nullptr) return;
-    const auto require = [&](const TensorInfo& tensor, Shape shape) {
-      const std::vector<std::uint64_t> expected{batch(), static_cast<std::uint64_t>(shape.slots),
-                                                static_cast<std::uint64_t>(shape.dim)};
-      if (tensor.shape != expected || !is_floating(tensor.dtype))
-        throw FormatError(file.name(), in_quotes(tensor.name),
-                          std::string(info(tensor.dtype).name) + " " + shape_text(tensor.shape),
-                          "floating-point " + shape_text(expected));
-    };
-    require(*x, model.in_shape());
-    require(*logits, model.out_shape());
+    if (x == nullptr) return 0;
+    const std::uint64_t batch = x->shape.empty() ? 0 : x->shape.front();
+    require_self_test(file, *x, batch, model.in_shape());
+    require_self_test(file, *logits, batch, model.out_shape());
+    x_.resize(static_cast<Index>(batch), model.in_shape().slots, model.in_shape().dim);
+    return x_.batch();
   }
+  void read(SealedReader& file, const TensorInfo& tensor) { file.read(tensor, numbers(x_.view())); }
+  // After the last tensor.
+  void finish(const SealedReader&) {}
 
-  std::uint64_t batch() const { return x == nullptr || x->shape.empty() ? 0 : x->shape.front(); }
+  View3<const Scalar> row(Index b) { return std::as_const(x_).view().rows(b, 1); }
+
+ private:
+  Tensor<Scalar> x_;
 };
 
-template <class Scalar>
-PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Scalar>& registry) {
+template <class Scalar, class Input>
+PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Scalar>& registry,
+                                          Input& input) {
   const std::string& architecture = file.meta("plait.architecture");
   const Trunk<Scalar>* known = registry.trunk(architecture);
   if (known == nullptr)
     throw FormatError(file.name(), "plait.architecture", in_quotes(architecture),
                       "one that is registered");
+  input.open(file);
   const auto& header = file.header();
   Index count = 0;
   for (const auto& tensor : header.tensors)
-    if (is_floating(tensor.dtype)) count += static_cast<Index>(tensor.count());
+    if (is_floating(tensor.dtype) && input.is_of_network(tensor))
+      count += static_cast<Index>(tensor.count());
 
   const auto read = [&](const char* part, auto& description) {
     read_fields(file.meta(part), {file.name(), part, largest_size(count), &registry.bodies()},
@@ -360,16 +406,18 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
   ParamTable table(budget);
   build_from_file(file.name(), "plait.config",
                   [&] { return Model<Scalar>::build(table, trunk, towers); });
-  const auto sources = match_state_dict(header, file.name(), table, {}, is_self_test);
+  const auto sources =
+      match_state_dict(header, file.name(), table, {}, [&](const TensorInfo& tensor) {
+        return tensor.name == self_test_logits || input.owns(tensor);
+      });
 
   const Index row_work = table.num_parameters() + budget.activations - table.budget().activations +
                          budget.terms - table.budget().terms;
 
   auto model = Model<Scalar>::zeros(std::move(trunk), std::move(towers));
   build_from_file(file.name(), "plait.heads", [&] { check_heads_of("load", heads, model); });
-  const SelfTestTensors self_test(file, model);
-  const auto batch = static_cast<Index>(self_test.batch());
-  Tensor<Scalar> x(batch, model.in_shape().slots, model.in_shape().dim);
+  const TensorInfo* const stored = header.find(self_test_logits);
+  const Index batch = input.prepare(file, model, stored);
   Tensor<Scalar> logits(batch, 1, model.out_shape().dim);
 
   // Where the numbers of every tensor go, in the order of the file; those without any are nobody's.
@@ -379,36 +427,49 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
   };
   for (std::size_t i = 0; i < sources.size(); ++i)
     place_of(sources[i]) = model.values_of(model.table().entries()[i].id);
-  if (self_test.x != nullptr) {
-    place_of(self_test.x) = numbers(x.view());
-    place_of(self_test.logits) = numbers(logits.view());
+  if (stored != nullptr) place_of(stored) = numbers(logits.view());
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const TensorInfo& tensor = header.tensors[i];
+    if (input.owns(tensor)) {
+      input.read(file, tensor);
+    } else {
+      file.read(tensor, places[i]);
+    }
   }
-  for (std::size_t i = 0; i < places.size(); ++i) file.read(header.tensors[i], places[i]);
   file.finish();
-  if (self_test.x != nullptr)
-    run_self_test(model, x, logits, self_test_rows(batch, row_work, count),
-                  self_test_tolerance<Scalar>(header, self_test.logits->dtype), file.name());
+  input.finish(file);
+  if (stored != nullptr)
+    run_self_test(
+        model, [&](Index b) { return input.row(b); }, logits,
+        self_test_rows(batch, row_work, count), self_test_tolerance<Scalar>(header, stored->dtype),
+        file.name());
   return {std::move(model), std::move(heads), user_metadata(header)};
+}
+
+// The file, once its header is known to be that of a model.
+PLAIT_COLD inline SealedReader open_model(SafetensorsReader reader) {
+  if (reader.header().meta("plait.format") == nullptr)
+    throw FormatError(reader.name(), "metadata", "no plait.format",
+                      "a model file (for other safetensors files see load_state_dict)");
+  SealedReader file(std::move(reader));
+  const std::string& format = file.meta("plait.format");
+  if (format != model_format)
+    throw FormatError(file.name(), "plait.format", in_quotes(format), in_quotes(model_format));
+  return file;
 }
 
 }  // namespace detail
 
 // Reads a model file, converting its numbers to Scalar (see dtype.hpp). Throws FileError when it
 // cannot be read; FormatError when it is torn, corrupt, of a kind that this version does not know,
-// names a trunk or a body that the registry does not know, or gives other logits on its self-test
-// rows than it did when it was saved.
+// names a trunk or a body that the registry does not know, has embedding tables as well, or gives
+// other logits on its self-test rows than it did when it was saved.
 template <class Scalar>
 PLAIT_COLD LoadedModel<Scalar> load(SafetensorsReader reader,
                                     const Registry<Scalar>& registry = {}) {
-  if (reader.header().meta("plait.format") == nullptr)
-    throw FormatError(reader.name(), "metadata", "no plait.format",
-                      "a model file (for other safetensors files see load_state_dict)");
-  SealedReader file(std::move(reader));
-  const std::string& format = file.meta("plait.format");
-  if (format != detail::model_format)
-    throw FormatError(file.name(), "plait.format", in_quotes(format),
-                      in_quotes(detail::model_format));
-  return detail::load_model(file, registry);
+  SealedReader file = detail::open_model(std::move(reader));
+  detail::DenseInput<Scalar> input;
+  return detail::load_model(file, registry, input);
 }
 template <class Scalar>
 PLAIT_COLD LoadedModel<Scalar> load(const std::string& path,

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <istream>
 #include <memory>
 #include <span>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "plait/core/config.hpp"
+#include "plait/core/function_ref.hpp"
 #include "plait/io/atomic_file.hpp"
 #include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
@@ -61,6 +63,13 @@ class SafetensorsReader {
   template <class T>
   void read(const TensorInfo& tensor, std::span<T> out, Checksum* checksum = nullptr) {
     PLAIT_ASSERT(out.size() == tensor.count());
+    read_part(tensor, 0, out, checksum);
+  }
+  // The same of elements [begin, begin + out.size()) alone.
+  template <class T>
+  void read_part(const TensorInfo& tensor, std::uint64_t begin, std::span<T> out,
+                 Checksum* checksum = nullptr) {
+    PLAIT_ASSERT(begin <= tensor.count() && out.size() <= tensor.count() - begin);
     const bool direct = tensor.dtype == dtype_of<T>();
     if (std::is_integral_v<T> && !direct)
       throw FormatError(name_, in_quotes(tensor.name), std::string(info(tensor.dtype).name),
@@ -72,7 +81,7 @@ class SafetensorsReader {
       const std::size_t count = (std::min)(piece, out.size() - first);
       const std::span<std::byte> bytes = direct ? std::as_writable_bytes(out.subspan(first, count))
                                                 : std::span(buffer_).first(count * width);
-      read_at(data_start_ + tensor.begin + first * width, bytes);
+      read_at(data_start_ + tensor.begin + (begin + first) * width, bytes);
       if (checksum != nullptr) checksum->update(bytes);
       if constexpr (std::is_floating_point_v<T>)
         if (!direct) convert(tensor.dtype, bytes.data(), count, out.data() + first);
@@ -143,17 +152,31 @@ class SafetensorsWriter {
   void add_bytes(const std::string& name, DType dtype, std::vector<std::uint64_t> shape,
                  std::span<const std::byte> bytes) {
     TensorInfo tensor{name, dtype, std::move(shape), end_, end_ + bytes.size()};
-    require_config(name != "__metadata__" && names_.insert(name).second, "SafetensorsWriter",
-                   "name", in_quotes(name) + " again", "a name of its own");
     require_config(detail::tensor_bytes(tensor) == bytes.size(), "SafetensorsWriter", name,
                    text(bytes.size(), " bytes"), "the bytes of its shape");
-    end_ = tensor.end;
-    header_.tensors.push_back(std::move(tensor));
-    data_.push_back(bytes);
+    add(std::move(tensor), [bytes](Put put) { put(bytes); });
+  }
+
+  // Takes bytes, a piece of a tensor.
+  using Put = FunctionRef<void(std::span<const std::byte>)>;
+  // A tensor that is nowhere as a whole: make(put) puts its bytes, piece by piece, the same
+  // whenever it is called: once to seal and once to write. Throws ConfigError for a name that was
+  // added before and sizes that overflow.
+  void add_made(const std::string& name, DType dtype, std::vector<std::uint64_t> shape,
+                std::function<void(Put)> make) {
+    TensorInfo tensor{name, dtype, std::move(shape), end_, end_};
+    const auto bytes = detail::tensor_bytes(tensor);
+    require_config(bytes.has_value(), "SafetensorsWriter", name, "a shape of more than 2^64 bytes",
+                   "sizes that can be counted");
+    tensor.end += *bytes;
+    add(std::move(tensor), std::move(make));
   }
 
   const SafetensorsHeader& header() const { return header_; }
-  const std::vector<std::span<const std::byte>>& data() const { return data_; }
+  // The tensors' bytes, one piece after the other.
+  void put_data(Put put) const {
+    for (const auto& make : data_) make(put);
+  }
 
   // The file's bytes in pieces: put(std::span<const std::byte>) is called for one after the other.
   // Throws ConfigError as write_safetensors_header does.
@@ -163,7 +186,7 @@ class SafetensorsWriter {
     const std::uint64_t header_bytes = json.size();
     put(std::as_bytes(std::span(&header_bytes, 1)));
     put(std::as_bytes(std::span(json)));
-    for (const auto bytes : data_) put(bytes);
+    put_data([&](std::span<const std::byte> bytes) { put(bytes); });
   }
 
   // Writes the file; an older one at this path survives a failure (see AtomicFile). Throws
@@ -175,8 +198,23 @@ class SafetensorsWriter {
   }
 
  private:
+  void add(TensorInfo tensor, std::function<void(Put)> make) {
+    require_config(tensor.name != "__metadata__" && names_.insert(tensor.name).second,
+                   "SafetensorsWriter", "name", in_quotes(tensor.name) + " again",
+                   "a name of its own");
+    end_ = tensor.end;
+    // As a reader sorts them: of tensors without a byte in one place the names decide.
+    const auto is_after = [&](const TensorInfo& other) {
+      return other.begin == tensor.begin && other.end == tensor.end && other.name > tensor.name;
+    };
+    auto at = header_.tensors.end();
+    while (at != header_.tensors.begin() && is_after(*(at - 1))) --at;
+    header_.tensors.insert(at, std::move(tensor));
+    data_.push_back(std::move(make));
+  }
+
   SafetensorsHeader header_;
-  std::vector<std::span<const std::byte>> data_;
+  std::vector<std::function<void(Put)>> data_;  // put the bytes of each tensor
   std::unordered_set<std::string> names_;
   std::uint64_t end_ = 0;
 };

@@ -51,7 +51,7 @@ PLAIT_COLD inline std::string header_checksum(const SafetensorsHeader& header) {
 // Adds both checksums. After the last tensor and the last metadata.
 inline void seal(SafetensorsWriter& writer) {
   Checksum data;
-  for (const auto bytes : writer.data()) data.update(bytes);
+  writer.put_data([&](std::span<const std::byte> bytes) { data.update(bytes); });
   writer.add_metadata(std::string(detail::data_checksum_key), hex(data.value()));
   writer.add_metadata(std::string(detail::header_checksum_key),
                       detail::header_checksum(writer.header()));

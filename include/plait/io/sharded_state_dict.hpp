@@ -160,8 +160,7 @@ PLAIT_COLD void load_sharded_state_dict(const std::string& index, Model<Scalar>&
                                         const StateDictOptions& options = {}) {
   detail::ShardedReader files(index);
   const auto sources =
-      detail::match_state_dict(files.header(), index, model.table(), options,
-                               [](std::string_view name) { return name.starts_with("plait."); });
+      detail::match_state_dict(files.header(), index, model.table(), options, detail::is_plaits);
   for (const TensorInfo* tensor : sources) files.file_of(*tensor).skim(*tensor);
   for (std::size_t i = 0; i < sources.size(); ++i)
     files.file_of(*sources[i]).read(*sources[i], model.values_of(model.table().entries()[i].id));

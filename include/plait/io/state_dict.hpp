@@ -45,8 +45,16 @@ inline std::vector<std::uint64_t> file_shape(const ParamEntry& entry) {
   return {entry.shape.begin(), entry.shape.end()};
 }
 
+// TorchRec's name of a table.
+inline std::string table_tensor(std::string_view table) {
+  return text("embedding_bags.", table, ".weight");
+}
+
+// Rows of model files' self-tests and the like, which no state dict of another library has.
+inline bool is_plaits(const TensorInfo& tensor) { return tensor.name.starts_with("plait."); }
+
 // The file's tensor of every parameter, in table order. Throws FormatError listing what is wrong.
-// Tensors for which ignore(name) is true may be there besides.
+// Tensors for which ignore(tensor) is true may be there besides.
 template <class Ignore>
 PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHeader& header,
                                                            const std::string& file,
@@ -89,7 +97,8 @@ PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHead
       complain(in_quotes(name) + " of type " + std::string(info(tensor.dtype).name));
   }
   for (const auto& [name, tensor] : by_name)
-    if (!used.contains(name) && tensor->count() > 0 && !options.allow_unexpected && !ignore(name))
+    if (!used.contains(name) && tensor->count() > 0 && !options.allow_unexpected &&
+        !ignore(*tensor))
       complain("unexpected " + in_quotes(name));
   if (more > 0) complaints += text("; and ", more, " more");
   if (!complaints.empty())
@@ -102,9 +111,7 @@ PLAIT_COLD std::vector<const TensorInfo*> match_state_dict(const SafetensorsHead
 template <class PlaceOf>
 PLAIT_COLD void read_state_dict(SafetensorsReader& file, const ParamTable& table,
                                 const StateDictOptions& options, const PlaceOf& place_of) {
-  const auto sources =
-      match_state_dict(file.header(), file.name(), table, options,
-                       [](std::string_view name) { return name.starts_with("plait."); });
+  const auto sources = match_state_dict(file.header(), file.name(), table, options, is_plaits);
   for (const TensorInfo* tensor : sources) file.skim(*tensor);
   for (std::size_t i = 0; i < sources.size(); ++i)
     file.read(*sources[i], place_of(table.entries()[i].id));

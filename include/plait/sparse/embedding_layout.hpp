@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <set>
 #include <span>
 #include <string>
@@ -35,12 +36,12 @@ class EmbeddingLayout {
     };
     require(!config_.tables.empty(), "tables", "none", "at least one");
     require(!config_.features.empty(), "features", "none", "at least one");
-    std::set<std::string_view> names;
+    std::map<std::string_view, std::size_t> tables;  // by name
     for (const TableConfig& table : config_.tables) {
       const std::string of = text(" of table ", in_quotes(table.name));
       require(!table.name.empty(), "tables", "a table without a name", "a name");
-      require(names.insert(table.name).second, "tables", text(in_quotes(table.name), " twice"),
-              "each name once");
+      require(tables.emplace(table.name, tables.size()).second, "tables",
+              text(in_quotes(table.name), " twice"), "each name once");
       require(table.rows >= 1 && static_cast<std::uint64_t>(table.rows) <= std::uint64_t{1} << 32,
               "rows" + of, text(table.rows), "1 to 2^32");
       require(table.dim >= 1 && table.dim <= largest_embedding_dim, "dim" + of, text(table.dim),
@@ -50,7 +51,7 @@ class EmbeddingLayout {
       require(table.reserved >= 0 && table.reserved <= table.rows, "reserved" + of,
               text(table.reserved), "0 to its rows");
     }
-    names.clear();
+    std::set<std::string_view> names;
     width_ = num_dense();
     std::vector<bool> looked_up(config_.tables.size(), false);
     for (FeatureConfig& feature : config_.features) {
@@ -61,10 +62,10 @@ class EmbeddingLayout {
               text("weighted of feature ", in_quotes(feature.name)), "weights of a mean",
               "weights of a sum");
       const std::string& name = feature.table.empty() ? feature.name : feature.table;
-      std::size_t t = 0;
-      while (t < config_.tables.size() && config_.tables[t].name != name) ++t;
-      require(t < config_.tables.size(), text("table of feature ", in_quotes(feature.name)),
+      const auto found = tables.find(name);
+      require(found != tables.end(), text("table of feature ", in_quotes(feature.name)),
               in_quotes(name), "the name of a table");
+      const std::size_t t = found->second;
       looked_up[t] = true;
       columns_.push_back({static_cast<Index>(t), width_});
       width_ += config_.tables[t].dim;

@@ -3,8 +3,12 @@
 // know it by this type alone, so that whoever trains on dense rows does not compile lookups.
 #pragma once
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
@@ -13,6 +17,7 @@
 #include "plait/core/view.hpp"
 #include "plait/core/view_argument.hpp"
 #include "plait/sparse/batch.hpp"
+#include "plait/sparse/row_marks.hpp"
 
 namespace plait {
 
@@ -21,6 +26,18 @@ struct TableStep {
   Index number = 1;           // counts the optimizer's steps, from 1
   double rate_factor = 1;     // of the schedule
   double gradient_scale = 1;  // of clipping
+};
+
+// The numbers of one table, as a checkpoint stores and restores them.
+template <class Scalar>
+struct TableNumbers {
+  std::string_view name;
+  Index rows = 0;
+  Index dim = 0;
+  Index state_size = 0;             // what the rule keeps of a row
+  std::span<Scalar> values;         // [rows, dim]
+  std::span<Scalar> state;          // [rows, state_size]; belongs to the values of the same moment
+  const RowMarks* marks = nullptr;  // the rows that moved since mark_moved
 };
 
 template <class Scalar>
@@ -53,8 +70,16 @@ class InputTables {
   // Moves the rows of the last collect. False where a number that was moved is NaN or infinite.
   virtual bool move(const TableStep& step, Executor* executor) = 0;
 
-  // What the numbers depend on beside tables, batches and steps, by name, to be read.
+  // What the numbers depend on beside batches and steps, by name, to be read.
   virtual void settings(FieldVisitor& visit) const = 0;
+
+  // For checkpoints. The views stay good while the tables live.
+  virtual std::vector<TableNumbers<Scalar>> numbers() = 0;
+  virtual std::string_view rule_name() const = 0;
+  // Forgets which rows moved, and marks those that a step moves from now on. `now` stands for this
+  // instant: who finds it in marked_since() again knows that nobody else has begun to mark.
+  virtual void mark_moved(std::shared_ptr<const void> now) = 0;
+  virtual const std::shared_ptr<const void>& marked_since() const = 0;
 };
 
 // A batch as an argument of what trains: rows of numbers, as a ViewArgument, or of features.

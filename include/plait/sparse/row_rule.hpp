@@ -20,6 +20,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -31,6 +32,7 @@
 #include "plait/core/fields.hpp"
 #include "plait/optim/rule.hpp"
 #include "plait/sparse/row_gradients.hpp"
+#include "plait/sparse/row_marks.hpp"
 
 namespace plait {
 
@@ -58,6 +60,7 @@ struct MovedRows {
   Scalar* values = nullptr;  // [rows, dim]
   Scalar* state = nullptr;   // [rows, state_size]
   Index state_size = 0;
+  RowMarks* marks = nullptr;  // of the rows that move, or none
 };
 
 }  // namespace kernels

@@ -32,6 +32,7 @@
 #include "plait/sparse/input_tables.hpp"
 #include "plait/sparse/large_array.hpp"
 #include "plait/sparse/row_entries.hpp"
+#include "plait/sparse/row_marks.hpp"
 #include "plait/sparse/row_rule.hpp"
 
 namespace plait {
@@ -74,6 +75,10 @@ class TableOptimizer final : public InputTables<Scalar_> {
   double squared_norm(Executor* executor) override;
   bool move(const TableStep& step, Executor* executor) override;
   PLAIT_COLD void settings(FieldVisitor& visit) const override;
+  PLAIT_COLD std::vector<TableNumbers<Scalar>> numbers() override;
+  std::string_view rule_name() const override { return rule_.name(); }
+  PLAIT_COLD void mark_moved(std::shared_ptr<const void> now) override;
+  const std::shared_ptr<const void>& marked_since() const override { return marked_since_; }
 
  private:
   static constexpr Index num_shards = RowEntries::num_shards;
@@ -102,6 +107,8 @@ class TableOptimizer final : public InputTables<Scalar_> {
   std::vector<std::vector<RowEntries::Feature>> features_;  // [tables]
   std::vector<LargeArray<Scalar>> states_;                  // [tables]
   std::vector<kernels::MovedRows<Scalar>> moved_;           // [tables]
+  std::vector<RowMarks> marks_;  // [tables], empty before the first mark_moved
+  std::shared_ptr<const void> marked_since_;
   Tensor<Scalar> dx_;
   std::vector<RowEntries> entries_;                                // [tables], of the last batch
   std::vector<std::array<double, std::size_t{num_shards}>> sums_;  // [tables]
@@ -238,10 +245,37 @@ bool TableOptimizer<Scalar>::move(const TableStep& step, Executor* executor) {
 }
 
 template <class Scalar>
+std::vector<TableNumbers<Scalar>> TableOptimizer<Scalar>::numbers() {
+  std::vector<TableNumbers<Scalar>> result;
+  for (Index t = 0; t < tables_->num_tables(); ++t) {
+    const TableConfig& table = tables_->config().tables[index(t)];
+    result.push_back({.name = table.name,
+                      .rows = table.rows,
+                      .dim = table.dim,
+                      .state_size = state_size(t),
+                      .values = tables_->values(t),
+                      .state = state(t),
+                      .marks = moved_[index(t)].marks});
+  }
+  return result;
+}
+
+template <class Scalar>
+void TableOptimizer<Scalar>::mark_moved(std::shared_ptr<const void> now) {
+  std::vector<RowMarks> marks;
+  for (const TableConfig& table : tables_->config().tables) marks.emplace_back(table.rows);
+  marks_ = std::move(marks);
+  for (std::size_t t = 0; t < marks_.size(); ++t) moved_[t].marks = &marks_[t];
+  marked_since_ = std::move(now);
+}
+
+template <class Scalar>
 void TableOptimizer<Scalar>::settings(FieldVisitor& visit) const {
   std::string name(rule_.name());
   visit("row_rule", name);
   rule_.settings(visit);
+  EmbeddingConfig config = tables_->config();
+  visit("embeddings", config);
   for (Index t = 0; t < tables_->num_tables(); ++t) {
     const std::string& table = tables_->layout().table(t).name;
     ParamSettings settings = settings_[index(t)];

@@ -7,6 +7,11 @@
 //     ... one epoch, evaluate ...
 //     if (stopping.update(values)) best = model.values();
 //   }
+//
+// With embedding tables the best state is theirs as well, and nobody keeps it unasked: a network's
+// values without the tables of the same moment are no model. Where two of them fit in memory,
+// best_tables = tables.clone(); where they do not, a file, save(model, tables, "best.safetensors"),
+// which takes no memory and is loaded by load_with_tables (io/embedding_file.hpp).
 #pragma once
 #include <array>
 #include <cmath>

@@ -9,7 +9,9 @@
 //   mean.clear();
 //
 // A Trainer's memory does not grow with the batch, so this is not needed for size; it is for
-// batches that arrive one after the other, each gone before the next comes.
+// batches that arrive one after the other, each gone before the next comes. Not with embedding
+// tables, whose rows move by the gradient of one batch: apply(mean.values()) is a ConfigError
+// there.
 #pragma once
 #include <cmath>
 #include <memory>

@@ -1,6 +1,8 @@
 // A learning-rate range test: train a copy of the model while the rate grows exponentially, and see
 // where the loss falls fastest and where it breaks down (Smith, Cyclical learning rates for
 // training neural networks, WACV 2017).
+//
+// Of models whose input is rows of numbers: embedding tables would have to be copied as well.
 #pragma once
 #include <algorithm>
 #include <cmath>

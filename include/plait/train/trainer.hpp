@@ -176,6 +176,8 @@ class Trainer {
   const std::vector<ParamRange>& shared() const { return reach_.shared(); }
   const TaskReach& reach() const { return reach_; }
   const MultiTaskLoss<Scalar>& loss() const { return loss_; }
+  // What the batches' features are looked up in; null for rows of numbers.
+  InputTables<Scalar>* tables() const { return tables_; }
   Optimizer<Scalar>& optimizer() { return optimizer_; }
   const Optimizer<Scalar>& optimizer() const { return optimizer_; }
 

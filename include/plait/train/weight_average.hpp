@@ -4,6 +4,9 @@
 //   WeightAverage<float> average(model.values().shared_table(), 0.999);
 //   for (...) { trainer.step(...); average.update(model.values()); }
 //   model.load(average.values());          // to evaluate, save or serve
+//
+// Embedding tables are left out: an average would pass over all of their rows in every step. The
+// averaged network is used with the tables as they are.
 #pragma once
 #include <cmath>
 #include <memory>

@@ -41,11 +41,13 @@ bool move_rows(const R& rule, const UpdateStep& step, const RowGradients<Scalar>
                Index shard, const MovedRows<Scalar>& rows) {
   const RowUpdate<R, Scalar> update(rule, step, rows.state_size);
   const Index dim = gradients.dim;
+  std::uint64_t* const marks = rows.marks != nullptr ? rows.marks->of_shard(shard) : nullptr;
   auto spoiled = simd::broadcast(Scalar(0));  // 0 times all numbers
   for_each_row(
       gradients, shard,
       [&](Index row, const Scalar* gradient) PLAIT_INLINE {
         Scalar* values = rows.values + row * dim;
+        if (marks != nullptr) RowMarks::mark(marks, row);
         update(dim, values, gradient, rows.state + row * rows.state_size);
         simd::for_each_packet<Scalar>(dim, [&](Index d, const auto& memory) PLAIT_INLINE {
           spoiled = spoiled + memory.load(values + d) * Scalar(0);

@@ -1,0 +1,360 @@
+// Embedding tables in files: with their model in one, and as state dicts.
+//
+//   save(model, tables, "ranker.safetensors", {.heads = heads}, rows);
+//   auto ranker = load_with_tables<float>("ranker.safetensors");
+//
+// A model file (model_file.hpp) with tables has in addition the tensors
+// embedding_bags.{table}.weight [rows, dim], the names that TorchRec's EmbeddingBagCollection gives
+// them, and in its metadata plait.embeddings, the fields of EmbeddingConfig. Its self-test's rows
+// are those of a FeatureBatch, so that looking up is replayed as well: plait.self_test.x for the
+// numbers, and for every feature plait.self_test.ids.{feature} (I64), .offsets.{feature} (I64) and
+// .weights.{feature} (F32), the latter two where it has some.
+//
+// Nothing of a table is copied on the way: writing borrows its numbers, reading puts them in place.
+#pragma once
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "plait/core/config.hpp"
+#include "plait/core/param_table.hpp"
+#include "plait/core/tensor.hpp"
+#include "plait/io/fields.hpp"
+#include "plait/io/model_file.hpp"
+#include "plait/io/safetensors.hpp"
+#include "plait/io/seal.hpp"
+#include "plait/io/state_dict.hpp"
+#include "plait/kernels/reduce.hpp"
+#include "plait/model/model.hpp"
+#include "plait/model/registry.hpp"
+#include "plait/sparse/batch.hpp"
+#include "plait/sparse/embedding_config.hpp"
+#include "plait/sparse/embedding_tables.hpp"
+
+namespace plait {
+
+template <class Scalar>
+struct LoadedWithTables {
+  Model<Scalar> model;
+  EmbeddingTables<Scalar> tables;
+  std::vector<Head> heads;  // empty when the file has none
+  Metadata metadata;        // the user's
+};
+
+// What else a model file holds, an encoder say: metadata and tensors whose names start with plait.,
+// sealed and read with it.
+class ModelFilePart {
+ public:
+  virtual ~ModelFilePart() = default;
+  // Whether a tensor is this part's: it is then not taken for another's.
+  virtual bool owns(std::string_view tensor) const = 0;
+  // Called once the header's checksum is verified, then for every tensor of its own in the order of
+  // the file, then after the last of all, when the data's checksum is verified as well. Throw
+  // FormatError for what does not fit.
+  virtual void open(const SealedReader& file) = 0;
+  virtual void read(SealedReader& file, const TensorInfo& tensor) = 0;
+  virtual void finish() = 0;
+};
+
+namespace detail {
+
+// What no size of a description exceeds in a file of so many numbers.
+inline Index largest_size_of_tables(std::uint64_t numbers) {
+  return static_cast<Index>(std::min<std::uint64_t>(numbers, (std::numeric_limits<Index>::max)()));
+}
+inline std::string self_test_tensor(const char* what, const std::string& feature) {
+  return text("plait.self_test.", what, ".", feature);
+}
+
+// The tables' tensors, as a schema that state dicts are matched with. Throws ConfigError as
+// ParamTable does.
+PLAIT_COLD inline ParamTable schema_of_tables(const EmbeddingConfig& config) {
+  ParamTable schema;
+  for (const TableConfig& table : config.tables)
+    schema.add_matrix(table_tensor(table.name), table.rows, table.dim, Init::constant(0));
+  return schema;
+}
+
+template <class Scalar>
+void require_width(const char* where, const Model<Scalar>& model,
+                   const EmbeddingTables<Scalar>& tables) {
+  const Shape in = model.in_shape();
+  require_config(in == Shape{1, tables.width()}, where, "tables",
+                 text("a width of ", tables.width()),
+                 text("the model's input, ", in.slots, " slot(s) of ", in.dim));
+}
+
+// The rows of a self-test, as far as the writer borrows them from here.
+template <class Scalar>
+struct StoredRows {
+  std::vector<std::vector<std::int64_t>> offsets;  // [features], from 0 on
+  Tensor<Scalar> x;
+  Tensor<Scalar> logits;
+};
+
+template <class Scalar>
+PLAIT_COLD void add_rows(SafetensorsWriter& writer, const Model<Scalar>& model,
+                         const EmbeddingTables<Scalar>& tables, const FeatureBatch<Scalar>& rows,
+                         StoredRows<Scalar>& stored) {
+  tables.check(rows, "save");
+  stored.offsets.resize(tables.config().features.size());
+  for (std::size_t f = 0; f < stored.offsets.size(); ++f) {
+    const std::string& name = tables.config().features[f].name;
+    SparseFeature bags = rows.sparse.feature(static_cast<Index>(f));
+    if (!bags.offsets.empty()) {
+      const std::int64_t first = bags.offsets.front();
+      const auto begin = static_cast<std::size_t>(first);
+      const auto count = static_cast<std::size_t>(bags.offsets.back() - first);
+      bags.ids = bags.ids.subspan(begin, count);
+      if (!bags.weights.empty()) bags.weights = bags.weights.subspan(begin, count);
+      for (const std::int64_t offset : bags.offsets) stored.offsets[f].push_back(offset - first);
+      writer.add(self_test_tensor("offsets", name), {bags.offsets.size()},
+                 std::span<const std::int64_t>(stored.offsets[f]));
+    }
+    writer.add_bytes(self_test_tensor("ids", name), DType::i64, {bags.ids.size()},
+                     std::as_bytes(bags.ids));
+    if (!bags.weights.empty())
+      writer.add(self_test_tensor("weights", name), {bags.weights.size()}, bags.weights);
+  }
+  if (tables.layout().num_dense() > 0) {
+    stored.x.resize(rows.batch(), 1, tables.layout().num_dense());
+    kernels::copy<Scalar>(rows.dense, stored.x.view());
+    add_self_test(writer, self_test_x, stored.x);
+  }
+  stored.logits.resize(rows.batch(), 1, model.out_shape().dim);
+  Tensor<Scalar> row(1, 1, tables.width());
+  const auto look_up = [&](Index b) {
+    tables.lookup(rows.rows(b, 1), row);
+    return std::as_const(row).view();
+  };
+  compute_logits_of(model, look_up, stored.logits.view());
+  add_self_test(writer, self_test_logits, stored.logits);
+}
+
+// Reads tables, the self-test's ids and a part of somebody else's beside a network. DenseInput says
+// when what is called.
+template <class Scalar>
+class TableInput {
+ public:
+  explicit TableInput(ModelFilePart* part) : part_(part) {}
+
+  PLAIT_COLD void open(const SealedReader& file) {
+    if (file.header().meta(embeddings_key) == nullptr)
+      throw FormatError(file.name(), "metadata", text("no ", embeddings_key),
+                        "a model with embedding tables (load reads one without)");
+    open_tables(file);
+    if (const TensorInfo* logits = file.header().find(self_test_logits)) open_rows(file, *logits);
+    if (part_ == nullptr) return;
+    part_->open(file);
+    for (const TensorInfo& tensor : file.header().tensors)
+      if (part_->owns(tensor.name))
+        readers_.emplace(tensor.name, [this](SealedReader& from, const TensorInfo& its) {
+          part_->read(from, its);
+        });
+  }
+  bool owns(const TensorInfo& tensor) const { return readers_.contains(tensor.name); }
+  bool is_of_network(const TensorInfo& tensor) const { return !is_table(tensor); }
+
+  PLAIT_COLD Index prepare(const SealedReader& file, const Model<Scalar>& model,
+                           const TensorInfo* logits) {
+    build_from_file(file.name(), embeddings_key, [&] { require_width("load", model, *tables_); });
+    if (logits != nullptr)
+      require_self_test(file, *logits, static_cast<std::uint64_t>(batch_), model.out_shape());
+    return batch_;
+  }
+  void read(SealedReader& file, const TensorInfo& tensor) {
+    readers_.find(tensor.name)->second(file, tensor);
+  }
+  PLAIT_COLD void finish(const SealedReader& file) {
+    if (part_ != nullptr) part_->finish();
+    if (!has_rows_) return;
+    for (const Bags& bags : bags_)
+      features_.push_back(
+          {{reinterpret_cast<const std::uint64_t*>(bags.ids.data()), bags.ids.size()},
+           bags.offsets,
+           bags.weights});
+    rows_.sparse = {batch_, features_};
+    if (tables_->layout().num_dense() > 0) rows_.dense = std::as_const(x_).view();
+    build_from_file(file.name(), "self-test", [&] { tables_->check(rows_); });
+    row_.resize(1, 1, tables_->width());
+  }
+
+  View3<const Scalar> row(Index b) {
+    tables_->lookup(rows_.rows(b, 1), row_);
+    return std::as_const(row_).view();
+  }
+  EmbeddingTables<Scalar> take_tables() { return std::move(*tables_); }
+
+ private:
+  struct Bags {
+    std::vector<std::int64_t> ids;
+    std::vector<std::int64_t> offsets;
+    std::vector<float> weights;
+  };
+
+  static bool is_table(const TensorInfo& tensor) {
+    return tensor.name.starts_with("embedding_bags.");
+  }
+  template <class T>
+  void read_into(const TensorInfo& tensor, std::span<T> numbers) {
+    readers_.emplace(tensor.name, [numbers](SealedReader& from, const TensorInfo& its) {
+      from.read(its, numbers);
+    });
+  }
+
+  // The description is compared with the file's tensors before there is room for any of them.
+  PLAIT_COLD void open_tables(const SealedReader& file) {
+    std::uint64_t numbers = 0;
+    for (const TensorInfo& tensor : file.header().tensors) numbers += tensor.count();
+    EmbeddingConfig config;
+    read_fields(
+        file.meta(embeddings_key),
+        {.file = file.name(), .where = embeddings_key, .limit = largest_size_of_tables(numbers)},
+        config);
+    const auto build = [&](const auto& make) {
+      return build_from_file(file.name(), embeddings_key, make);
+    };
+    const ParamTable schema = build([&] { return schema_of_tables(config); });
+    const auto sources =
+        match_state_dict(file.header(), file.name(), schema, {},
+                         [](const TensorInfo& tensor) { return !is_table(tensor); });
+    tables_.emplace(build([&] { return EmbeddingTables<Scalar>::zeros(std::move(config)); }));
+    for (std::size_t t = 0; t < sources.size(); ++t)
+      read_into(*sources[t], tables_->values(static_cast<Index>(t)));
+  }
+
+  PLAIT_COLD void open_rows(const SealedReader& file, const TensorInfo& logits) {
+    std::map<std::string_view, const TensorInfo*> by_name;
+    for (const TensorInfo& tensor : file.header().tensors) by_name.emplace(tensor.name, &tensor);
+    const auto find = [&](const std::string& name) {
+      const auto found = by_name.find(name);
+      return found == by_name.end() ? nullptr : found->second;
+    };
+    const auto refuse = [&](const std::string& name, const std::string& got,
+                            const std::string& expected) {
+      throw FormatError(file.name(), in_quotes(name), got, expected);
+    };
+    has_rows_ = true;
+    batch_ = logits.shape.empty() ? 0 : static_cast<Index>(logits.shape.front());
+    bags_.resize(tables_->config().features.size());
+    for (std::size_t f = 0; f < bags_.size(); ++f) {
+      const std::string& feature = tables_->config().features[f].name;
+      const auto open = [&](const char* what, auto& numbers) {
+        const std::string name = self_test_tensor(what, feature);
+        const TensorInfo* tensor = find(name);
+        if (tensor == nullptr) return false;
+        using Number = typename std::remove_cvref_t<decltype(numbers)>::value_type;
+        if (tensor->dtype != dtype_of<Number>() || tensor->shape.size() != 1)
+          refuse(name, std::string(info(tensor->dtype).name) + " " + shape_text(tensor->shape),
+                 text("a list of ", info(dtype_of<Number>()).name));
+        numbers.resize(static_cast<std::size_t>(tensor->count()));
+        read_into(*tensor, std::span(numbers));
+        return true;
+      };
+      if (!open("ids", bags_[f].ids)) refuse(self_test_tensor("ids", feature), "none", "one");
+      const bool jagged = open("offsets", bags_[f].offsets);
+      open("weights", bags_[f].weights);
+      const std::size_t rows = jagged ? bags_[f].offsets.size() : bags_[f].ids.size() + 1;
+      if (rows != static_cast<std::size_t>(batch_) + 1)
+        refuse(self_test_tensor(jagged ? "offsets" : "ids", feature), text(rows - (jagged ? 0 : 1)),
+               text(static_cast<std::size_t>(batch_) + (jagged ? 1 : 0)));
+    }
+    if (tables_->layout().num_dense() == 0) return;
+    const TensorInfo* x = find(std::string(self_test_x));
+    if (x == nullptr) refuse(std::string(self_test_x), "none", "one");
+    require_self_test(file, *x, static_cast<std::uint64_t>(batch_),
+                      {1, tables_->layout().num_dense()});
+    x_.resize(batch_, 1, tables_->layout().num_dense());
+    read_into(*x, numbers(x_.view()));
+  }
+
+  ModelFilePart* part_;
+  std::optional<EmbeddingTables<Scalar>> tables_;
+  std::map<std::string_view, std::function<void(SealedReader&, const TensorInfo&)>> readers_;
+  bool has_rows_ = false;
+  Index batch_ = 0;
+  std::vector<Bags> bags_;  // [features]
+  Tensor<Scalar> x_;
+  std::vector<SparseFeature> features_;
+  FeatureBatch<Scalar> rows_;
+  Tensor<Scalar> row_;
+};
+
+}  // namespace detail
+
+// As save (model_file.hpp), with the model's tables beside it and rows of features for its
+// self-test, none where they have no features. `add` adds what else the file holds, a ModelFilePart
+// when it is read. Throws as save and EmbeddingTables::check; ConfigError as well for tables of
+// another width than the model's input.
+template <class Scalar>
+PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& tables,
+                     const std::string& path, const SaveOptions& options = {},
+                     const std::type_identity_t<FeatureBatch<Scalar>>& self_test = {},
+                     const std::function<void(SafetensorsWriter&)>& add = {}) {
+  detail::require_width("save", model, tables);
+  SafetensorsWriter writer;
+  std::vector<std::vector<std::uint16_t>> rounded;  // the writer borrows them
+  detail::StoredRows<Scalar> rows;                  // and these
+  detail::add_model(writer, model, options, rounded);
+  std::uint64_t numbers = 0;
+  for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
+  writer.add_metadata(
+      detail::embeddings_key,
+      detail::write_fields(tables.config(), detail::largest_size_of_tables(numbers)));
+  add_state_dict(writer, tables);
+  if (self_test.sparse.num_features() > 0) detail::add_rows(writer, model, tables, self_test, rows);
+  if (add) add(writer);
+  seal(writer);
+  writer.write(path);
+}
+
+// As load, of a file that save made with tables; their numbers are read into place. `part` reads
+// what else the file holds: without it a file that has more is refused. Throws as load.
+template <class Scalar>
+PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
+                                                     const Registry<Scalar>& registry = {},
+                                                     ModelFilePart* part = nullptr) {
+  SealedReader file = detail::open_model(std::move(reader));
+  detail::TableInput<Scalar> input(part);
+  LoadedModel<Scalar> loaded = detail::load_model(file, registry, input);
+  return {std::move(loaded.model), input.take_tables(), std::move(loaded.heads),
+          std::move(loaded.metadata)};
+}
+template <class Scalar>
+PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(const std::string& path,
+                                                     const Registry<Scalar>& registry = {},
+                                                     ModelFilePart* part = nullptr) {
+  return load_with_tables<Scalar>(SafetensorsReader(path), registry, part);
+}
+
+// Reads all tables as load_state_dict reads a model (state_dict.hpp). In options.rename and by
+// default in the file a table is called embedding_bags.{table}.weight, as in TorchRec; of a
+// torch.nn.Embedding or EmbeddingBag, {{"embedding_bags.item.weight", "item_embedding.weight"}}.
+template <class Scalar>
+PLAIT_COLD void load_state_dict(SafetensorsReader& file, EmbeddingTables<Scalar>& tables,
+                                const StateDictOptions& options = {}) {
+  detail::read_state_dict(file, detail::schema_of_tables(tables.config()), options,
+                          [&](ParamId id) { return tables.values(id.index); });
+}
+template <class Scalar>
+PLAIT_COLD void add_state_dict(SafetensorsWriter& writer, const EmbeddingTables<Scalar>& tables,
+                               const StateDictOptions& options = {}) {
+  for (Index t = 0; t < tables.num_tables(); ++t) {
+    const TableConfig& table = tables.config().tables[static_cast<std::size_t>(t)];
+    writer.add(detail::file_name(detail::table_tensor(table.name), options),
+               {static_cast<std::uint64_t>(table.rows), static_cast<std::uint64_t>(table.dim)},
+               tables.values(t));
+  }
+}
+
+}  // namespace plait
