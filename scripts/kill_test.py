@@ -2,8 +2,10 @@
 """Kills a training run at random instants and resumes it, until it has been killed often enough.
 
     scripts/kill_test.py <train_ranker> [--kills 300] [--seed 1]
+    scripts/kill_test.py <train_tables> --tables [--kills 300] [--seed 1]
 
-A run trains a small model and writes a checkpoint every other step. It is killed with SIGKILL after
+A run trains a small model and writes a checkpoint every other step; with --tables, one with
+embedding tables (tests/io/train_tables.cpp), full ones and deltas. It is killed with SIGKILL after
 a random time, resumed, killed again, and so on; a run that gets to its end must have written the
 very bytes that an uninterrupted run wrote. A checkpoint that no run can be resumed from fails the
 test, as does any error message. Standard library only.
@@ -18,8 +20,10 @@ import tempfile
 import time
 
 
-def command(program, checkpoints, model):
-    return [program, "--models", "adatt", "--rows", "600", "--inputs", "8", "--levels", "4",
+def command(arguments, checkpoints, model):
+    if arguments.tables:
+        return [arguments.program, str(checkpoints), str(model)]
+    return [arguments.program, "--models", "adatt", "--rows", "600", "--inputs", "8", "--levels", "4",
             "--towers", "3", "--epochs", "8", "--batch", "30", "--optimizer", "adam",
             "--checkpoint-dir", str(checkpoints), "--checkpoint-every", "2", "--resume",
             "--save", str(model)]
@@ -28,6 +32,7 @@ def command(program, checkpoints, model):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("--tables", action="store_true")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -37,7 +42,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         start = time.monotonic()
-        subprocess.run(command(arguments.program, folder / "whole", folder / "whole.safetensors"),
+        subprocess.run(command(arguments, folder / "whole", folder / "whole.safetensors"),
                        check=True, stdout=subprocess.DEVNULL)
         whole_time = time.monotonic() - start
         expected = (folder / "whole.safetensors").read_bytes()
@@ -47,7 +52,7 @@ def main():
         while kills < arguments.kills or finished == 0:
             checkpoints = folder / f"run{run}"
             model = folder / f"run{run}.safetensors"
-            process = subprocess.Popen(command(arguments.program, checkpoints, model),
+            process = subprocess.Popen(command(arguments, checkpoints, model),
                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             # Several kills per run: about a third of the time that is left.
             limit = rng.uniform(0, 0.6) * whole_time if kills < arguments.kills else None
