@@ -9,14 +9,14 @@ seconds=${1:-60}
 
 cmake --preset fuzz > /dev/null
 cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_sealed_checkpoint \
-      fuzz_rows fuzz_sealed_encoder fuzz_request
+      fuzz_rows fuzz_sealed_encoder fuzz_sealed_tables fuzz_request
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
   "build/fuzz/tests/fuzz/fuzz_$1" -max_total_time="$seconds" -max_len="$2" -timeout=10 \
     -rss_limit_mb=2048 -malloc_limit_mb=64 -print_final_stats=1 \
     -artifact_prefix="build/fuzz/findings/$1-" "${@:3}" \
-    "build/fuzz/corpus/$1" "tests/fuzz/seeds/$1" "tests/fuzz/regressions/$1"
+    "build/fuzz/corpus/$1" "tests/fuzz/seeds/$1" $(ls -d "tests/fuzz/regressions/$1" 2> /dev/null)
 }
 # Bytes of an input: files of 1 MB, with room for 200 KB of brackets; a list of changes.
 run safetensors 1048576
@@ -25,4 +25,5 @@ run sealed_model 512
 run sealed_checkpoint 512
 run sealed_encoder 512
 run rows 65536
+run sealed_tables 512
 run request 131072 -dict=tests/fuzz/request.dict -detect_leaks=0

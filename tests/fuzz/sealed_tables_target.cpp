@@ -1,0 +1,127 @@
+// The loader of models with embedding tables on files whose parts were changed and sealed again, as
+// in sealed_model_target.cpp: descriptions of tables and features, the tables themselves, and the
+// ids, offsets and weights of the self-test, which are a batch that anybody may have built.
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "changes.hpp"
+#include "io/table_run.hpp"
+#include "plait/io/embedding_file.hpp"
+#include "support/files.hpp"
+
+namespace {
+
+using fuzz::Input;
+using plait::Index;
+
+constexpr Index items = 20;
+
+std::string file() {
+  const files::Directory directory;
+  const plait::EmbeddingTables<float> tables(table_run::config(items), 7);
+  const table_run::Rows<float> rows(2, 3, items);
+  plait::save(table_run::make_model(tables), tables, directory / "model", {}, rows.batch());
+  return files::contents(directory / "model");
+}
+
+constexpr const char* fragments[] = {"[",
+                                     "]",
+                                     "{",
+                                     "}",
+                                     ",",
+                                     "null",
+                                     "\"",
+                                     R"({"name":"x","rows":1,"dim":1})",
+                                     R"({"name":"item"})",
+                                     R"(,"table":"item")",
+                                     R"(,"pooling":"mean")",
+                                     R"(,"weighted":true)",
+                                     R"(,"side":"user")",
+                                     R"(,"bound":0.5)",
+                                     R"(,"reserved":2)",
+                                     R"("item")",
+                                     R"("user.id")"};
+
+// An id, an offset, or two weights of the self-test.
+void put_eight_bytes(files::Parts& parts, Input& input) {
+  const std::int64_t numbers[] = {0,
+                                  1,
+                                  -1,
+                                  items - 1,
+                                  items,
+                                  std::int64_t{1} << 32,
+                                  std::numeric_limits<std::int64_t>::max(),
+                                  std::numeric_limits<std::int64_t>::min()};
+  std::vector<std::size_t> own;
+  for (std::size_t i = 0; i < parts.data.size(); ++i)
+    if (parts.header.tensors[i].name.starts_with("plait.self_test.") && parts.data[i].size() >= 8)
+      own.push_back(i);
+  if (own.empty()) return;
+  std::string& data = parts.data[own[input.below(own.size())]];
+  std::memcpy(data.data() + input.below(data.size() / 8) * 8,
+              &numbers[input.byte() % std::size(numbers)], 8);
+}
+
+void change(files::Parts& parts, Input& input) {
+  std::string& text = parts.meta("plait.embeddings");
+  switch (input.byte() % 8) {
+    case 0:
+    case 1:
+      return fuzz::put_number(text, input);
+    case 2:
+      return fuzz::put_fragment(text, input, fragments);
+    case 3:
+      return fuzz::repeat(text, input);
+    case 4:
+    case 5:
+      return put_eight_bytes(parts, input);
+    default:
+      return fuzz::change_tensor(parts, input);
+  }
+}
+
+// What is accepted is no larger than the bytes, its description is written again as it was, and a
+// row of empty bags scores.
+void exercise(const std::string& bytes) {
+  const auto loaded = plait::load_with_tables<float>(files::reader(bytes));
+  const plait::EmbeddingLayout& layout = loaded.tables.layout();
+  for (Index t = 0; t < loaded.tables.num_tables(); ++t)
+    if (loaded.tables.values(t).size() * sizeof(std::uint16_t) > bytes.size()) std::abort();
+  const auto limit = std::numeric_limits<Index>::max();
+  if (plait::detail::write_fields(loaded.tables.config(), limit) !=
+      *files::reader(bytes).header().meta("plait.embeddings"))
+    std::abort();
+  const std::vector<std::int64_t> offsets(2, 0);
+  const std::vector<plait::SparseFeature> features(static_cast<std::size_t>(layout.num_features()),
+                                                   plait::SparseFeature{{}, offsets});
+  const std::vector<float> dense(static_cast<std::size_t>(layout.num_dense()), 1);
+  plait::FeatureBatch<float> row{plait::SparseBatch(1, features)};
+  if (!dense.empty()) row.dense = {dense.data(), 1, 1, layout.num_dense()};
+  loaded.tables.check(row);
+  plait::Tensor<float> x(1, 1, loaded.tables.width());
+  plait::Tensor<float> logits(1, 1, loaded.model.out_shape().dim);
+  loaded.tables.lookup(row, x);
+  plait::detail::compute_logits<float>(loaded.model, std::as_const(x).view(), logits);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::string whole = file();
+  Input input(data, size);
+  try {
+    exercise(files::resealed(whole, [&](files::Parts& parts) {
+      for (int changes = 0; changes < 32 && !input.empty(); ++changes) change(parts, input);
+    }));
+  } catch (const plait::Error&) {
+  }
+  return 0;
+}
