@@ -242,8 +242,13 @@ class DenseInput final : public plait::InputTables<float> {
   double squared_norm(plait::Executor*) override { return 0; }
   bool move(const plait::TableStep&, plait::Executor*) override { return true; }
   void settings(plait::FieldVisitor&) const override {}
+  std::vector<plait::TableNumbers<float>> numbers() override { return {}; }
+  std::string_view rule_name() const override { return {}; }
+  void mark_moved(std::shared_ptr<const void>) override {}
+  const std::shared_ptr<const void>& marked_since() const override { return none_; }
 
  private:
+  std::shared_ptr<const void> none_;
   Index width_;
   plait::Tensor<float> dx_;
 };
