@@ -1,6 +1,7 @@
 // EmbeddingScorer: a model and the tables that its input is looked up in, ready to serve.
 //
-//   const plait::EmbeddingScorer<float> scorer(std::move(model), plait::ServingTables(tables));
+//   const plait::EmbeddingScorer<float> scorer(std::move(model),
+//                                               plait::ServingTables<float>(tables));
 //   auto context = scorer.context();                     // one per thread
 //   context.score({ids, numbers}, logits);               // no allocation, no lock
 //
@@ -50,8 +51,7 @@ class EmbeddingScorer {
 
   const Model<Scalar>& model() const { return scorer_.model(); }
   const ServingTables<Scalar>& tables() const { return tables_; }
-  // What a request's parts hold: features of the user and of the candidates. The same layout for
-  // the candidates as for whole rows where a request has no part of its own for the user.
+  // What the two parts of a request hold. Where no feature is the user's, candidates() is the whole.
   const EmbeddingLayout& user() const { return user_; }
   const EmbeddingLayout& candidates() const { return candidates_; }
   bool has_user() const { return user_.width() > 0 && candidates_.width() > 0; }
