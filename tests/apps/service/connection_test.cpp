@@ -59,6 +59,7 @@ TEST_CASE("connection: signals end neither connecting nor waiting for an answer"
   std::jthread server([&] {
     for (int i = 0; i < connections; ++i) {
       const int client = ::accept(listener, nullptr, nullptr);
+      if (client < 0) return;
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       constexpr std::string_view answer = "HTTP/1.1 204 No Content\r\n\r\n";
       ::send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
@@ -67,15 +68,15 @@ TEST_CASE("connection: signals end neither connecting nor waiting for an answer"
   });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 
-  {
+  CHECK_NOTHROW([&] {
     const Alarms alarms;
     for (int i = 0; i < connections; ++i) {
       load::Connection connection("127.0.0.1", ntohs(address.sin_port));
       const load::Answer* answer = connection.receive();
-      REQUIRE(answer != nullptr);
-      CHECK(answer->status == 204);
+      CHECK((answer != nullptr && answer->status == 204));
     }
-  }
+  }());
+  ::shutdown(listener, SHUT_RDWR);  // for a server that waits for connections that failed
   server.join();
   ::close(listener);
 }
