@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -42,6 +43,26 @@ Number parse(std::string_view text) {
   return value;
 }
 
+// A call that a signal interrupted is made again.
+template <class Call>
+auto uninterrupted(const Call& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
+bool connects(int socket, const sockaddr_in& address) {
+  if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+    return true;
+  if (errno != EINTR) return false;
+  // Interrupted, it goes on by itself.
+  pollfd done{.fd = socket, .events = POLLOUT, .revents = 0};
+  int error = 0;
+  socklen_t size = sizeof error;
+  return uninterrupted([&] { return ::poll(&done, 1, -1); }) == 1 &&
+         ::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0;
+}
+
 }  // namespace
 
 Connection::Connection(const std::string& host, int port, std::chrono::milliseconds at_most)
@@ -54,7 +75,7 @@ Connection::Connection(const std::string& host, int port, std::chrono::milliseco
   patience.tv_sec = at_most.count() / 1000;
   patience.tv_usec = at_most.count() % 1000 * 1000;
   if (socket_ < 0 || inet_pton(AF_INET, host.c_str(), &address.sin_addr) != 1 ||
-      connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      !connects(socket_, address) ||
       setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0 ||
       setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) != 0) {
     if (socket_ >= 0) ::close(socket_);
@@ -66,7 +87,8 @@ Connection::~Connection() { ::close(socket_); }
 
 bool Connection::send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent =
+        uninterrupted([&] { return ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -106,7 +128,7 @@ bool Connection::read_head() {
 
 bool Connection::read_more() {
   char bytes[1 << 14];
-  const auto got = ::recv(socket_, bytes, sizeof bytes, 0);
+  const auto got = uninterrupted([&] { return ::recv(socket_, bytes, sizeof bytes, 0); });
   if (got <= 0) {
     closed_ = got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
     return false;
