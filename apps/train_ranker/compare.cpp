@@ -7,11 +7,11 @@
 #include <span>
 #include <utility>
 
+#include "batch.hpp"
 #include "console.hpp"
 #include "errors.hpp"
 #include "interrupt.hpp"
 #include "plait/core/error.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/model_file.hpp"
 #include "precision_cost.hpp"
@@ -24,9 +24,9 @@ namespace {
 // With a few test rows that are replayed whenever the file is loaded.
 void save(const plait::Model<float>& model, const Dataset& data, const std::string& path) {
   const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
-  plait::Tensor<float> x(static_cast<Index>(rows.size()), 1, data.features.input_dim());
-  gather(data.features, rows, x);
-  plait::save(model, path, {.heads = data.heads}, x.view());
+  Batch batch(data);
+  batch.gather(rows);
+  plait::save(model, path, {.heads = data.heads}, batch.x());
 }
 
 // A row of the table: a model and how it is trained.
@@ -78,13 +78,14 @@ class Comparer {
                             .batch = options_.batch,
                             .seed = trainee_options.seed,
                             .early_stop = options_.early_stop},
-                           console, checkpointing_);
+                           console, checkpointing_, trainee.tables_or_null());
     if (run) {
       if (!options_.report.empty() && result.runs.empty())
-        result.experts = expert_maps(watch_experts(trainee.model, data_.features, data_.test),
-                                     row.model->owners, options_.sizes.shared_experts, data_.heads);
+        result.experts =
+            expert_maps(watch_experts(trainee.model, data_, data_.test, trainee.tables_or_null()),
+                        row.model->owners, options_.sizes.shared_experts, data_.heads);
       result.runs.push_back(*run);
-      if (options_.precision != plait::Precision::full) measure_precision(trainee.model, result);
+      if (options_.precision != plait::Precision::full) measure_precision(trainee, result);
     }
     if (options_.save.empty()) return run.has_value();
     try {
@@ -97,9 +98,9 @@ class Comparer {
   }
 
   // Of the last run; of the first that can be measured also weight by weight. Throws RunError.
-  void measure_precision(const plait::Model<float>& model, Result& result) {
+  void measure_precision(Trainee& trainee, Result& result) {
     try {
-      const PrecisionTrial trial(model, data_, data_.test);
+      const PrecisionTrial trial(trainee.model, data_, data_.test, trainee.tables_or_null());
       if (!result.keep) {
         result.weights = weight_costs(trial);
         result.keep = keep_within(trial, result.weights, options_.precision_bound);

@@ -1,8 +1,17 @@
 #include "dataset.hpp"
 
 #include <algorithm>
+#include <utility>
+
+#include "plait/sparse/embedding_layout.hpp"
 
 namespace ranker {
+
+EncodedFeatures::EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows)
+    : encoder_(std::move(encoder)),
+      rows_(std::move(rows)),
+      views_(rows_.batch()),
+      input_dim_(plait::EmbeddingLayout(embeddings()).width()) {}
 
 void gather(const Features& features, std::span<const Index> rows, plait::View3<float> x) {
   const Index dense = features.dense.cols();

@@ -1,12 +1,17 @@
-// What the models train on: features, one label per task, and the rows that train, validate and
-// test.
+// What the models train on: rows of numbers or of features, one label per task, and the rows that
+// train, validate and test.
 #pragma once
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "plait/core/view.hpp"
+#include "plait/features/encoded_rows.hpp"
+#include "plait/features/feature_encoder.hpp"
 #include "plait/losses/head.hpp"
+#include "plait/sparse/batch.hpp"
 
 namespace ranker {
 
@@ -24,20 +29,46 @@ struct Features {
   Index input_dim() const { return dense.cols() + one_hot_width; }
 };
 
+// Rows as an encoder made them: ids of tables, and numbers.
+class EncodedFeatures {
+ public:
+  EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows);
+  EncodedFeatures(const EncodedFeatures&) = delete;
+  EncodedFeatures& operator=(const EncodedFeatures&) = delete;
+
+  const plait::FeatureEncoder& encoder() const { return encoder_; }
+  const plait::EmbeddingConfig& embeddings() const { return encoder_.embeddings(); }
+  // All of them.
+  const plait::FeatureBatch<float>& rows() const { return views_; }
+  // Of a row once its ids are looked up.
+  Index input_dim() const { return input_dim_; }
+
+ private:
+  plait::FeatureEncoder encoder_;
+  plait::EncodedRows rows_;
+  plait::FeatureBatch<float> views_;
+  Index input_dim_;
+};
+
 struct Dataset {
   std::string description;  // for people: where it comes from
   std::vector<plait::Head> heads;
   Features features;
-  plait::Matrix<float> labels;  // [rows, task]
+  std::shared_ptr<const EncodedFeatures> encoded;  // in place of `features`, where there are ids
+  plait::Matrix<float> labels;                     // [rows, task]
+  plait::Matrix<float> mask;  // [rows, task], 1 where there is a label, else 0; empty: all
   std::vector<Index> train;
   std::vector<Index> validation;
   std::vector<Index> test;
+
+  Index input_dim() const { return encoded ? encoded->input_dim() : features.input_dim(); }
+  bool has_label(Index row, Index task) const { return mask.size() == 0 || mask(row, task) != 0; }
 };
 
 // Writes the inputs of the chosen rows to x [rows, 1, input_dim].
 void gather(const Features& features, std::span<const Index> rows, plait::View3<float> x);
 
-// Writes the labels [rows, task] of the chosen rows to y [rows, 1, task].
+// Writes the numbers [rows, task] of the chosen rows to y [rows, 1, task].
 void gather(const plait::Matrix<float>& labels, std::span<const Index> rows, plait::View3<float> y);
 
 }  // namespace ranker

@@ -74,6 +74,13 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--rows", synthetic, "--data synthetic"},
            {"--inputs", synthetic, "--data synthetic"},
            {"--data-seed", synthetic, "--data synthetic"},
+           {"--tasks", !synthetic, "--data and a file"},
+           {"--features", !options.tasks.empty(), "--tasks"},
+           {"--describe", !options.tasks.empty(), "--tasks"},
+           {"--describe", options.features.empty(), "no --features"},
+           {"--split-column", !options.tasks.empty(), "--tasks"},
+           {"--row-rule", !options.tasks.empty(), "--tasks"},
+           {"--row-learning-rate", !options.tasks.empty(), "--tasks"},
            {"--new-learning-rate", options.resume, "--resume"},
            {"--resume", !options.checkpoint_dir.empty(), "--checkpoint-dir"},
            {"--checkpoint-every", !options.checkpoint_dir.empty(), "--checkpoint-dir"}})

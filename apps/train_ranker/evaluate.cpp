@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "batch.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/reduce.hpp"
@@ -14,12 +15,19 @@ namespace {
 
 constexpr Index tile = 1024;
 
-double variance(const plait::Matrix<float>& labels, Index task, std::span<const Index> rows) {
-  const auto count = static_cast<double>(rows.size());
+// Of the labels that there are.
+double variance(const Dataset& data, Index task, std::span<const Index> rows) {
+  double count = 0;
+  for (const Index row : rows) count += data.has_label(row, task) ? 1 : 0;
   double mean = 0;
-  for (const Index row : rows) mean += labels(row, task) / count;
+  for (const Index row : rows)
+    if (data.has_label(row, task)) mean += data.labels(row, task) / count;
   double sum = 0;
-  for (const Index row : rows) sum += (labels(row, task) - mean) * (labels(row, task) - mean);
+  for (const Index row : rows)
+    if (data.has_label(row, task)) {
+      const double difference = data.labels(row, task) - mean;
+      sum += difference * difference;
+    }
   return sum / count;
 }
 
@@ -28,23 +36,19 @@ double variance(const plait::Matrix<float>& labels, Index task, std::span<const 
 std::vector<plait::MetricValue> measure(const char* who, const Score& score, const Dataset& data,
                                         std::span<const Index> rows) {
   plait::TaskMetrics metrics(data.heads);
-  plait::Tensor<float> x;
-  plait::Tensor<float> labels;
+  Batch batch(data);
   plait::Tensor<float> logits;
   const auto total = static_cast<Index>(rows.size());
   for (Index first = 0; first < total; first += tile) {
     const Index count = std::min(tile, total - first);
     const auto chosen =
         rows.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-    x.resize(count, 1, data.features.input_dim());
-    labels.resize(count, 1, data.labels.cols());
+    batch.gather(chosen);
     logits.resize(count, 1, data.labels.cols());
-    gather(data.features, chosen, x);
-    gather(data.labels, chosen, labels);
-    score(x.view(), logits.view());
+    score(batch.x(), logits.view());
     if (!plait::kernels::all_finite<float>(logits.view()))
       throw plait::ValueError(who, "logits", "NaN or infinity", "finite numbers");
-    metrics.add(logits.view(), plait::Targets<float>{.labels = labels});
+    metrics.add(logits.view(), batch.targets());
   }
   return metrics.values();
 }
@@ -53,7 +57,9 @@ std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& d
                                 std::span<const Index> rows) {
   const auto values = measure(
       "Trainer",
-      [&](plait::View3<const float> x, plait::View3<float> logits) { trainer.score(x, logits); },
+      [&](const plait::BatchArgument<float>& x, plait::View3<float> logits) {
+        trainer.score(x, logits);
+      },
       data, rows);
   std::vector<TaskScore> scores(data.heads.size());
   for (std::size_t t = 0; t < scores.size(); ++t) {
@@ -63,7 +69,7 @@ std::vector<TaskScore> evaluate(plait::Trainer<float>& trainer, const Dataset& d
       if (name == "normalized_entropy") scores[t].ne = value;
       if (name == "mse") scores[t].mse = value;
     }
-    scores[t].r2 = 1 - scores[t].mse / variance(data.labels, static_cast<Index>(t), rows);
+    scores[t].r2 = 1 - scores[t].mse / variance(data, static_cast<Index>(t), rows);
   }
   return scores;
 }

@@ -7,6 +7,7 @@
 #include "dataset.hpp"
 #include "plait/core/view.hpp"
 #include "plait/metrics/metric_value.hpp"
+#include "plait/sparse/input_tables.hpp"
 #include "results.hpp"
 
 namespace plait {
@@ -16,7 +17,7 @@ class Trainer;
 
 namespace ranker {
 
-using Score = std::function<void(plait::View3<const float> x, plait::View3<float> logits)>;
+using Score = std::function<void(const plait::BatchArgument<float>& x, plait::View3<float> logits)>;
 
 // plait::TaskMetrics of what `score` predicts. Throws plait::ValueError, of `who`, where that is
 // NaN or infinity.

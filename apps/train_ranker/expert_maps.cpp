@@ -4,8 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "batch.hpp"
 #include "models.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/inspect/expert_watch.hpp"
 #include "plait/model/model.hpp"
 
@@ -53,16 +53,16 @@ bool mixes_by_statics(const plait::LevelReport& level) {
 
 }  // namespace
 
-plait::ExpertReport watch_experts(const plait::Model<float>& model, const Features& features,
-                                  std::span<const Index> rows) {
+plait::ExpertReport watch_experts(const plait::Model<float>& model, const Dataset& data,
+                                  std::span<const Index> rows,
+                                  const plait::EmbeddingTables<float>* tables) {
   constexpr std::size_t tile = 1024;
   plait::ExpertWatch watch(model);
-  plait::Tensor<float> x;
+  Batch batch(data);
+  NetworkInput input(tables);
   for (; !rows.empty(); rows = rows.subspan(std::min(tile, rows.size()))) {
-    const auto chosen = rows.first(std::min(tile, rows.size()));
-    x.resize(static_cast<Index>(chosen.size()), 1, features.input_dim());
-    gather(features, chosen, x);
-    watch.add(x);
+    batch.gather(rows.first(std::min(tile, rows.size())));
+    watch.add(input(batch.x()));
   }
   return watch.report();
 }

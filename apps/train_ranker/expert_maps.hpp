@@ -12,15 +12,18 @@
 namespace plait {
 template <class Scalar>
 class Model;
-}
+template <class Scalar>
+class EmbeddingTables;
+}  // namespace plait
 
 namespace ranker {
 
 enum class Owners;  // models.hpp
 
-// What the model's gates and experts do on some rows.
-plait::ExpertReport watch_experts(const plait::Model<float>& model, const Features& features,
-                                  std::span<const Index> rows);
+// What the model's gates and experts do on some rows; no tables where the data have no ids.
+plait::ExpertReport watch_experts(const plait::Model<float>& model, const Dataset& data,
+                                  std::span<const Index> rows,
+                                  const plait::EmbeddingTables<float>* tables = nullptr);
 
 struct LevelMap {
   Index level = 0;                   // from 1

@@ -16,6 +16,7 @@
 #include "plait/core/instruction_set.hpp"
 #include "plait/io/atomic_file.hpp"
 #include "precision_report.hpp"
+#include "raw_rows.hpp"
 #include "report.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
@@ -24,9 +25,49 @@
 namespace ranker {
 namespace {
 
+// Of files alone.
+RawRows raw_rows(const Options& options) {
+  const RawRows rows{.path = options.data,
+                     .kind = kind_of(options.data),
+                     .tasks = options.tasks,
+                     .split_column = options.split_column};
+  if ((rows.kind == FileKind::census) != rows.tasks.empty())
+    throw UsageError(rows.tasks.empty()
+                         ? "--tasks: expected the columns of labels of " + rows.path +
+                               ", which is no Census-Income file"
+                         : "--tasks: got them with a Census-Income file, which has its own");
+  return rows;
+}
+
+// Model files and checkpoints hold no tables and no encoders.
+void require_no_files(const Options& options) {
+  if (!options.tasks.empty() && !(options.save.empty() && options.checkpoint_dir.empty()))
+    throw UsageError(
+        "--save and --checkpoint-dir: got them with --tasks, expected --data synthetic or "
+        "Census-Income (files cannot hold what features need yet)");
+}
+
 Dataset load(const Options& options) {
   if (options.is_synthetic()) return synthetic_dataset(options.synthetic);
-  return census_dataset(read_census(*open_text(options.data), options.data), options.data);
+  const RawRows rows = raw_rows(options);
+  if (rows.kind == FileKind::census)
+    return census_dataset(read_census(*open_text(rows.path), rows.path), rows.path);
+  if (!options.features.empty()) return raw_dataset(rows, read_features(options.features));
+  const plait::EncoderConfig features = infer_features(rows);
+  std::cout << wrapped(
+      "Features, inferred (--describe writes them, --features takes them): " + summary(features),
+      stdout_terminal().width);
+  return raw_dataset(rows, features);
+}
+
+// ", 8,032 rows in 5 tables"; empty without tables.
+std::string tables_text(const Dataset& data) {
+  if (!data.encoded) return "";
+  Index rows = 0;
+  const auto& tables = data.encoded->embeddings().tables;
+  for (const plait::TableConfig& table : tables) rows += table.rows;
+  return ", " + grouped(rows) + " rows in " + std::to_string(tables.size()) +
+         (tables.size() == 1 ? " table" : " tables");
 }
 
 void describe(const Dataset& data) {
@@ -34,12 +75,18 @@ void describe(const Dataset& data) {
   const auto size = [](const auto& list) { return grouped(static_cast<Index>(list.size())); };
   std::cout << wrapped(data.description + ": " + size(data.train) + " training, " +
                            size(data.validation) + " validation and " + size(data.test) +
-                           " test rows, " + std::to_string(data.features.input_dim()) + " inputs",
+                           " test rows, " + std::to_string(data.input_dim()) + " inputs" +
+                           tables_text(data),
                        stdout_terminal().width)
             << '\n';
 }
 
 // Opened for appending, which leaves an older file as it is until the new one is complete.
+std::optional<plait::EmbeddingConfig> embeddings_of(const Dataset& data) {
+  if (!data.encoded) return std::nullopt;
+  return data.encoded->embeddings();
+}
+
 void require_writable(const std::string& option, const std::string& path) {
   if (!path.empty() && !std::ofstream(path, std::ios::app))
     throw UsageError(option + ": cannot write " + path);
@@ -97,26 +144,40 @@ void write_files(const Options& options, const Dataset& data, const Comparison& 
   if (error) std::rethrow_exception(error);
 }
 
+void write_inferred(const Options& options) {
+  std::ofstream file(options.describe, std::ios::binary);
+  file << to_json(infer_features(raw_rows(options)));
+  if (!file.flush()) throw UsageError("--describe: cannot write " + options.describe);
+}
+
 int run(int argc, const char* const* argv) {
   const auto options = parse_options(argc, argv, std::cout);
   if (!options) return 0;
   plait::limit_instruction_set(options->instruction_set);
   require_writable("--csv", options->csv);
   require_writable("--report", options->report);
+  require_no_files(*options);
+  if (!options->describe.empty()) {
+    require_writable("--describe", options->describe);
+    write_inferred(*options);
+    return 0;
+  }
   if (!options->save.empty()) plait::AtomicFile writable(options->save);  // or throws
   std::optional<plait::Checkpoints> checkpoints;
   if (!options->checkpoint_dir.empty()) checkpoints.emplace(options->checkpoint_dir);
   const Dataset data = load(*options);
   std::optional<plait::ThreadPool> pool;
   if (options->threads > 1) pool.emplace(options->threads);
-  const TraineeOptions trainee_options{.input_dim = data.features.input_dim(),
+  const TraineeOptions trainee_options{.input_dim = data.input_dim(),
                                        .heads = data.heads,
                                        .sizes = options->sizes,
                                        .stitch = options->stitch,
                                        .rule = options->rule,
                                        .balancing = {},
                                        .task_weights = options->task_weights,
-                                       .executor = pool ? &*pool : nullptr};
+                                       .executor = pool ? &*pool : nullptr,
+                                       .embeddings = embeddings_of(data),
+                                       .row_rule = options->row_rule};
   require_trainable(*options, trainee_options);
 
   Interrupt::watch();

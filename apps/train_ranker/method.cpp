@@ -5,9 +5,8 @@
 
 namespace ranker {
 
-double Method::step(plait::Trainer<float>& trainer, plait::View3<const float> x,
-                    plait::View3<const float> labels) {
-  const plait::Targets<float> targets{.labels = labels};
+double Method::step(plait::Trainer<float>& trainer, const plait::BatchArgument<float>& x,
+                    const plait::Targets<float>& targets) {
   if (balancer) return trainer.step(x, targets, *balancer);
   if (loss_weights) return trainer.step(x, targets, *loss_weights);
   return trainer.step(x, targets);

@@ -19,10 +19,9 @@ struct Method {
   std::optional<plait::GradientBalancer<float>> balancer{};
   std::optional<plait::LossWeighting> loss_weights{};
 
-  // A step on x [batch, 1, input], labels [batch, 1, task]; returns the batch's loss, before
-  // anything weighs it.
-  double step(plait::Trainer<float>& trainer, plait::View3<const float> x,
-              plait::View3<const float> labels);
+  // A step on a batch; returns its loss, before anything weighs it.
+  double step(plait::Trainer<float>& trainer, const plait::BatchArgument<float>& x,
+              const plait::Targets<float>& targets);
   // After the last step of an epoch.
   void end_epoch();
   // What a checkpoint keeps of it.

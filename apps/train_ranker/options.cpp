@@ -12,6 +12,7 @@
 #include "loss_weights.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
+#include "task_column.hpp"
 
 namespace ranker {
 namespace {
@@ -147,21 +148,25 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string precision;
   plait::EarlyStoppingOptions stopping;
   double learning_rate = 1e-3;
+  std::string row_rule = "rowwise_adagrad";
+  double row_learning_rate = 0;
+  std::vector<std::string> tasks;
   constexpr double many = 1e9;
 
   CLI::App app(
       "Trains multi-task ranking models on the same data and compares them in one table.\n"
       "The epoch with the best sum of validation AUC (R^2 for regression) is kept and tested.\n",
       "train_ranker");
-  app.footer(list_of("Models:\n", models()) +
-             list_of("\nMethods of --loss-weights:\n", loss_weights()) +
-             list_of("\nMethods of --balancer:\n", balancers()) +
-             "\nExamples:\n"
-             "  train_ranker                                       all models, synthetic data\n"
-             "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
-             "  train_ranker --models single-task,mmoe --loss-weights equal,dwa --balancer pcgrad\n"
-             "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
-             "      --batch 1024 --epochs 5");
+  app.footer(
+      list_of("Models:\n", models()) + list_of("\nMethods of --loss-weights:\n", loss_weights()) +
+      list_of("\nMethods of --balancer:\n", balancers()) +
+      "\nExamples:\n"
+      "  train_ranker                                       all models, synthetic data\n"
+      "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+      "  train_ranker --data clicks.csv --tasks click,watch:regression --models single-task,mmoe\n"
+      "  train_ranker --models single-task,mmoe --loss-weights equal,dwa --balancer pcgrad\n"
+      "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
+      "      --batch 1024 --epochs 5");
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
 
@@ -195,6 +200,15 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Training");
   app.add_option("--learning-rate", learning_rate, "Step size")
       ->group("Training")
+      ->check(between(1e-12, 1e3));
+  app.add_option(
+         "--row-rule", row_rule,
+         "Of rows of tables: rowwise_adagrad, adagrad, sgd, lazy_adam, rowwise_adam or ftrl")
+      ->group("Training");
+  app.add_option("--row-learning-rate", row_learning_rate,
+                 "Step size of rows of tables; without it, one that suits --row-rule")
+      ->group("Training")
+      ->always_capture_default(false)
       ->check(between(1e-12, 1e3));
   app.add_option("--epochs", options.epochs, "Passes over the training rows")
       ->group("Training")
@@ -253,8 +267,30 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->check(between(0, many));
 
   app.add_option("--data", options.data,
-                 "synthetic, or a Census-Income (KDD) file of the UCI archive, plain or gzip")
+                 "synthetic, or a file, plain or gzip: CSV with a header, JSON lines, or "
+                 "Census-Income (KDD) of the UCI archive")
       ->group("Data");
+  app.add_option(
+         "--tasks", tasks,
+         "CSV, JSON lines: columns of labels, empty where there is none: click,watch:regression")
+      ->delimiter(',')
+      ->group("Data")
+      ->always_capture_default(false);
+  app.add_option(
+         "--features", options.features,
+         "CSV, JSON lines: a file that describes the features; without it they are inferred")
+      ->group("Data")
+      ->always_capture_default(false);
+  app.add_option("--describe", options.describe,
+                 "CSV, JSON lines: only write the inferred features to this file, for --features")
+      ->group("Data")
+      ->always_capture_default(false);
+  app.add_option(
+         "--split-column", options.split_column,
+         "CSV, JSON lines: a column of train, validation and test; without it 80, 10 and 10 "
+         "% by a hash of the row, whatever the order")
+      ->group("Data")
+      ->always_capture_default(false);
   app.add_option("--correlation", options.synthetic.correlation,
                  "Synthetic: correlation of the tasks, 0 to 1")
       ->group("Data")
@@ -331,9 +367,12 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   if (files && options.balancing.size() != 1)
     throw UsageError(
         "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
+  options.tasks = task_columns(tasks);
   require_effect(app, options);
   options.run = run_text(app);
   options.rule = make_rule(optimizer, learning_rate);
+  options.row_rule = make_row_rule(
+      row_rule, row_learning_rate > 0 ? std::optional(row_learning_rate) : std::nullopt);
   options.synthetic.validation_rows = options.synthetic.train_rows / 4;
   options.synthetic.test_rows = options.synthetic.train_rows / 2;
   return options;

@@ -17,14 +17,19 @@
 namespace ranker {
 
 struct Options {
-  std::string data = "synthetic";  // or a census file
+  std::string data = "synthetic";  // or a file
   SyntheticConfig synthetic;
+  std::vector<plait::Head> tasks;  // columns of a file of raw rows
+  std::string features;            // a file that describes its features; empty: inferred
+  std::string describe;            // a file to write that to, and nothing more; empty: none
+  std::string split_column;        // empty: by a hash
   std::vector<const ModelEntry*> models;
   Sizes sizes;
   plait::Stitch stitch = plait::Stitch::near_identity;
   std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
   TaskWeights task_weights;
   plait::Rule<float> rule = make_rule("adam", 1e-3);
+  plait::RowRule<float> row_rule = make_row_rule("rowwise_adagrad");
   std::optional<plait::EarlyStoppingOptions> early_stop;
   int epochs = 6;
   Index batch = 128;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
+#include "batch.hpp"
 #include "evaluate.hpp"
 #include "plait/model/model.hpp"
 #include "plait/model/precision.hpp"
@@ -25,8 +26,9 @@ double largest_change(std::span<const TaskCost> tasks) {
 }
 
 PrecisionTrial::PrecisionTrial(const plait::Model<float>& model, const Dataset& data,
-                               std::span<const Index> rows)
-    : model_(model), data_(data), rows_(rows), full_(scored(false, {})) {
+                               std::span<const Index> rows,
+                               const plait::EmbeddingTables<float>* tables)
+    : model_(model), data_(data), rows_(rows), tables_(tables), full_(scored(false, {})) {
   const auto reduced = plait::reduced_weights<float>(model.table(), plait::Precision::bf16, {});
   for (std::size_t i = 0; i < reduced.size(); ++i)
     if (reduced[i]) weights_.push_back(model.table().entries()[i].name);
@@ -51,9 +53,12 @@ std::vector<TaskCost> PrecisionTrial::scored(bool reduced,
   const auto precision = reduced ? plait::Precision::bf16 : plait::Precision::full;
   const plait::Scorer<float> scorer(model_, {.precision = precision, .keep = keep});
   auto context = scorer.context();
+  NetworkInput input(tables_);
   const auto values = measure(
       "Scorer",
-      [&](plait::View3<const float> x, plait::View3<float> logits) { context.score(x, logits); },
+      [&](const plait::BatchArgument<float>& x, plait::View3<float> logits) {
+        context.score(input(x), logits);
+      },
       data_, rows_);
   std::vector<TaskCost> tasks(data_.heads.size());
   for (std::size_t t = 0; t < tasks.size(); ++t) {

@@ -11,7 +11,9 @@
 namespace plait {
 template <class Scalar>
 class Model;
-}
+template <class Scalar>
+class EmbeddingTables;
+}  // namespace plait
 
 namespace ranker {
 
@@ -45,9 +47,9 @@ struct KeepList {
 // Scores a model on some rows, by plait::Scorer.
 class PrecisionTrial {
  public:
-  // The referents must outlive it. Throws as costs() does.
-  PrecisionTrial(const plait::Model<float>& model, const Dataset& data,
-                 std::span<const Index> rows);
+  // The referents must outlive it; no tables where the data have no ids. Throws as costs() does.
+  PrecisionTrial(const plait::Model<float>& model, const Dataset& data, std::span<const Index> rows,
+                 const plait::EmbeddingTables<float>* tables = nullptr);
 
   // Names of the weights that bf16 reduces.
   const std::vector<std::string>& weights() const { return weights_; }
@@ -62,6 +64,7 @@ class PrecisionTrial {
   const plait::Model<float>& model_;
   const Dataset& data_;
   std::span<const Index> rows_;
+  const plait::EmbeddingTables<float>* tables_;
   std::vector<std::string> weights_;
   std::vector<TaskCost> full_;
 };

@@ -10,14 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "batch.hpp"
 #include "curve.hpp"
 #include "errors.hpp"
 #include "evaluate.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/random.hpp"
-#include "plait/core/tensor.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
+#include "plait/sparse/embedding_tables.hpp"
 
 namespace ranker {
 namespace {
@@ -93,6 +94,32 @@ std::optional<plait::EarlyStopping> early_stopping(const Dataset& data, const Sc
   return plait::EarlyStopping(std::vector<plait::Watch>(data.heads.size()), *schedule.early_stop);
 }
 
+// The values of tables, null for none, as they were when they were kept: a copy of all rows.
+class BestTables {
+ public:
+  explicit BestTables(plait::EmbeddingTables<float>* tables) : tables_(tables) {}
+
+  void keep() {
+    if (tables_ == nullptr) return;
+    if (kept_)
+      copy(*tables_, *kept_);
+    else
+      kept_.emplace(tables_->clone());
+  }
+  void load() {
+    if (kept_) copy(*kept_, *tables_);
+  }
+
+ private:
+  static void copy(const plait::EmbeddingTables<float>& from, plait::EmbeddingTables<float>& to) {
+    for (Index t = 0; t < from.num_tables(); ++t)
+      std::ranges::copy(from.values(t), to.values(t).begin());
+  }
+
+  plait::EmbeddingTables<float>* tables_;
+  std::optional<plait::EmbeddingTables<float>> kept_;
+};
+
 // What the library refuses of a run's own numbers, with the epoch in which it did.
 template <class Action>
 auto in_epoch(Index number, const Action& action) {
@@ -107,7 +134,8 @@ auto in_epoch(Index number, const Action& action) {
 
 std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
                          const Schedule& schedule, Monitor& monitor,
-                         const Checkpointing& checkpointing) {
+                         const Checkpointing& checkpointing,
+                         plait::EmbeddingTables<float>* tables) {
   const auto rows = static_cast<Index>(data.train.size());
   plait::Progress<float> progress{.random = plait::Random(schedule.seed), .order = data.train};
   progress.notes[run_note] = checkpointing.run;
@@ -131,8 +159,12 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
     progress.notes[run_note] = checkpointing.run;
     monitor.resumed(resumed);
   }
-  plait::Tensor<float> x;
-  plait::Tensor<float> labels;
+  Batch batch(data);
+  BestTables best_tables(tables);
+  const auto load_best = [&] {
+    trainer.load(progress.best->values);
+    best_tables.load();
+  };
 
   double seconds = 0;
   Index trained = 0;  // rows, in this process
@@ -152,11 +184,9 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
       const auto chosen =
           std::span(progress.order)
               .subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
-      x.resize(count, 1, data.features.input_dim());
-      labels.resize(count, 1, data.labels.cols());
-      gather(data.features, chosen, x);
-      gather(data.labels, chosen, labels);
-      const double mean = in_epoch(epoch.number, [&] { return method.step(trainer, x, labels); });
+      batch.gather(chosen);
+      const double mean =
+          in_epoch(epoch.number, [&] { return method.step(trainer, batch.x(), batch.targets()); });
       loss.front() += mean * static_cast<double>(count);
       trained += count;
       ++progress.step;
@@ -165,7 +195,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
           (!goes_on || progress.step % checkpointing.every == 0))
         checkpointing.checkpoints->save(trainer, progress, parts);
       if (goes_on) continue;
-      if (progress.best) trainer.load(progress.best->values);
+      if (progress.best) load_best();
       monitor.ended(progress.best ? static_cast<int>(progress.best->epoch) : 0);
       return std::nullopt;
     }
@@ -181,8 +211,10 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
     epoch.total = total_value(data.heads, epoch.validation);
     epoch.best = !progress.best ? epoch.total > -std::numeric_limits<double>::infinity()
                                 : epoch.total > progress.best->metric;
-    if (epoch.best)
+    if (epoch.best) {
       progress.best = plait::Best<float>{epoch.total, epoch.number, trainer.model().values()};
+      best_tables.keep();
+    }
     if (stopping) {
       std::vector<double> values;
       for (std::size_t t = 0; t < data.heads.size(); ++t)
@@ -198,7 +230,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   }
   if (progress.best) {
     run.best_epoch = static_cast<int>(progress.best->epoch);
-    trainer.load(progress.best->values);
+    load_best();
   }
   run.test = in_epoch(run.best_epoch, [&] { return evaluate(trainer, data, data.test); });
   run.rows_per_second = trained > 0 ? static_cast<double>(trained) / seconds : 0;

@@ -12,6 +12,11 @@
 #include "plait/train/trainer.hpp"
 #include "results.hpp"
 
+namespace plait {
+template <class Scalar>
+class EmbeddingTables;
+}
+
 namespace ranker {
 
 struct Schedule {
@@ -36,9 +41,11 @@ struct Checkpointing {
 // far, if there is one. A run that goes on from a checkpoint ends in the same weights, curve and
 // scores as one that was never stopped. Throws RunError when a loss, a gradient, a weight or a
 // prediction is NaN or infinite, UsageError for a checkpoint of another run, and as
-// plait::Checkpoints does.
+// plait::Checkpoints does. `tables` are the trainer's, where the data have ids: their values of the
+// best epoch are kept as well, in memory for them a second time.
 std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
                          const Schedule& schedule, Monitor& monitor,
-                         const Checkpointing& checkpointing = {});
+                         const Checkpointing& checkpointing = {},
+                         plait::EmbeddingTables<float>* tables = nullptr);
 
 }  // namespace ranker

@@ -1,6 +1,8 @@
-// A model with what trains it.
+// A model and its tables with what trains them.
 #pragma once
 #include <cstdint>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "method.hpp"
@@ -8,6 +10,8 @@
 #include "plait/core/parallel.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/model/model.hpp"
+#include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/table_optimizer.hpp"
 #include "plait/train/trainer.hpp"
 #include "rule.hpp"
 
@@ -21,8 +25,10 @@ struct TraineeOptions {
   plait::Rule<float> rule = make_rule("adam", 1e-3);
   Balancing balancing{};
   TaskWeights task_weights{};
-  std::uint64_t seed = 1;               // of the weights
-  plait::Executor* executor = nullptr;  // none: the calling thread alone
+  std::uint64_t seed = 1;                              // of the weights and of the tables
+  plait::Executor* executor = nullptr;                 // none: the calling thread alone
+  std::optional<plait::EmbeddingConfig> embeddings{};  // none: rows are numbers alone
+  plait::RowRule<float> row_rule = make_row_rule("rowwise_adagrad");
 
   TrunkOptions trunk() const {
     return {
@@ -39,14 +45,32 @@ struct Trainee {
   Trainee(const ModelEntry& entry, const TraineeOptions& options)
       : model(entry.trunk(options.trunk()), {.hidden = {plait::Body(options.sizes.towers)}},
               options.seed),
-        trainer(model, options.heads, options.rule, {.lanes = lanes, .executor = options.executor}),
+        tables(options.embeddings
+                   ? std::optional<plait::EmbeddingTables<float>>(
+                         std::in_place, *options.embeddings, options.seed, options.executor)
+                   : std::nullopt),
+        rows(tables ? std::optional<plait::TableOptimizer<float>>(std::in_place, *tables,
+                                                                  options.row_rule)
+                    : std::nullopt),
+        trainer(make_trainer(options)),
         method(make_method(options.balancing, trainer, options.task_weights, options.seed)) {}
   Trainee(const Trainee&) = delete;
   Trainee& operator=(const Trainee&) = delete;
 
+  plait::EmbeddingTables<float>* tables_or_null() { return tables ? &*tables : nullptr; }
+
   plait::Model<float> model;
+  std::optional<plait::EmbeddingTables<float>> tables;
+  std::optional<plait::TableOptimizer<float>> rows;
   plait::Trainer<float> trainer;
   Method method;
+
+ private:
+  plait::Trainer<float> make_trainer(const TraineeOptions& options) {
+    const plait::TrainerOptions how{.lanes = lanes, .executor = options.executor};
+    if (rows) return {model, *rows, options.heads, options.rule, how};
+    return {model, options.heads, options.rule, how};
+  }
 };
 
 }  // namespace ranker

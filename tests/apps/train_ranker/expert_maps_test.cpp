@@ -71,16 +71,17 @@ TEST_CASE("expert_maps: every model's levels fit its names") {
   config.sizes.towers = {3};
   config.sizes.experts = 4;
   config.sizes.shared_experts = 2;
-  ranker::Features features;
-  features.dense = plait::Matrix<float>::Random(9, 4);
-  features.hot.resize(9, 0);
+  ranker::Dataset data;
+  data.features.dense = plait::Matrix<float>::Random(9, 4);
+  data.features.hot.resize(9, 0);
+  data.labels.resize(9, 0);
   const std::vector<Index> rows{0, 2, 3, 8};
   const std::map<std::string_view, std::size_t> levels{
       {"cross-stitch", 2}, {"mmoe", 1},     {"ml-mmoe", 2}, {"cgc", 1},
       {"ple", 2},          {"adatt-sp", 2}, {"adatt", 2}};
   for (const auto& model : ranker::models()) {
     INFO(std::string(model.name));
-    const auto report = ranker::watch_experts(ranker::Trainee(model, config).model, features, rows);
+    const auto report = ranker::watch_experts(ranker::Trainee(model, config).model, data, rows);
     CHECK(report.rows == 4);
     const auto maps = ranker::expert_maps(report, model.owners, config.sizes.shared_experts, heads);
     const auto expected = levels.find(model.name);

@@ -32,7 +32,7 @@ ranker::TraineeOptions config() {
 
 double step(ranker::Trainee& trainee, plait::View3<const float> x,
             plait::View3<const float> labels) {
-  return trainee.method.step(trainee.trainer, x, labels);
+  return trainee.method.step(trainee.trainer, x, {.labels = labels});
 }
 
 }  // namespace

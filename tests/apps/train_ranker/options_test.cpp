@@ -92,6 +92,27 @@ TEST_CASE("options: methods are taken in the order of their lists, and each trai
   CHECK(weights.task_weights.factor == std::vector<double>{1, 0.9});
 }
 
+TEST_CASE("options: tasks, features and the rule of rows are those of files") {
+  const Options options = parse({"--data", "x.csv", "--tasks", "a,watch time:regression,c:binary",
+                                 "--features", "f.json", "--split-column", "part", "--row-rule",
+                                 "sgd", "--row-learning-rate", "0.5"});
+  REQUIRE(options.tasks.size() == 3);
+  CHECK(options.tasks[0].name == "a");
+  CHECK(options.tasks[0].kind == plait::HeadKind::binary);
+  CHECK(options.tasks[1].name == "watch time");
+  CHECK(options.tasks[1].kind == plait::HeadKind::regression);
+  CHECK(options.tasks[2].kind == plait::HeadKind::binary);
+  CHECK(options.features == "f.json");
+  CHECK(options.split_column == "part");
+  CHECK(options.row_rule.name() == "SGD");
+  CHECK(options.row_rule.learning_rate() == 0.5);
+  CHECK(parse({}).row_rule.name() == "RowwiseAdagrad");
+  for (const char* rule :
+       {"rowwise_adagrad", "adagrad", "sgd", "lazy_adam", "rowwise_adam", "ftrl"})
+    CHECK_NOTHROW(parse({"--data", "x.csv", "--tasks", "a", "--row-rule", rule}));
+  CHECK(parse({"--data", "x.csv", "--tasks", "a", "--describe", "d"}).describe == "d");
+}
+
 TEST_CASE("options: early stopping is off unless asked for") {
   CHECK_FALSE(parse({}).early_stop);
   const auto stopping = parse({"--early-stop", "every", "--patience", "5"}).early_stop;
@@ -160,6 +181,14 @@ TEST_CASE("options: what would have no effect is refused") {
        "--experts: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with "
        "it"},
       {{"--models", "mmoe", "--stitch", "ones"}, "--stitch: expected cross-stitch with it"},
+      {{"--tasks", "click"}, "--tasks: expected --data and a file with it"},
+      {{"--data", "x.csv", "--features", "f"}, "--features: expected --tasks with it"},
+      {{"--data", "x.csv", "--describe", "f"}, "--describe: expected --tasks with it"},
+      {{"--data", "x.csv", "--tasks", "a", "--describe", "f", "--features", "f"},
+       "--describe: expected no --features with it"},
+      {{"--data", "x.csv", "--split-column", "s"}, "--split-column: expected --tasks with it"},
+      {{"--row-rule", "sgd"}, "--row-rule: expected --tasks with it"},
+      {{"--row-learning-rate", "0.1"}, "--row-learning-rate: expected --tasks with it"},
       {{"--data", "x.gz", "--rows", "400"}, "--rows: expected --data synthetic with it"},
       {{"--data", "x.gz", "--correlation", "0.5"},
        "--correlation: expected --data synthetic with it"},
@@ -193,6 +222,18 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--instruction-set", "AVX9"}, "--instruction-set: got AVX9, expected sse2, avx2 or avx512"},
       {{"--optimizer", "lion"},
        "--optimizer: got lion, expected adam, adamw, adagrad, rmsprop or sgd"},
+      {{"--data", "x.csv", "--tasks", "a", "--row-rule", "lion"},
+       "--row-rule: got lion, expected rowwise_adagrad, adagrad, sgd, lazy_adam, rowwise_adam or "
+       "ftrl"},
+      {{"--data", "x.csv", "--tasks", "a", "--row-learning-rate", "0"},
+       "--row-learning-rate: got 0, expected a number from 1e-12 to 1000"},
+      {{"--data", "x.csv", "--tasks", "a:ordinal"},
+       "--tasks: got 'a:ordinal', expected a column, or one with :binary or :regression"},
+      {{"--data", "x.csv", "--tasks", ":binary"},
+       "--tasks: got ':binary', expected a column, or one with :binary or :regression"},
+      {{"--data", "x.csv", "--tasks", "a,a:regression"},
+       "--tasks: got 'a' twice, expected it once"},
+      {{"--data", "x.csv", "--tasks", "a,,b"}, "--tasks: got a,,b, expected no empty entry"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
       {{"--balancer", "dwa"}, "--balancer: unknown method 'dwa'; --help lists them"},
       {{"--loss-weights", "pcgrad"}, "--loss-weights: unknown method 'pcgrad'; --help lists them"},

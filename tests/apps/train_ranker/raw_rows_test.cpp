@@ -1,0 +1,337 @@
+#include "raw_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "batch.hpp"
+#include "errors.hpp"
+#include "evaluate.hpp"
+#include "plait/core/parallel.hpp"
+#include "plait/core/random.hpp"
+#include "plait/io/error.hpp"
+#include "support/catch.hpp"
+#include "support/files.hpp"
+#include "task_column.hpp"
+#include "train.hpp"
+#include "trainee.hpp"
+
+namespace {
+
+using plait::Index;
+using ranker::Dataset;
+using ranker::FileKind;
+using ranker::RawRows;
+using Names = std::vector<std::string>;
+
+const std::string header = "user_id,tags,price,click,watch,part\n";
+
+// Two rows of each part.
+const std::string small = header +
+                          "a,x|y,1,1,10,train\n"
+                          "b,y,3,0,,train\n"
+                          "a,,2,,30,validation\n"
+                          "c,x,2,1,20,validation\n"
+                          "b,x|x,,0,20,test\n"
+                          "a,y,5,1,,test\n";
+
+// user_id, tags and price; ids that occur once have rows of their own.
+plait::EncoderConfig features() {
+  return {
+      .features = {{.name = "user_id", .side = plait::Side::user, .dim = 2, .min_count = 1},
+                   {.name = "tags", .dim = 3, .bag = plait::Bag{}, .min_count = 1},
+                   {.name = "price", .kind = plait::FeatureKind::number, .standardise = false}}};
+}
+
+class Folder {
+ public:
+  RawRows rows(const std::string& name, const std::string& text, const Names& tasks,
+               const std::string& split = "part") const {
+    const std::string path = directory_ / name;
+    files::write(path, text);
+    return {.path = path,
+            .kind = ranker::kind_of(path),
+            .tasks = ranker::task_columns(tasks),
+            .split_column = split};
+  }
+  std::string path(const std::string& name) const { return directory_ / name; }
+
+ private:
+  files::Directory directory_;
+};
+
+const Names both{"click", "watch:regression"};
+
+std::string error_of(const RawRows& rows, const plait::EncoderConfig& config = features()) {
+  try {
+    ranker::raw_dataset(rows, config);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+// 2,000 clicks of 30 users on 20 items, each of which has a taste of its own: what is clicked is
+// what agrees.
+std::string planted() {
+  plait::Random random(3);
+  std::string text = "user_id,item_id,click,watch\n";
+  std::vector<double> users(30), items(20);
+  for (double& taste : users) taste = random.normal();
+  for (double& taste : items) taste = random.normal();
+  for (int row = 0; row < 3000; ++row) {
+    const Index u = random.below(30), i = random.below(20);
+    const double z = users[static_cast<std::size_t>(u)] + items[static_cast<std::size_t>(i)];
+    const bool click = random.uniform() < 1 / (1 + std::exp(-3 * z));
+    text += std::to_string(u) + ',' + std::to_string(i) + ',' + (click ? "1," : "0,") +
+            (click ? std::to_string(100 + 50 * z) : "") + '\n';
+  }
+  return text;
+}
+
+class Silent final : public ranker::Monitor {
+ public:
+  void begin_epoch(int, Index) override {}
+  bool rows_done(Index) override { return true; }
+  void end_epoch(const ranker::Epoch&) override {}
+  void ended(int) override {}
+  void resumed(const plait::Resumed&) override {}
+};
+
+ranker::TraineeOptions trainee_options(const Dataset& data, plait::Executor* executor = nullptr) {
+  return {.input_dim = data.input_dim(),
+          .heads = data.heads,
+          .sizes = {.levels = {16, 8}, .towers = {4}, .experts = 4, .shared_experts = 2},
+          .executor = executor,
+          .embeddings = data.encoded->embeddings()};
+}
+
+}  // namespace
+
+TEST_CASE("raw_rows: ids, numbers, labels and parts are those of the file") {
+  const Folder folder;
+  const Dataset data = ranker::raw_dataset(folder.rows("a.csv", small, both), features());
+  CHECK(data.train == std::vector<Index>{0, 1});
+  CHECK(data.validation == std::vector<Index>{2, 3});
+  CHECK(data.test == std::vector<Index>{4, 5});
+  REQUIRE(data.encoded);
+  CHECK(data.input_dim() == 1 + 2 + 3);
+  CHECK(data.encoded->embeddings().features[0].side == plait::Side::user);
+
+  ranker::Batch batch(data);
+  const std::vector<Index> chosen{4, 0, 3, 2};
+  batch.gather(chosen);
+  const auto features = batch.x().features();
+  REQUIRE(features.batch() == 4);
+  const auto users = features.sparse.feature(0);
+  CHECK(users.offsets.empty());
+  CHECK(std::vector(users.ids.begin(), users.ids.end()) ==
+        std::vector<std::uint64_t>{3, 2, 0, 2});  // c did not train
+  const auto tags = features.sparse.feature(1);
+  CHECK(std::vector(tags.ids.begin(), tags.ids.end()) ==
+        std::vector<std::uint64_t>{3, 3, 3, 2, 3});  // y first: twice in training
+  CHECK(std::vector(tags.offsets.begin(), tags.offsets.end()) ==
+        std::vector<std::int64_t>{0, 2, 4, 5, 5});
+  CHECK(features.dense(0, 0, 0) == 0);  // missing
+  CHECK(features.dense(1, 0, 0) == 1);
+  CHECK(features.dense(2, 0, 0) == 2);
+  const auto targets = batch.targets();
+  CHECK(targets.labels(1, 0, 0) == 1);
+  CHECK(targets.mask(1, 0, 0) == 1);
+  CHECK(targets.mask(3, 0, 0) == 0);
+  CHECK(targets.mask(0, 0, 1) == 1);
+  // A deviation of 0: of one label that trains.
+  CHECK(targets.labels(0, 0, 1) == 10);
+  CHECK(data.description == folder.path("a.csv") + ", watch is (label - 10) / 1");
+
+  // A smaller batch afterwards.
+  batch.gather(std::span(chosen).first(1));
+  CHECK(batch.x().features().sparse.feature(1).ids.size() == 2);
+  CHECK(batch.x().batch() == 1);
+}
+
+TEST_CASE("raw_rows: JSON lines give what CSV gives") {
+  const Folder folder;
+  const std::string lines =
+      R"({"user_id":"a","tags":["x","y"],"price":1,"click":true,"watch":10,"part":"train"})"
+      "\n"
+      R"({"user_id":"b","tags":"y","price":3,"click":0,"part":"train"})"
+      "\n"
+      R"({"user_id":"a","tags":[],"price":2,"click":null,"watch":30,"part":"validation"})"
+      "\n"
+      R"({"user_id":"c","tags":["x"],"price":2,"click":1,"watch":20,"part":"validation"})"
+      "\n"
+      R"({"user_id":"b","tags":["x","x"],"click":false,"watch":20,"part":"test"})"
+      "\n"
+      R"({"user_id":"a","tags":["y"],"price":5,"click":1,"part":"test"})"
+      "\n";
+  const RawRows json = folder.rows("a.jsonl", lines, both);
+  CHECK(json.kind == FileKind::json_lines);
+  const Dataset data = ranker::raw_dataset(json, features());
+  const Dataset csv = ranker::raw_dataset(folder.rows("a.csv", small, both), features());
+  CHECK(data.labels == csv.labels);
+  CHECK(data.mask == csv.mask);
+  CHECK(data.encoded->encoder().fingerprint() == csv.encoded->encoder().fingerprint());
+  for (Index f = 0; f < 2; ++f) {
+    const auto ids = data.encoded->rows().sparse.feature(f).ids;
+    CHECK(std::ranges::equal(ids, csv.encoded->rows().sparse.feature(f).ids));
+  }
+}
+
+TEST_CASE("raw_rows: files are told apart by what they begin with") {
+  const Folder folder;
+  const auto kind = [&](const std::string& text) { return folder.rows("f", text, {}).kind; };
+  CHECK(kind("a,b\n1,2\n") == FileKind::table);
+  CHECK(kind("\xef\xbb\xbf\n {\"a\":1}\n") == FileKind::json_lines);
+  std::string census = "73";
+  for (int i = 0; i < 40; ++i) census += ", x";
+  CHECK(kind(census + ", - 50000.\n") == FileKind::census);
+  CHECK(kind(census + ", 50000+.\r\n") == FileKind::census);
+  CHECK(kind(census + ", income\n") == FileKind::table);
+  CHECK(kind("") == FileKind::table);
+}
+
+TEST_CASE("raw_rows: errors name the file, the line and the column") {
+  const Folder folder;
+  const auto with = [&](const std::string& row) {
+    const RawRows rows = folder.rows("e.csv", small + row + '\n', both);
+    const std::string error = error_of(rows);
+    const std::string place = "plait::" + rows.path;
+    REQUIRE(error.starts_with(place));
+    return error.substr(place.size());
+  };
+  CHECK(with("a,x,1,2,,train") == ":8: column 'click': got '2', expected 0, 1 or nothing");
+  CHECK(with("a,x,1,yes,,train") == ":8: column 'click': got 'yes', expected 0, 1 or nothing");
+  CHECK(with("a,x,1,1,long,test") ==
+        ":8: column 'watch': got 'long', expected a number or nothing");
+  CHECK(with("a,x,1,1,,tset") ==
+        ":8: column 'part': got 'tset', expected train, validation or test");
+  CHECK(with("a,x,dear,1,,train").starts_with(":8: column 'price': got 'dear', expected "));
+  CHECK(with("a,x,dear,1,,test").starts_with(":8: column 'price': got 'dear', expected "));
+  CHECK(with("a,x,1") == ":8: row: got 3 values, expected 6");
+
+  const RawRows rows = folder.rows("e.csv", small, both);
+  RawRows other = rows;
+  other.tasks = ranker::task_columns(Names{"like"});
+  const std::string columns =
+      ", expected a column of " + rows.path + ": user_id, tags, price, click, watch, part";
+  CHECK(error_of(other) == "--tasks: got 'like'" + columns);
+  CHECK_THROWS_WITH(ranker::infer_features(other), "--tasks: got 'like'" + columns);
+  other = rows;
+  other.split_column = "fold";
+  CHECK(error_of(other) == "--split-column: got 'fold'" + columns);
+  CHECK(error_of(rows, {.features = {{.name = "item", .dim = 2}}}) ==
+        "--features: got 'item'" + columns);
+  CHECK(error_of(rows, {.features = {{.name = "x", .columns = {"user_id", "click"}, .dim = 2}}}) ==
+        "--features: got 'click', expected no column of --tasks or --split-column");
+  CHECK(error_of(rows, {.features = {{.name = "user_id",
+                                      .kind = plait::FeatureKind::growing,
+                                      .dim = 2,
+                                      .rows = 9}}}) ==
+        "--features: got 'user_id' growing, expected another kind: tables do not grow here");
+
+  CHECK(error_of(folder.rows("e.csv", header + "a,x,1,1,1,train\nb,x,1,0,1,test\n", both)) ==
+        rows.path + ": got no row to validate on, expected at least one");
+  CHECK(error_of(folder.rows("e.csv",
+                             header + "a,x,1,,1,train\na,x,1,1,1,test\n"
+                                      "b,x,1,0,1,validation\n",
+                             both)) ==
+        rows.path + ": column 'click': got no label in the rows that train, expected at least one");
+  CHECK(error_of(folder.rows("e.csv",
+                             header + ",x,1,1,1,train\na,x,1,1,1,test\n"
+                                      "b,x,1,0,1,validation\n",
+                             both)) ==
+        rows.path +
+            ": feature 'user_id': got no value in the rows that train, expected at least one");
+}
+
+TEST_CASE("raw_rows: what is inferred is written, read back and the same") {
+  const Folder folder;
+  const RawRows rows = folder.rows("d.csv", small, both);
+  const plait::EncoderConfig inferred = ranker::infer_features(rows);
+  REQUIRE(inferred.features.size() == 3);  // no label, no split
+  CHECK(ranker::summary(inferred) == "user_id vocabulary 16, tags vocabulary bag 16, price number");
+  const std::string path = folder.path("d.json");
+  files::write(path, ranker::to_json(inferred));
+  CHECK(ranker::to_json(ranker::read_features(path)) == ranker::to_json(inferred));
+
+  files::write(path, R"({"features": [{"name": "user_id", "kind": "vocabluary", "dim": 4}]})");
+  CHECK_THROWS_WITH(ranker::read_features(path),
+                    Catch::StartsWith("plait::" + path + ": features.features[0].kind: got "));
+  CHECK_THROWS_WITH(ranker::read_features(folder.path("none")),
+                    "--features: cannot read " + folder.path("none"));
+}
+
+TEST_CASE("raw_rows: without a split column the order of rows changes no part") {
+  const Folder folder;
+  const std::string text = planted();
+  const auto data = ranker::raw_dataset(
+      folder.rows("a.csv", text, both, ""),
+      {.features = {{.name = "user_id", .dim = 4}, {.name = "item_id", .dim = 4}}});
+  CHECK(data.train.size() + data.validation.size() + data.test.size() == 3000);
+  CHECK(data.validation.size() > 200);
+  CHECK(data.test.size() > 200);
+  // Backwards.
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at) + 1;
+    lines.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  std::reverse(lines.begin() + 1, lines.end());
+  std::string turned;
+  for (const std::string& line : lines) turned += line;
+  const auto other = ranker::raw_dataset(
+      folder.rows("b.csv", turned, both, ""),
+      {.features = {{.name = "user_id", .dim = 4}, {.name = "item_id", .dim = 4}}});
+  std::vector<Index> back;
+  for (const Index row : other.test) back.push_back(2999 - row);
+  std::ranges::sort(back);
+  CHECK(back == data.test);
+}
+
+TEST_CASE("raw_rows: rows without ids are numbers alone") {
+  const Folder folder;
+  const Dataset data =
+      ranker::raw_dataset(folder.rows("n.csv", small, both),
+                          {.features = {{.name = "price", .kind = plait::FeatureKind::number}}});
+  CHECK_FALSE(data.encoded);
+  CHECK(data.input_dim() == 1);
+  CHECK(data.features.dense(0, 0) == -1);  // of 1 and 3
+  CHECK(data.features.dense(1, 0) == 1);
+}
+
+TEST_CASE("raw_rows: what is planted is learned, the same from the same seed on any threads") {
+  const Folder folder;
+  const RawRows rows = folder.rows("p.csv", planted(), both, "");
+  const Dataset data = ranker::raw_dataset(rows, ranker::infer_features(rows));
+  REQUIRE(data.encoded);
+  const auto run = [&](plait::Executor* executor, std::vector<float>& values) {
+    const ranker::ModelEntry& mmoe = ranker::models()[5];
+    ranker::Trainee trainee(mmoe, trainee_options(data, executor));
+    Silent silent;
+    const auto result =
+        ranker::train(trainee.trainer, trainee.method, data, {.epochs = 8, .batch = 64}, silent, {},
+                      trainee.tables_or_null());
+    const auto table = trainee.tables->values(0);
+    values.assign(table.begin(), table.end());
+    // The rows are those of the best epoch: it is tested again.
+    const auto scores = ranker::evaluate(trainee.trainer, data, data.test);
+    CHECK(scores[0].auc == result->test[0].auc);
+    CHECK(ranker::evaluate(trainee.trainer, data, data.validation)[0].auc ==
+          result->curve[static_cast<std::size_t>(result->best_epoch - 1)].validation[0].auc);
+    return *result;
+  };
+  std::vector<float> first, second, threaded;
+  const auto result = run(nullptr, first);
+  CHECK(result.test[0].auc > 0.85);
+  CHECK(result.test[1].r2 > 0.7);
+  CHECK(run(nullptr, second).test[1].mse == result.test[1].mse);
+  plait::ThreadPool pool(2);
+  CHECK(run(&pool, threaded).test[0].auc == result.test[0].auc);
+  CHECK(first == second);
+  CHECK(first == threaded);
+}
