@@ -51,7 +51,8 @@ class EmbeddingScorer {
 
   const Model<Scalar>& model() const { return scorer_.model(); }
   const ServingTables<Scalar>& tables() const { return tables_; }
-  // What the two parts of a request hold. Where no feature is the user's, candidates() is the whole.
+  // What the two parts of a request hold. Where no feature is the user's, candidates() is the
+  // whole.
   const EmbeddingLayout& user() const { return user_; }
   const EmbeddingLayout& candidates() const { return candidates_; }
   bool has_user() const { return user_.width() > 0 && candidates_.width() > 0; }
