@@ -30,7 +30,7 @@ namespace plait {
 namespace detail {
 
 // Mean and deviation in one pass (Welford 1962).
-class Moments {
+class RunningMoments {
  public:
   void add(double x) {
     ++count_;
@@ -170,7 +170,7 @@ class EncoderFit {
     std::size_t table = 0;  // of ids
     std::uint64_t seed = 0;
     std::size_t place = 0;  // among the table's features
-    detail::Moments moments = {};
+    detail::RunningMoments moments = {};
     detail::QuantileSample sample = {};
     std::unordered_set<std::uint64_t> distinct = {};  // hashes of values; ids
     FeatureReport report = {};
