@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <map>
 #include <span>
+#include <string_view>
 
 #include "train.hpp"
 

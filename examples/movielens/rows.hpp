@@ -70,8 +70,11 @@ inline Files read(const std::string& folder) {
   });
   for_each_line(folder + "/ratings.csv", {"userId", "timestamp", "movieId", "rating"},
                 [&](const auto& values) {
+                  const Index movie = id("movieId", values[2]);
+                  if (!files.movies.contains(movie))
+                    throw plait::ColumnError("movieId", values[2], "a movie of movies.csv");
                   files.ratings.push_back({id("userId", values[0]), id("timestamp", values[1]),
-                                           id("movieId", values[2]), number("rating", values[3])});
+                                           movie, number("rating", values[3])});
                 });
   std::ranges::sort(files.ratings);
   return files;

@@ -10,7 +10,6 @@
 #include "support/catch.hpp"
 
 using namespace plait;
-using movielens::Part;
 
 TEST_CASE("MovieLens: the tables of the published protocol") {
   const char* const folder = std::getenv("PLAIT_MOVIELENS_DIR");
@@ -24,14 +23,14 @@ TEST_CASE("MovieLens: the tables of the published protocol") {
 
   EncoderFit fit(movielens::features());
   const auto layout = fit.layout(movielens::columns);
-  std::map<Part, Index> parts;
-  movielens::for_each_row(files, [&](Part part, const auto&, RawRow row) {
+  std::map<movielens::Part, Index> parts;
+  movielens::for_each_row(files, [&](movielens::Part part, const auto&, RawRow row) {
     ++parts[part];
-    if (part == Part::train) fit.add(row, layout);
+    if (part == movielens::Part::train) fit.add(row, layout);
   });
   CHECK(fit.rows() == 81'200);
-  CHECK(parts[Part::validation] == 9818);
-  CHECK(parts[Part::test] == 9818);
+  CHECK(parts[movielens::Part::validation] == 9818);
+  CHECK(parts[movielens::Part::test] == 9818);
   const FeatureEncoder encoder = fit.finish();
   std::map<std::string, Index> rows;
   for (const TableConfig& table : encoder.embeddings().tables) rows[table.name] = table.rows;
@@ -43,8 +42,9 @@ TEST_CASE("MovieLens: the tables of the published protocol") {
                                              {"weekday", 7}});
 
   auto encoded = encoder.rows();
-  movielens::for_each_row(
-      files, [&](Part, const auto&, RawRow row) { encoder.encode(row, layout, encoded); });
+  movielens::for_each_row(files, [&](movielens::Part, const auto&, RawRow row) {
+    encoder.encode(row, layout, encoded);
+  });
   const auto batch = encoded.batch();
   CHECK(batch.batch() == 100'836);
   CHECK(batch.dense.dim() == 1);
