@@ -80,10 +80,12 @@ class Comparer {
                             .early_stop = options_.early_stop},
                            console, checkpointing_, trainee.tables_or_null());
     if (run) {
-      if (!options_.report.empty() && result.runs.empty())
+      if (!options_.report.empty() && result.runs.empty()) {
+        if (trainee.tables) result.tables = row_norms(*trainee.tables, *data_.encoded, data_.train);
         result.experts =
             expert_maps(watch_experts(trainee.model, data_, data_.test, trainee.tables_or_null()),
                         row.model->owners, options_.sizes.shared_experts, data_.heads);
+      }
       result.runs.push_back(*run);
       if (options_.precision != plait::Precision::full) measure_precision(trainee, result);
     }

@@ -7,6 +7,7 @@
 
 #include "census.hpp"
 #include "compare.hpp"
+#include "embedding_report.hpp"
 #include "errors.hpp"
 #include "format.hpp"
 #include "interrupt.hpp"
@@ -81,12 +82,12 @@ void describe(const Dataset& data) {
             << '\n';
 }
 
-// Opened for appending, which leaves an older file as it is until the new one is complete.
 std::optional<plait::EmbeddingConfig> embeddings_of(const Dataset& data) {
   if (!data.encoded) return std::nullopt;
   return data.encoded->embeddings();
 }
 
+// Opened for appending, which leaves an older file as it is until the new one is complete.
 void require_writable(const std::string& option, const std::string& path) {
   if (!path.empty() && !std::ofstream(path, std::ios::app))
     throw UsageError(option + ": cannot write " + path);
@@ -139,7 +140,9 @@ void write_files(const Options& options, const Dataset& data, const Comparison& 
                     .results = comparison.results,
                     .baseline = std::string(baseline),
                     .failures = comparison.failures,
-                    .interrupted = comparison.interrupted});
+                    .interrupted = comparison.interrupted,
+                    .features = data.encoded ? feature_table(data) : Table(),
+                    .tables = data.encoded ? table_table(data, comparison.results) : Table()});
   });
   if (error) std::rethrow_exception(error);
 }

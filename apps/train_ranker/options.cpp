@@ -208,7 +208,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--row-learning-rate", row_learning_rate,
                  "Step size of rows of tables; without it, one that suits --row-rule")
       ->group("Training")
-      ->always_capture_default(false)
+      ->default_str("")
       ->check(between(1e-12, 1e3));
   app.add_option("--epochs", options.epochs, "Passes over the training rows")
       ->group("Training")

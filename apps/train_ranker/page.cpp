@@ -78,6 +78,7 @@ std::string to_html(const PageContent& content) {
   add_curves(page, content);
   add_experts(page, content);
   add_precision(page, content);
+  add_embeddings(page, content);
   page.element("h2", {}, "Settings").open("p").element("code", {}, content.settings).close();
   return page.close().close().str();
 }

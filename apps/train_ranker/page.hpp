@@ -17,6 +17,8 @@ struct PageContent {
   std::string baseline{};  // what gains are measured against, if it is among the results
   std::vector<std::string> failures{};  // runs, and why
   bool interrupted = false;             // the results are those so far
+  Table features{};                     // feature_table() and table_table(), where there are ids
+  Table tables{};
 };
 
 // Self-contained: style and pictures are inline and its content security policy forbids it to load

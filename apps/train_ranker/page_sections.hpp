@@ -22,6 +22,9 @@ void add_experts(svg::Markup& page, const PageContent& content);
 // What bf16 costs, per model: by task, by weight, and the weights to keep.
 void add_precision(svg::Markup& page, const PageContent& content);
 
+// What features and tables are like, where there are ids.
+void add_embeddings(svg::Markup& page, const PageContent& content);
+
 // Which line and marker is which model's, of the results with these indices.
 void add_legend(svg::Markup& page, const PageContent& content, std::span<const std::size_t> shown);
 

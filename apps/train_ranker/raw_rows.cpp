@@ -4,16 +4,16 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
-#include <optional>
 #include <span>
 #include <utility>
 
 #include "errors.hpp"
-#include "format.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
+#include "plait/features/encoder_fit.hpp"
 #include "plait/io/fields.hpp"
 #include "plait/io/read_features.hpp"
+#include "split.hpp"
 #include "task_column.hpp"
 
 namespace ranker {

@@ -4,10 +4,8 @@
 #include <vector>
 
 #include "dataset.hpp"
-#include "plait/features/encoder_fit.hpp"
 #include "plait/features/feature.hpp"
 #include "row_file.hpp"
-#include "split.hpp"
 
 namespace ranker {
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dataset.hpp"
+#include "embedding_report.hpp"
 #include "expert_maps.hpp"
 #include "plait/metrics/metric_value.hpp"
 #include "plait/metrics/seesaw.hpp"
@@ -22,6 +23,7 @@ struct Result {
   std::vector<LevelMap> experts = {};    // of the first run, where they were asked for
   std::vector<WeightCost> weights = {};  // of the first run with a Run::precision, if there is one
   std::optional<KeepList> keep = {};     // of the same
+  std::vector<RowNorms> tables = {};     // of the first run, where they were asked for
 };
 
 // Mean, and sample standard deviation (NaN for fewer than two numbers).

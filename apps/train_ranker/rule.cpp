@@ -26,11 +26,11 @@ plait::Rule<float> make_rule(std::string_view name, double rate) {
 
 plait::RowRule<float> make_row_rule(std::string_view name, std::optional<double> rate) {
   if (name == "rowwise_adagrad") return plait::RowwiseAdagrad{.learning_rate = rate.value_or(0.05)};
-  if (name == "adagrad") return plait::Adagrad{.learning_rate = rate.value_or(0.05)};
-  if (name == "sgd") return plait::SGD{.learning_rate = rate.value_or(1)};
-  if (name == "lazy_adam") return plait::LazyAdam{.learning_rate = rate.value_or(1e-3)};
-  if (name == "rowwise_adam") return plait::RowwiseAdam{.learning_rate = rate.value_or(1e-3)};
-  if (name == "ftrl") return plait::FTRL{.learning_rate = rate.value_or(0.05)};
+  if (name == "adagrad") return plait::Adagrad{.learning_rate = rate.value_or(0.1)};
+  if (name == "sgd") return plait::SGD{.learning_rate = rate.value_or(3)};
+  if (name == "lazy_adam") return plait::LazyAdam{.learning_rate = rate.value_or(3e-3)};
+  if (name == "rowwise_adam") return plait::RowwiseAdam{.learning_rate = rate.value_or(3e-3)};
+  if (name == "ftrl") return plait::FTRL{.learning_rate = rate.value_or(0.2)};
   throw UsageError("--row-rule: got " + std::string(name) +
                    ", expected rowwise_adagrad, adagrad, sgd, lazy_adam, rowwise_adam or ftrl");
 }

@@ -74,8 +74,8 @@ std::string error_of(const RawRows& rows, const plait::EncoderConfig& config = f
   return "no error";
 }
 
-// 2,000 clicks of 30 users on 20 items, each of which has a taste of its own: what is clicked is
-// what agrees.
+// 3,000 rows of 30 users and 20 items, each with a number of its own: what is clicked, and how long
+// it is watched, is by their sum.
 std::string planted() {
   plait::Random random(3);
   std::string text = "user_id,item_id,click,watch\n";

@@ -52,6 +52,10 @@ def main():
             assert (told in words) == (not more or name == "threads"), words
             assert re.search(r"33 inputs, 54 rows in 2 tables", words), words
             tables.append([line.split(",")[:-2] for line in table.read_text().splitlines()])
+            html = page.read_text(encoding="utf-8").replace("\n", "")
+            assert "Features and tables" in html, html
+            assert "<td>user_id</td><td>vocabulary</td><td>user_id</td><td>20</td>" in html, html
+            assert "single-task norm (largest)" in html and "adatt norm (largest)" in html, html
         assert tables[0] == tables[1] == tables[2], tables
         # One place refuses what files cannot hold yet, before anything is made.
         for option in ("--save", "--checkpoint-dir"):
