@@ -87,6 +87,7 @@ template <class Scalar>
 class BatchArgument : public ViewArgument<const Scalar> {
  public:
   using ViewArgument<const Scalar>::ViewArgument;
+  BatchArgument(const ViewArgument<const Scalar>& rows) : ViewArgument<const Scalar>(rows) {}
   BatchArgument(const FeatureBatch<Scalar>& features)
       : ViewArgument<const Scalar>(features.dense), sparse_(features.sparse), is_sparse_(true) {}
 
