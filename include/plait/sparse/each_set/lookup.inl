@@ -127,7 +127,8 @@ void pool(const Rows& table, Index dim, const Bags& bags, Index first, Index las
 template <class Rows, class Scalar>
 void lookup(const Rows& table, Index dim, const Bags& bags, Index rows, Scalar* y, Index y_stride) {
   constexpr Index w = simd::width<Scalar>;
-  for (Index first = 0; first < dim;) {
+  Index first = 0;
+  while (first < dim) {
     const Index numbers = dim - first;
     const auto run = [&]<int Packets>() PLAIT_INLINE {
       const Index last = (std::min)(numbers - (Packets - 1) * w, w);

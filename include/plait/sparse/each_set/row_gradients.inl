@@ -18,7 +18,8 @@ template <class Scalar>
 void sum_run(const RowGradients<Scalar>& of, Index begin, Index end, Scalar* to) {
   constexpr Index w = simd::width<Scalar>;
   const RowEntries& entries = *of.entries;
-  for (Index first = 0; first < of.dim;) {
+  Index first = 0;
+  while (first < of.dim) {
     const auto run = [&]<int Packets>() PLAIT_INLINE {
       const Index last = (std::min)(of.dim - first - (Packets - 1) * w, w);
       simd::Packet<Scalar> sum[std::size_t{Packets}];
