@@ -16,7 +16,8 @@ class RowMarks {
  public:
   RowMarks() = default;
   explicit RowMarks(Index rows)
-      : words_per_shard_(static_cast<std::size_t>((rows - 1) / (num_shards * 64) + 1)),
+      : words_per_shard_(static_cast<std::size_t>(
+            (static_cast<std::uint64_t>(rows) - 1) / (num_shards * 64) + 1)),
         words_(words_per_shard_ * std::size_t{num_shards}) {}
 
   std::uint64_t* of_shard(Index shard) {

@@ -9,6 +9,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -100,8 +101,9 @@ ServingTables<Scalar> ServingTables<Scalar>::quantised(
     const TableConfig& table = tables.layout().table(t);
     const auto bytes = static_cast<std::size_t>(kernels::bytes_of_byte_row(table.dim));
     LargeArray<std::uint8_t> packed(static_cast<std::size_t>(table.rows), bytes);
-    for (Index r = 0; r < table.rows; ++r)
-      quantise_row(tables.row(t, r), packed.data() + static_cast<std::size_t>(r) * bytes);
+    if constexpr (std::same_as<Scalar, float>)  // which is required, but clang 14 does not see it
+      for (Index r = 0; r < table.rows; ++r)
+        quantise_row(tables.row(t, r), packed.data() + static_cast<std::size_t>(r) * bytes);
     result.byte_rows_.push_back({packed.data()});
     rows->push_back(std::move(packed));
   }
