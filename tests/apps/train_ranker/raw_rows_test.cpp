@@ -259,8 +259,9 @@ TEST_CASE("raw_rows: what is inferred is written, read back and the same") {
   CHECK(ranker::to_json(ranker::read_features(path)) == ranker::to_json(inferred));
 
   files::write(path, R"({"features": [{"name": "user_id", "kind": "vocabluary", "dim": 4}]})");
-  CHECK_THROWS_WITH(ranker::read_features(path),
-                    Catch::StartsWith("plait::" + path + ": features.features[0].kind: got "));
+  CHECK_THROWS_WITH(
+      ranker::read_features(path),
+      Catch::Matchers::StartsWith("plait::" + path + ": features.features[0].kind: got "));
   CHECK_THROWS_WITH(ranker::read_features(folder.path("none")),
                     "--features: cannot read " + folder.path("none"));
 }
