@@ -15,6 +15,7 @@
 #include "plait/io/csv_reader.hpp"
 #include "plait/io/json_lines_reader.hpp"
 #include "plait/io/read_features.hpp"
+#include "support/dripping.hpp"
 
 namespace {
 
@@ -23,23 +24,6 @@ using namespace plait;
 void require(bool condition) {
   if (!condition) std::abort();
 }
-
-// Gives its bytes a few at a time.
-class Dripping : public std::streambuf {
- public:
-  Dripping(std::string text, std::size_t piece) : text_(std::move(text)), piece_(piece) {}
-
- private:
-  int_type underflow() override {
-    if (at_ >= text_.size()) return traits_type::eof();
-    const std::size_t count = std::min(piece_, text_.size() - at_);
-    setg(text_.data() + at_, text_.data() + at_, text_.data() + at_ + count);
-    at_ += count;
-    return traits_type::to_int_type(*gptr());
-  }
-  std::string text_;
-  std::size_t piece_, at_ = 0;
-};
 
 std::unique_ptr<RowReader> reader_of(std::istream& stream, unsigned kind,
                                      std::vector<std::string> columns = {}) {

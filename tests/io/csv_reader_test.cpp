@@ -7,6 +7,7 @@
 #include "plait/core/random.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/dripping.hpp"
 
 using namespace plait;
 
@@ -35,23 +36,6 @@ std::string error_of(const std::string& text, const CsvOptions& options = {}) {
   }
   return "none";
 }
-
-// Gives its bytes a few at a time.
-class Dripping : public std::streambuf {
- public:
-  Dripping(std::string text, std::size_t piece) : text_(std::move(text)), piece_(piece) {}
-
- private:
-  int_type underflow() override {
-    if (at_ >= text_.size()) return traits_type::eof();
-    const std::size_t count = std::min(piece_, text_.size() - at_);
-    setg(text_.data() + at_, text_.data() + at_, text_.data() + at_ + count);
-    at_ += count;
-    return traits_type::to_int_type(*gptr());
-  }
-  std::string text_;
-  std::size_t piece_, at_ = 0;
-};
 
 }  // namespace
 
