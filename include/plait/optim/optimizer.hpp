@@ -58,11 +58,11 @@ class Optimizer {
   // infinite or NaN. The latter two come after some tensors have moved: values and moments are then
   // those of a spoiled step, and further ones throw ConfigError until restore() has put a whole
   // state in place, with the values that belong to it (Checkpoints::resume does both).
+  //
+  // Where others move as well, rows of tables, Σ g² of theirs counts in the common norm.
   void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
-            Executor* executor = nullptr, Values are = Values::anything);
-  // The same where others move as well, rows of tables: Σ g² of theirs counts in the common norm.
-  void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad, Executor* executor,
-            Values are, double others_squared_norm);
+            Executor* executor = nullptr, Values are = Values::anything,
+            double others_squared_norm = 0);
 
   // What the next step multiplies all gradients by, and all learning rates.
   double gradient_scale(const ParamBuffer<Scalar>& grad, double others_squared_norm = 0) const;
@@ -130,12 +130,6 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
     for (const ParamEntry& entry : table_->entries())
       std::ranges::fill(moments_[k].of(entry.id), initial);
   }
-}
-
-template <class Scalar>
-void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
-                             Executor* executor, Values are) {
-  step(values, grad, executor, are, 0);
 }
 
 template <class Scalar>
