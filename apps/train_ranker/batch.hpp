@@ -1,12 +1,11 @@
 // Rows of a data set side by side, as trainers take them.
 #pragma once
-#include <cstdint>
 #include <span>
-#include <vector>
 
 #include "dataset.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/losses/targets.hpp"
+#include "plait/sparse/chosen_rows.hpp"
 #include "plait/sparse/input_tables.hpp"
 
 namespace plait {
@@ -20,7 +19,7 @@ namespace ranker {
 class Batch {
  public:
   // The data set must outlive it.
-  explicit Batch(const Dataset& data);
+  explicit Batch(const Dataset& data) : data_(data) {}
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
 
@@ -31,19 +30,12 @@ class Batch {
   plait::Targets<float> targets() const;
 
  private:
-  void gather_features(std::span<const Index> rows);
-
-  struct Ids {
-    std::vector<std::uint64_t> ids = {};
-    std::vector<std::int64_t> offsets = {};  // empty: an id per row
-  };
-
   const Dataset& data_;
   Index size_ = 0;
-  plait::Tensor<float> x_;  // numbers alone where there are ids
+  plait::Tensor<float> x_;  // of numbers alone
   plait::Tensor<float> labels_, mask_;
-  std::vector<Ids> ids_;
-  std::vector<plait::SparseFeature> views_;
+  plait::ChosenRows<float> chosen_;
+  plait::FeatureBatch<float> features_;
 };
 
 // What a network reads of a batch: its numbers, or what tables have for its features.

@@ -16,6 +16,7 @@
 #include "plait/features/values.hpp"
 #include "plait/serve/embedding_scorer.hpp"
 #include "plait/sparse/batch.hpp"
+#include "plait/sparse/chosen_rows.hpp"
 #include "plait/sparse/embedding_config.hpp"
 #include "plait/sparse/embedding_layout.hpp"
 #include "plait/sparse/embedding_tables.hpp"

@@ -127,3 +127,25 @@ TEST_CASE("a part of a batch looks up and trains as a copy of that part, bit for
     }
   }
 }
+
+TEST_CASE("chosen rows: ids, weights and numbers are those of the rows, in their order") {
+  const EmbeddingConfig config{.tables = {{.name = "a", .rows = 20, .dim = 3}},
+                               .features = {{.name = "a", .weighted = true},
+                                            {.name = "b", .table = "a"},
+                                            {.name = "c", .table = "a"}},
+                               .dense = {Side::item, Side::item}};
+  const EmbeddingTables<double> tables(config, 1);
+  const auto all = sparse_test::random_batch<double>(config, 30, 4, 2);
+  Matrix<double> whole(30, tables.width());
+  tables.lookup(all, whole);
+  ChosenRows<double> chosen;
+  for (const std::vector<Index>& rows : {std::vector<Index>{29, 3, 3, 0}, std::vector<Index>{},
+                                         std::vector<Index>{7, 8, 9, 10, 11, 12}}) {
+    const FeatureBatch<double> batch = chosen.choose(all.view(), rows);
+    tables.check(batch);
+    Matrix<double> x(std::ssize(rows), tables.width());
+    tables.lookup(batch, x);
+    for (Index i = 0; i < x.rows(); ++i)
+      CHECK(x.row(i) == whole.row(rows[static_cast<std::size_t>(i)]));
+  }
+}
