@@ -7,20 +7,7 @@
 
 #include "plait/optim/rule.hpp"
 
-#define PLAIT_EACH_SET "plait/optim/each_set/adagrad.inl"
-#include "plait/kernels/each_set.hpp"
-
 namespace plait {
-
-namespace detail {
-
-template <class R, class Scalar>
-void adagrad_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                    std::span<const Scalar> grad, Moments<Scalar> moments) {
-  PLAIT_RUN(instruction_set(), adagrad_update(rule, step, values, grad, moments));
-}
-
-}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   s += g², from s = initial_accumulator (0; TensorFlow starts at 0.1)
@@ -58,10 +45,17 @@ struct Adagrad {
               Moments<Scalar> moments) const;
 };
 
+}  // namespace plait
+
+#define PLAIT_EACH_SET "plait/optim/each_set/adagrad.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
 template <class Scalar>
 void Adagrad::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                      Moments<Scalar> moments) const {
-  detail::adagrad_update(*this, step, values, grad, moments);
+  detail::move_tensor(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

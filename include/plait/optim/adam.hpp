@@ -9,25 +9,9 @@
 
 #include "plait/optim/rule.hpp"
 
-#define PLAIT_EACH_SET "plait/optim/each_set/adam.inl"
-#include "plait/kernels/each_set.hpp"
-
 namespace plait {
 
 namespace detail {
-
-// Both rules once their weight decay is dealt with: g = gradient_scale grad + decay p, and
-//
-//   m  = beta1 m + (1 - beta1) g
-//   v  = beta2 v + (1 - beta2) g²
-//   p -= learning_rate / (1 - beta1^n) m / (√v / √(1 - beta2^n) + epsilon)
-//
-// n counts the optimizer's steps. With amsgrad √v is that of the largest v so far.
-template <class R, class Scalar>
-void adam_update(const R& rule, const UpdateStep& step, double decay, double shrink,
-                 std::span<Scalar> values, std::span<const Scalar> grad, Moments<Scalar> moments) {
-  PLAIT_RUN(instruction_set(), adam_update(rule, step, decay, shrink, values, grad, moments));
-}
 
 template <class R>
 void validate_adam(const char* name, const R& rule) {
@@ -54,7 +38,12 @@ inline std::vector<std::string> adam_moment_names(bool amsgrad) {
 
 }  // namespace detail
 
-// Weight decay is added to the gradient: g = grad + weight_decay p.
+//   g  = grad + weight_decay p
+//   m  = beta1 m + (1 - beta1) g
+//   v  = beta2 v + (1 - beta2) g²
+//   p -= learning_rate / (1 - beta1^n) m / (√v / √(1 - beta2^n) + epsilon)
+//
+// n counts the optimizer's steps. With amsgrad √v is that of the largest v so far.
 struct Adam {
   static constexpr std::string_view name = "Adam";
 
@@ -75,13 +64,8 @@ struct Adam {
               Moments<Scalar> moments) const;
 };
 
-template <class Scalar>
-void Adam::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
-                  Moments<Scalar> moments) const {
-  detail::adam_update(*this, step, step.weight_decay, 0.0, values, grad, moments);
-}
-
-// Weight decay shrinks the values: p *= 1 - learning_rate weight_decay, before the rest.
+// Adam whose weight decay shrinks the values instead: g = grad, and
+// p *= 1 - learning_rate weight_decay before the rest.
 struct AdamW {
   static constexpr std::string_view name = "AdamW";
 
@@ -102,11 +86,23 @@ struct AdamW {
               Moments<Scalar> moments) const;
 };
 
+}  // namespace plait
+
+#define PLAIT_EACH_SET "plait/optim/each_set/adam.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
+template <class Scalar>
+void Adam::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
+                  Moments<Scalar> moments) const {
+  detail::move_tensor(*this, step, values, grad, moments);
+}
+
 template <class Scalar>
 void AdamW::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                    Moments<Scalar> moments) const {
-  detail::adam_update(*this, step, 0.0, step.learning_rate * step.weight_decay, values, grad,
-                      moments);
+  detail::move_tensor(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

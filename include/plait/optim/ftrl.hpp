@@ -8,20 +8,7 @@
 
 #include "plait/optim/rule.hpp"
 
-#define PLAIT_EACH_SET "plait/optim/each_set/ftrl.inl"
-#include "plait/kernels/each_set.hpp"
-
 namespace plait {
-
-namespace detail {
-
-template <class R, class Scalar>
-void ftrl_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                 std::span<const Scalar> grad, Moments<Scalar> moments) {
-  PLAIT_RUN(instruction_set(), ftrl_update(rule, step, values, grad, moments));
-}
-
-}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   σ  = (√(a + g²) - √a) / learning_rate
@@ -66,10 +53,17 @@ struct FTRL {
               Moments<Scalar> moments) const;
 };
 
+}  // namespace plait
+
+#define PLAIT_EACH_SET "plait/optim/each_set/ftrl.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
 template <class Scalar>
 void FTRL::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                   Moments<Scalar> moments) const {
-  detail::ftrl_update(*this, step, values, grad, moments);
+  detail::move_tensor(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

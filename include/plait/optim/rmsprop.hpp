@@ -7,20 +7,7 @@
 
 #include "plait/optim/rule.hpp"
 
-#define PLAIT_EACH_SET "plait/optim/each_set/rmsprop.inl"
-#include "plait/kernels/each_set.hpp"
-
 namespace plait {
-
-namespace detail {
-
-template <class R, class Scalar>
-void rmsprop_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                    std::span<const Scalar> grad, Moments<Scalar> moments) {
-  PLAIT_RUN(instruction_set(), rmsprop_update(rule, step, values, grad, moments));
-}
-
-}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   s  = alpha s + (1 - alpha) g²
@@ -67,10 +54,17 @@ struct RMSprop {
               Moments<Scalar> moments) const;
 };
 
+}  // namespace plait
+
+#define PLAIT_EACH_SET "plait/optim/each_set/rmsprop.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
 template <class Scalar>
 void RMSprop::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                      Moments<Scalar> moments) const {
-  detail::rmsprop_update(*this, step, values, grad, moments);
+  detail::move_tensor(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

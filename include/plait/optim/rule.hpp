@@ -173,6 +173,13 @@ namespace plait {
 
 namespace detail {
 
+// Moves one tensor by a rule that has a NumberUpdate.
+template <class R, class Scalar>
+void move_tensor(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+                 std::span<const Scalar> grad, const Moments<Scalar>& moments) {
+  PLAIT_RUN(instruction_set(), move_tensor(rule, step, values, grad, moments));
+}
+
 inline void require_not_negative(const char* rule, const char* argument, double value) {
   require_config(std::isfinite(value) && value >= 0, rule, argument, text(value),
                  "a finite number of at least 0");

@@ -7,20 +7,7 @@
 
 #include "plait/optim/rule.hpp"
 
-#define PLAIT_EACH_SET "plait/optim/each_set/sgd.inl"
-#include "plait/kernels/each_set.hpp"
-
 namespace plait {
-
-namespace detail {
-
-template <class R, class Scalar>
-void sgd_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                std::span<const Scalar> grad, Moments<Scalar> moments) {
-  PLAIT_RUN(instruction_set(), sgd_update(rule, step, values, grad, moments));
-}
-
-}  // namespace detail
 
 //   g  = grad + weight_decay p
 //   u  = g at the first step, momentum u + (1 - dampening) g afterwards
@@ -62,10 +49,17 @@ struct SGD {
               Moments<Scalar> moments) const;
 };
 
+}  // namespace plait
+
+#define PLAIT_EACH_SET "plait/optim/each_set/sgd.inl"
+#include "plait/kernels/each_set.hpp"
+
+namespace plait {
+
 template <class Scalar>
 void SGD::update(const UpdateStep& step, std::span<Scalar> values, std::span<const Scalar> grad,
                  Moments<Scalar> moments) const {
-  detail::sgd_update(*this, step, values, grad, moments);
+  detail::move_tensor(*this, step, values, grad, moments);
 }
 
 #ifdef PLAIT_COMPILED

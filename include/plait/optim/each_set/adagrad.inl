@@ -1,17 +1,28 @@
 namespace plait::detail::PLAIT_SET {
 
-template <class R, class Scalar>
-void adagrad_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                    std::span<const Scalar> grad, Moments<Scalar> moments) {
-  const double decay = 1 + static_cast<double>(step.number - 1) * rule.learning_rate_decay;
-  const auto rate = static_cast<Scalar>(step.learning_rate / decay);
-  const auto eps = static_cast<Scalar>(rule.epsilon);
-  for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                  [&](auto& p, const auto& g, const auto& moment) PLAIT_INLINE {
-                    const auto sum = moment.get(0) + g * g;
-                    moment.set(0, sum);
-                    p = p - rate * g / (simd::sqrt(sum) + eps);
-                  });
-}
+template <class Scalar>
+class NumberUpdate<Adagrad, Scalar> {
+  using Packet = simd::Packet<Scalar>;
+
+ public:
+  NumberUpdate(const Adagrad& rule, const UpdateStep& step)
+      : gradient_(step, step.weight_decay),
+        rate_(static_cast<Scalar>(step.learning_rate / (1 + static_cast<double>(step.number - 1) *
+                                                                rule.learning_rate_decay))),
+        epsilon_(static_cast<Scalar>(rule.epsilon)) {}
+
+  template <class Moments>
+  PLAIT_INLINE void operator()(Packet& p, const Packet& grad, const Moments& moments) const {
+    const Packet g = gradient_(grad, p);
+    const Packet sum = moments.get(0) + g * g;
+    moments.set(0, sum);
+    p = p - rate_ * g / (simd::sqrt(sum) + epsilon_);
+  }
+
+ private:
+  ScaledGradient<Scalar> gradient_;
+  Scalar rate_;
+  Scalar epsilon_;
+};
 
 }  // namespace plait::detail::PLAIT_SET

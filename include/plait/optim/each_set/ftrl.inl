@@ -1,33 +1,49 @@
 namespace plait::detail::PLAIT_SET {
 
-template <class R, class Scalar>
-void ftrl_update(const R& rule, const UpdateStep& step, std::span<Scalar> values,
-                 std::span<const Scalar> grad, Moments<Scalar> moments) {
-  if (step.learning_rate == 0) return;
-  const auto per_rate = static_cast<Scalar>(1 / step.learning_rate);
-  const auto beta = static_cast<Scalar>(rule.beta);
-  const auto l1 = static_cast<Scalar>(rule.l1);
-  const auto l2 = static_cast<Scalar>(rule.l2);
-  using P = simd::Packet<Scalar>;
-  const P zero = simd::broadcast(Scalar(0));
-  const auto with_sign = [&](Scalar size, const P& of) PLAIT_INLINE {
+template <class Scalar>
+class NumberUpdate<FTRL, Scalar> {
+  using Packet = simd::Packet<Scalar>;
+
+ public:
+  NumberUpdate(const FTRL& rule, const UpdateStep& step)
+      : gradient_(step, step.weight_decay),
+        per_rate_(static_cast<Scalar>(1 / step.learning_rate)),
+        beta_(static_cast<Scalar>(rule.beta)),
+        l1_(static_cast<Scalar>(rule.l1)),
+        l2_(static_cast<Scalar>(rule.l2)),
+        moves_(step.learning_rate != 0) {}
+
+  template <class Moments>
+  PLAIT_INLINE void operator()(Packet& p, const Packet& grad, const Moments& moments) const {
+    if (!moves_) return;
+    const Packet zero = simd::broadcast(Scalar(0));
+    const Packet g = gradient_(grad, p);
+    const Packet a = moments.get(1);
+    const Packet begin = zero - p * (beta_ * per_rate_ + l2_) - with_sign(l1_, p);
+    Packet z = a == zero ? begin : Packet(moments.get(0));
+    const Packet sum = a + g * g;
+    const Packet root = simd::sqrt(sum);
+    z = z + g - (root - simd::sqrt(a)) * per_rate_ * p;
+    moments.set(0, z);
+    moments.set(1, sum);
+    const Packet moved = (with_sign(l1_, z) - z) / ((root + beta_) * per_rate_ + l2_);
+    p = simd::absolute<Scalar>(z) <= simd::broadcast(l1_) ? zero : moved;
+  }
+
+ private:
+  PLAIT_INLINE static Packet with_sign(Scalar size, const Packet& of) {
     const auto sized = simd::bits_of<Scalar>(simd::broadcast(size));
-    const P number = simd::of_bits<Scalar>(sized | simd::sign_of<Scalar>(of));
+    const Packet number = simd::of_bits<Scalar>(sized | simd::sign_of<Scalar>(of));
+    const Packet zero = simd::broadcast(Scalar(0));
     return of == zero ? zero : number;
-  };
-  for_each_number(values, grad, moments, step.gradient_scale, step.weight_decay,
-                  [&](auto& p, const auto& g, const auto& moment) PLAIT_INLINE {
-                    const P a = moment.get(1);
-                    const P begin = zero - p * (beta * per_rate + l2) - with_sign(l1, p);
-                    P z = a == zero ? begin : P(moment.get(0));
-                    const P sum = a + g * g;
-                    const P root = simd::sqrt(sum);
-                    z = z + g - (root - simd::sqrt(a)) * per_rate * p;
-                    moment.set(0, z);
-                    moment.set(1, sum);
-                    const P moved = (with_sign(l1, z) - z) / ((root + beta) * per_rate + l2);
-                    p = simd::absolute<Scalar>(z) <= simd::broadcast(l1) ? zero : moved;
-                  });
-}
+  }
+
+  ScaledGradient<Scalar> gradient_;
+  Scalar per_rate_;
+  Scalar beta_;
+  Scalar l1_;
+  Scalar l2_;
+  bool moves_;
+};
 
 }  // namespace plait::detail::PLAIT_SET

@@ -1,40 +1,73 @@
 namespace plait::detail::PLAIT_SET {
 
-// The moments of a packet of numbers.
-template <class Scalar, class Memory>
-class MomentsAt {
+// One step of a rule that moves every number alike, by packets because compilers do not vectorise
+// std::sqrt, which may set errno. A rule that plait has specialises it:
+//
+//   NumberUpdate(rule, step)                   computes what is the same for all numbers
+//   operator()(p, grad, moments)               moves the packet p, given its gradient;
+//                                              moments.get(k) is moment k, moments.set(k, v) makes
+//                                              it v
+//
+// Declare operator() PLAIT_INLINE.
+template <class R, class Scalar>
+class NumberUpdate;
+
+// g = gradient_scale grad + decay p.
+template <class Scalar>
+class ScaledGradient {
+  using Packet = simd::Packet<Scalar>;
+
  public:
-  PLAIT_INLINE MomentsAt(const Moments<Scalar>& moments, Index i, Memory memory)
-      : moments_(moments), i_(i), memory_(memory) {}
-  PLAIT_INLINE simd::Packet<Scalar> get(Index k) const {
-    return memory_.load(moments_[k].data() + i_);
-  }
-  PLAIT_INLINE void set(Index k, const simd::Packet<Scalar>& v) const {
-    memory_.store(moments_[k].data() + i_, v);
+  ScaledGradient(const UpdateStep& step, double decay)
+      : scale_(static_cast<Scalar>(step.gradient_scale)),
+        decay_(static_cast<Scalar>(decay)),
+        decays_(decay != 0) {}
+  PLAIT_INLINE Packet operator()(const Packet& grad, const Packet& p) const {
+    const Packet g = grad * scale_;
+    return decays_ ? g + decay_ * p : g;
   }
 
  private:
-  const Moments<Scalar>& moments_;
-  Index i_;
-  Memory memory_;
+  Scalar scale_;
+  Scalar decay_;
+  bool decays_;
 };
 
-// Calls body(p, g, moments) for all numbers of a tensor, a packet at a time: p are their values,
-// which body changes, g = scale * grad + decay * p, moments.get(k) is moment k, and
-// moments.set(k, v) makes it v. Packets rather than plain numbers because compilers do not
-// vectorise std::sqrt, which may set errno. Declare body PLAIT_INLINE.
-template <class Scalar, class Body>
-void for_each_number(std::span<Scalar> values, std::span<const Scalar> grad,
-                     const Moments<Scalar>& moments, double scale, double decay, const Body& body) {
-  const auto of_gradient = static_cast<Scalar>(scale);
-  const auto of_value = static_cast<Scalar>(decay);
-  simd::for_each_packet<Scalar>(std::ssize(values), [&](Index i, const auto& memory) PLAIT_INLINE {
-    auto p = memory.load(values.data() + i);
-    auto g = memory.load(grad.data() + i) * of_gradient;
-    if (decay != 0) g = g + of_value * p;
-    body(p, g, MomentsAt(moments, i, memory));
-    memory.store(values.data() + i, p);
+// The moments of a packet of numbers, which begin at first_of(k).
+template <class FirstOf, class Memory>
+class MomentsAt {
+ public:
+  PLAIT_INLINE MomentsAt(const FirstOf& first_of, Index i, const Memory& memory)
+      : first_of_(first_of), i_(i), memory_(memory) {}
+  PLAIT_INLINE auto get(Index k) const { return memory_.load(first_of_(k) + i_); }
+  template <class Packet>
+  PLAIT_INLINE void set(Index k, const Packet& v) const {
+    memory_.store(first_of_(k) + i_, v);
+  }
+
+ private:
+  const FirstOf& first_of_;
+  Index i_;
+  const Memory& memory_;
+};
+
+// Moves `count` numbers; moment k of them begins at first_of(k). Declare first_of PLAIT_INLINE.
+template <class R, class Scalar, class FirstOf>
+PLAIT_INLINE inline void move_numbers(const NumberUpdate<R, Scalar>& update, Index count,
+                                      Scalar* values, const Scalar* grad, const FirstOf& first_of) {
+  simd::for_each_packet<Scalar>(count, [&](Index i, const auto& memory) PLAIT_INLINE {
+    auto p = memory.load(values + i);
+    update(p, memory.load(grad + i), MomentsAt(first_of, i, memory));
+    memory.store(values + i, p);
   });
+}
+
+template <class R, class Scalar>
+void move_tensor(const R& rule, const UpdateStep& step, std::span<Scalar> values,
+                 std::span<const Scalar> grad, const Moments<Scalar>& moments) {
+  const NumberUpdate<R, Scalar> update(rule, step);
+  move_numbers(update, std::ssize(values), values.data(), grad.data(),
+               [&](Index k) PLAIT_INLINE { return moments[k].data(); });
 }
 
 }  // namespace plait::detail::PLAIT_SET

@@ -11,10 +11,13 @@ PLAIT_INLINE inline std::size_t row_of(const Bags& bags, Index i) {
   return static_cast<std::size_t>(id < bags.table_rows ? id : 0);
 }
 
-// One row that is read: packets of its numbers, times a weight, are added to a sum.
+// One row that is read: packets of its numbers, times a weight, are added to a sum, and what all of
+// its numbers have more, times the weight, to the sum of that.
 template <class Scalar>
 class Row {
  public:
+  static constexpr bool has_bias = false;
+
   PLAIT_INLINE Row(const FullRows<Scalar>& table, Index dim, std::size_t row, Scalar weight)
       : data_(table.data + row * static_cast<std::size_t>(dim)), weight_(simd::broadcast(weight)) {}
 
@@ -36,21 +39,25 @@ class ByteRow {
   using Packet = simd::Packet<float>;
 
  public:
+  static constexpr bool has_bias = true;
+
   PLAIT_INLINE ByteRow(const ByteRows& table, Index dim, std::size_t row, float weight)
       : data_(table.data + row * static_cast<std::size_t>(bytes(dim))) {
     float scale_and_bias[2];
     __builtin_memcpy(scale_and_bias, data_ + dim, sizeof(scale_and_bias));
     scale_ = simd::broadcast(weight * scale_and_bias[0]);
-    bias_ = simd::broadcast(weight * scale_and_bias[1]);
+    bias_ = weight * scale_and_bias[1];
   }
 
+  PLAIT_INLINE float bias() const { return bias_; }
+
   PLAIT_INLINE Packet add(Index d, const Packet& sum) const {
-    return simd::fma(numbers(data_ + d), scale_, sum + bias_);
+    return simd::fma(numbers(data_ + d), scale_, sum);
   }
   PLAIT_INLINE Packet add_part(Index d, Index count, const Packet& sum) const {
     std::uint8_t q[std::size_t{simd::width<float>}] = {};
     __builtin_memcpy(q, data_ + d, static_cast<std::size_t>(count));
-    return simd::fma(numbers(q), scale_, sum + bias_);
+    return simd::fma(numbers(q), scale_, sum);
   }
   PLAIT_INLINE static Index bytes(Index dim) { return bytes_of_byte_row(dim); }
 
@@ -72,7 +79,7 @@ class ByteRow {
 
   const std::uint8_t* data_;
   Packet scale_;
-  Packet bias_;
+  float bias_;
 };
 
 template <class Scalar>
@@ -98,6 +105,7 @@ void pool(const Rows& table, Index dim, const Bags& bags, Index first, Index las
     simd::Packet<Scalar> sum[std::size_t{Packets}];
 #pragma GCC unroll 8
     for (int v = 0; v < Packets; ++v) sum[v] = simd::broadcast(Scalar(0));
+    Scalar bias = 0;
     for (; i < end; ++i) {
       if (asks && i + ids_ahead < end_of_all) {
         const auto* ahead = reinterpret_cast<const char*>(table.data) +
@@ -106,11 +114,15 @@ void pool(const Rows& table, Index dim, const Bags& bags, Index first, Index las
       }
       const ReadRow row(table, dim, row_of(bags, i),
                         bags.weights == nullptr ? Scalar(1) : Scalar(bags.weights[i]));
+      if constexpr (ReadRow::has_bias) bias += row.bias();
 #pragma GCC unroll 8
       for (int v = 0; v < Packets; ++v)
         sum[v] = v + 1 < Packets || last == w ? row.add(first + v * w, sum[v])
                                               : row.add_part(first + v * w, last, sum[v]);
     }
+    if constexpr (ReadRow::has_bias)
+#pragma GCC unroll 8
+      for (int v = 0; v < Packets; ++v) sum[v] = sum[v] + bias;
     const Scalar factor =
         bags.mean && end - begin > 1 ? Scalar(1) / static_cast<Scalar>(end - begin) : Scalar(1);
 #pragma GCC unroll 8

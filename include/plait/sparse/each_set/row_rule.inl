@@ -1,7 +1,7 @@
 namespace plait::kernels::PLAIT_SET {
 
 // One step of a rule: what is the same for all rows is computed on construction, and operator()
-// moves one. Rules for rows that plait has specialise it with packets.
+// moves one. Rules for rows that plait has specialise it with packets, as dense ones have theirs.
 template <class R, class Scalar>
 class RowUpdate {
  public:
@@ -27,6 +27,27 @@ class RowUpdate {
   const R& rule_;
   const UpdateStep& step_;
   std::size_t state_size_;
+};
+
+template <class R, class Scalar>
+concept MovesNumbers = requires(const R& rule, const UpdateStep& step) {
+  plait::detail::PLAIT_SET::NumberUpdate<R, Scalar>(rule, step);
+};
+
+template <class R, class Scalar>
+requires MovesNumbers<R, Scalar>
+class RowUpdate<R, Scalar> {
+ public:
+  RowUpdate(const R& rule, const UpdateStep& step, Index) : update_(rule, step) {}
+
+  PLAIT_INLINE void operator()(Index dim, Scalar* values, const Scalar* gradient,
+                               Scalar* state) const {
+    plait::detail::PLAIT_SET::move_numbers(update_, dim, values, gradient,
+                                           [&](Index k) PLAIT_INLINE { return state + k * dim; });
+  }
+
+ private:
+  plait::detail::PLAIT_SET::NumberUpdate<R, Scalar> update_;
 };
 
 template <class R, class Scalar>
