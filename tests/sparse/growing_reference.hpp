@@ -1,4 +1,5 @@
-// A growing table as it is defined, slowly: ids in a std::map, and whoever goes is found by sorting.
+// A growing table as it is defined, slowly: ids in a std::map, and whoever goes is found by
+// sorting.
 #pragma once
 #include <algorithm>
 #include <cmath>

@@ -162,7 +162,8 @@ TEST_CASE("id map: records that no map has are refused") {
   const std::string where = "plait::IdMap: records: got ";
   CHECK(refusal({{1, 3, 1, 0}, {2, 1, 1, 9}}, 1) == "none");
   CHECK(refusal({{1, 4, 1, 0}}, 1) == where + "row 4, expected at most 3");
-  CHECK(refusal({{1, 3, 1, 0}, {2, 3, 1, 0}}, 1) == where + "row 3 twice, expected an id for a row");
+  CHECK(refusal({{1, 3, 1, 0}, {2, 3, 1, 0}}, 1) ==
+        where + "row 3 twice, expected an id for a row");
   CHECK(refusal({{1, 3, 1, 0}, {1, 2, 1, 0}}, 1) == where + "id 1 twice, expected each id once");
   CHECK(refusal({{1, 3, 0, 0}}, 1) == where + "id 1 seen 0 times, expected once or more");
   CHECK(refusal({{1, 0, 1, 0}}, 1) == where + "1 ids without rows, expected at most 0");

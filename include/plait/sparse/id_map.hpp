@@ -80,11 +80,16 @@ class IdMap {
   template <class Admit, class Evict>
   void see(std::span<const std::uint64_t> ids, const Admit& admit, const Evict& evict);
 
-  // f(record) for every id that is known, in no order that means anything.
+  // f(record) for every id that is known: in the order of places from behind a free one, so that a
+  // map that is restored from them has them in the same order.
   template <class F>
   void for_each(const F& f) const {
-    for (const Entry& entry : entries_.span())
-      if (entry.count > 0) f(Record{entry.id, entry.row, entry.count, clock_ - entry.step});
+    const Entry* const entries = entries_.data();
+    std::size_t free = 0;
+    while (entries[free].count > 0) ++free;
+    for (std::size_t place = after(free); place != free; place = after(place))
+      if (const Entry& entry = entries[place]; entry.count > 0)
+        f(Record{entry.id, entry.row, entry.count, clock_ - entry.step});
   }
   // The map that has these records: records(put) calls put(record) for each of them. Throws
   // ConfigError for ids or rows that occur twice, rows beyond the table, a count of 0, and more ids
