@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <set>
 #include <string>
+#include <unordered_set>
 
 #include "format.hpp"
 #include "plait/features/feature_report.hpp"
@@ -32,17 +34,15 @@ void for_each_id(const EncodedFeatures& data, std::span<const Index> rows, const
   }
 }
 
-// [tables][rows], 1 where a row is named.
-std::vector<std::vector<std::uint8_t>> touched_rows(const EncodedFeatures& data,
-                                                    std::span<const Index> rows) {
+// [tables], the ids that some rows name.
+std::vector<std::unordered_set<std::uint64_t>> named_ids(const EncodedFeatures& data,
+                                                         std::span<const Index> rows) {
   const plait::EmbeddingLayout layout(data.embeddings());
-  std::vector<std::vector<std::uint8_t>> touched;
-  for (const plait::TableConfig& table : data.embeddings().tables)
-    touched.emplace_back(static_cast<std::size_t>(table.rows));
+  std::vector<std::unordered_set<std::uint64_t>> named(data.embeddings().tables.size());
   for_each_id(data, rows, [&](Index f, std::uint64_t id) {
-    touched[static_cast<std::size_t>(layout.table_of(f))][static_cast<std::size_t>(id)] = 1;
+    named[static_cast<std::size_t>(layout.table_of(f))].insert(id);
   });
-  return touched;
+  return named;
 }
 
 std::string percent(double share) { return fixed(100 * share, 2); }
@@ -51,14 +51,16 @@ std::string percent(double share) { return fixed(100 * share, 2); }
 
 std::vector<RowNorms> row_norms(const plait::EmbeddingTables<float>& tables,
                                 const EncodedFeatures& data, std::span<const Index> rows) {
-  const auto touched = touched_rows(data, rows);
-  std::vector<RowNorms> result(touched.size());
-  for (std::size_t t = 0; t < touched.size(); ++t) {
+  const auto named = named_ids(data, rows);
+  std::vector<RowNorms> result(named.size());
+  for (std::size_t t = 0; t < named.size(); ++t) {
     RowNorms& norms = result[t];
-    for (std::size_t r = 0; r < touched[t].size(); ++r) {
-      if (touched[t][r] == 0) continue;
+    const plait::IdMap* const ids = tables.ids(static_cast<Index>(t));
+    std::set<std::uint64_t> touched;  // in an order, as their norms are summed
+    for (const std::uint64_t id : named[t]) touched.insert(ids == nullptr ? id : ids->row(id));
+    for (const std::uint64_t row : touched) {
       double squares = 0;
-      for (const float number : tables.row(static_cast<Index>(t), static_cast<Index>(r)))
+      for (const float number : tables.row(static_cast<Index>(t), static_cast<Index>(row)))
         squares += double{number} * double{number};
       const double norm = std::sqrt(squares);
       ++norms.touched;
@@ -76,15 +78,15 @@ Table feature_table(const Dataset& data) {
     if (!plait::is_number(state.config.features[f])) of_ids.push_back(f);
 
   const plait::EmbeddingLayout layout(data.encoded->embeddings());
-  const auto touched = touched_rows(*data.encoded, data.train);
+  const auto trained = named_ids(*data.encoded, data.train);
   std::vector<Index> ids(of_ids.size()), unseen(of_ids.size());
   for_each_id(*data.encoded, data.test, [&](Index f, std::uint64_t id) {
     const auto i = static_cast<std::size_t>(f);
     const auto kind = state.config.features[of_ids[i]].kind;
-    const auto& of_table = touched[static_cast<std::size_t>(layout.table_of(f))];
+    const auto& of_table = trained[static_cast<std::size_t>(layout.table_of(f))];
     ++ids[i];
     const bool is_unknown = kind == plait::FeatureKind::vocabulary && id == 0;
-    if (is_unknown || of_table[static_cast<std::size_t>(id)] == 0) ++unseen[i];
+    if (is_unknown || !of_table.contains(id)) ++unseen[i];
   });
 
   Table table{

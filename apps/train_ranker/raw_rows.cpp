@@ -46,12 +46,8 @@ void require_columns(const RawRows& rows, const plait::EncoderConfig& features,
     require_column("--features", column, rows.path, columns);
 }
 
-// Features that give no label away and whose tables have their rows from the start.
+// Features that give no label away.
 void require_fitting(const RawRows& rows, const plait::EncoderConfig& features) {
-  for (const plait::Feature& feature : features.features)
-    if (feature.kind == plait::FeatureKind::growing)
-      throw UsageError("--features: got " + plait::in_quotes(feature.name) +
-                       " growing, expected another kind: tables do not grow here");
   const auto labels = label_columns(rows);
   for (const std::string& column : plait::columns_of(features))
     if (std::ranges::count(labels, column) > 0)

@@ -102,20 +102,15 @@ class BestTables {
   void keep() {
     if (tables_ == nullptr) return;
     if (kept_)
-      copy(*tables_, *kept_);
+      kept_->assign(*tables_);
     else
       kept_.emplace(tables_->clone());
   }
   void load() {
-    if (kept_) copy(*kept_, *tables_);
+    if (kept_) tables_->assign(*kept_);
   }
 
  private:
-  static void copy(const plait::EmbeddingTables<float>& from, plait::EmbeddingTables<float>& to) {
-    for (Index t = 0; t < from.num_tables(); ++t)
-      std::ranges::copy(from.values(t), to.values(t).begin());
-  }
-
   plait::EmbeddingTables<float>* tables_;
   std::optional<plait::EmbeddingTables<float>> kept_;
 };

@@ -20,6 +20,7 @@
 #include "plait/sparse/embedding_config.hpp"
 #include "plait/sparse/embedding_layout.hpp"
 #include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/id_map.hpp"
 #include "plait/sparse/input_tables.hpp"
 #include "plait/sparse/large_array.hpp"
 #include "plait/sparse/lazy_adam.hpp"

@@ -15,6 +15,7 @@
 #include "plait/io/encoder_file.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/fields.hpp"
+#include "plait/io/id_tensor.hpp"
 #include "plait/io/json.hpp"
 #include "plait/io/json_lines_reader.hpp"
 #include "plait/io/line_reader.hpp"

@@ -85,6 +85,11 @@ TEST_CASE("descriptions that make no sense are refused, by feature and setting")
            {.name = "a", .kind = direct, .dim = 1},
            {.name = "a", .kind = direct, .dim = 1, .rows = 4294967297},
            {.name = "a", .kind = growing, .dim = 1},
+           {.name = "a", .kind = growing, .dim = 1, .rows = 1},
+           {.name = "a", .kind = growing, .dim = 1, .rows = (Index{1} << 30) + 1},
+           {.name = "a", .kind = growing, .dim = 1, .rows = 9, .admission = 0},
+           {.name = "a", .kind = growing, .dim = 1, .rows = 9, .admission = Index{1} << 32},
+           {.name = "a", .kind = direct, .dim = 1, .rows = 9, .admission = 2},
            {.name = "a", .kind = bucket, .dim = 1},
            {.name = "a", .kind = bucket, .dim = 1, .buckets = 1},
            {.name = "a", .kind = bucket, .dim = 1, .buckets = 4, .boundaries = {1}},
@@ -123,6 +128,11 @@ TEST_CASE("features on one table agree") {
           f.kind = hash;
           f.buckets = 3;
         }) != "none");
+  CHECK(error_of(EncoderConfig{
+            {{.name = "a", .kind = growing, .dim = 1, .rows = 9},
+             {.name = "b", .kind = growing, .table = "a", .dim = 1, .rows = 9, .admission = 2}}}) ==
+        "plait::EncoderConfig: feature 'b': admission: got another one than that of feature 'a', "
+        "expected the same: both are on table 'a'");
   CHECK(error_of(EncoderConfig{
             {{.name = "a", .kind = bucket, .dim = 1, .boundaries = {1}},
              {.name = "b", .kind = bucket, .table = "a", .dim = 1, .boundaries = {1}}}}) ==

@@ -146,7 +146,12 @@ TEST_CASE("hashes go to the rows that the equation gives, and collisions are cou
   CHECK(report.kept <= 64);
   CHECK(report.kept > 40);  // 64 (1 - e^(-100/64)) = 50
 
-  const auto growing_ids = fitted({.kind = growing, .rows = 10}, values);
+  const auto growing_ids = fitted({.kind = growing, .rows = 10, .admission = 3}, values);
+  const TableConfig& table = growing_ids.embeddings().tables[0];
+  CHECK(table.growing);
+  CHECK(table.rows == 10);
+  CHECK(table.reserved == 1);
+  CHECK(table.admission == 3);
   CHECK(ids(growing_ids, "5") == Ids{xxh64("5", xxh64("x"))});
   CHECK(ids(growing_ids, {}) == Ids{xxh64("", xxh64("x"))});
 }

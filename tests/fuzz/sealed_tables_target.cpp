@@ -26,8 +26,12 @@ constexpr Index items = 20;
 
 std::string file() {
   const files::Directory directory;
-  const plait::EmbeddingTables<float> tables(table_run::config(items), 7);
+  plait::EmbeddingTables<float> tables(table_run::config(items, true), 7);
   const table_run::Rows<float> rows(2, 3, items);
+  for (int step = 0; step < 2; ++step)
+    tables.ids(1)->see(
+        rows.users, [&](Index row, std::uint64_t id) { tables.start_row(1, row, id); },
+        [](Index) {});
   plait::save(table_run::make_model(tables), tables, directory / "model", {}, rows.batch());
   return files::contents(directory / "model");
 }
@@ -47,10 +51,12 @@ constexpr const char* fragments[] = {"[",
                                      R"(,"side":"user")",
                                      R"(,"bound":0.5)",
                                      R"(,"reserved":2)",
+                                     R"(,"growing":true)",
+                                     R"(,"admission":3)",
                                      R"("item")",
                                      R"("user.id")"};
 
-// An id, an offset, or two weights of the self-test.
+// An id, an offset, or two weights of the self-test, or what is known of an id.
 void put_eight_bytes(files::Parts& parts, Input& input) {
   const std::int64_t numbers[] = {0,
                                   1,
@@ -62,7 +68,9 @@ void put_eight_bytes(files::Parts& parts, Input& input) {
                                   std::numeric_limits<std::int64_t>::min()};
   std::vector<std::size_t> own;
   for (std::size_t i = 0; i < parts.data.size(); ++i)
-    if (parts.header.tensors[i].name.starts_with("plait.self_test.") && parts.data[i].size() >= 8)
+    if (const std::string& name = parts.header.tensors[i].name;
+        (name.starts_with("plait.self_test.") || name.ends_with(".ids")) &&
+        parts.data[i].size() >= 8)
       own.push_back(i);
   if (own.empty()) return;
   std::string& data = parts.data[own[input.below(own.size())]];

@@ -110,6 +110,95 @@ TEST_CASE("checkpoint of tables: full and deltas are the state, bit for bit") {
   CHECK(checkpoints.paths().size() == 5);  // three full ones, and two deltas between them
 }
 
+TEST_CASE("checkpoint of tables: ids that come and go between full and delta, bit for bit") {
+  for (const bool freezes : {false, true}) {
+    std::vector<plait::ParamGroup> groups;
+    if (freezes) groups.push_back({.pattern = "user*", .frozen = true});
+    const plait::LazyAdam rule{.learning_rate = 0.01};
+    Run whole(rule, 300, groups);
+    const files::Directory directory;
+    Checkpoints checkpoints(directory.path());
+    std::size_t gone = 0, back = 0;  // of the delta, since the full one
+    for (int round = 0; round < 6; ++round) {
+      whole.steps(10);
+      whole.save(checkpoints);
+      const auto before = table_run::ids(whole.tables, 1);
+      whole.steps(10);
+      const auto after = table_run::ids(whole.tables, 1);
+      const auto row_of = [](const auto& records, std::uint64_t id) {
+        const auto found = std::ranges::find(records, id, &plait::IdMap::Record::id);
+        return found == records.end() ? 0 : found->row;
+      };
+      for (const auto& record : before)
+        gone += record.row != 0 && row_of(after, record.id) == 0 ? 1 : 0;
+      for (const auto& record : after)
+        back += record.row != 0 && row_of(before, record.id) != record.row ? 1 : 0;
+      CHECK(whole.save_delta(checkpoints).find("/delta-") != std::string::npos);
+      Run other(rule, 300, groups);
+      other.resume(checkpoints);
+      REQUIRE(equal(other, whole));
+      Run third(rule, 300, groups);
+      third.resume(checkpoints);
+      third.steps(3);
+      other.steps(3);
+      CHECK(equal(other, third));
+    }
+    CHECK((gone > 5) == !freezes);
+    CHECK((back > 5) == !freezes);
+  }
+}
+
+TEST_CASE("checkpoint of tables: ids that no table has are refused, and so is another seed") {
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  Run run;
+  run.steps(20);
+  run.save(checkpoints);
+  run.steps(3);
+  const std::string path = run.save_delta(checkpoints);
+  const auto number = [&](std::size_t at, std::int64_t to) {
+    return refusal(path, checkpoints,
+                   of_tensor("embedding_bags.user.id.ids", [=](auto&, std::string& data) {
+                     REQUIRE(data.size() >= 64);
+                     std::memcpy(data.data() + 8 * at, &to, 8);
+                   }));
+  };
+  std::vector<std::int64_t> ids;
+  {
+    plait::SafetensorsReader file(path);
+    ids = file.read<std::int64_t>(*file.header().find("embedding_bags.user.id.ids"));
+  }
+  const std::string name = "'embedding_bags.user.id.ids': got ";
+  CHECK(number(4, ids[0]) == name + "plait::IdMap: records: got id " + plait::text(ids[0]) +
+                                 " twice, expected each id once, expected the ids of a table");
+  CHECK(number(1, 20) == name +
+                             "plait::IdMap: records: got row 20, expected at most 19, expected "
+                             "the ids of a table");
+  CHECK(number(1, -1) == name + "-1, expected 0 to 2^32 - 1");
+  CHECK(number(3, std::int64_t{1} << 32) == name + "4294967296, expected 0 to 2^32 - 1");
+  CHECK(number(2, 0) == name + "plait::IdMap: records: got id " + plait::text(ids[0]) +
+                            " seen 0 times, expected once or more, expected the ids of a table");
+  CHECK(refusal(
+            path, checkpoints,
+            of_tensor("embedding_bags.user.id.ids", [](plait::TensorInfo& tensor, auto&) {
+              tensor.shape = {tensor.shape[0] * 2, 2};
+            })) == name + "I64 [" + plait::text(ids.size() / 2) + ", 2], expected I64 of ids by 4");
+  CHECK(refusal(path, checkpoints,
+                of_tensor("embedding_bags.user.id.ids",
+                          [](plait::TensorInfo& tensor, auto&) { tensor.name = "x"; })) ==
+        "tensors: got no 'embedding_bags.user.id.ids', expected the tables of this run");
+
+  plait::EmbeddingTables<float> tables(table_run::config(300, true), 8);
+  auto model = table_run::make_model(tables);
+  plait::TableOptimizer<float> rows(tables, plait::RowwiseAdagrad{.learning_rate = 0.1});
+  plait::Trainer<float> trainer(
+      model, rows, std::vector<plait::Head>(2), plait::Adam{.learning_rate = 0.05},
+      {.optimizer = {.schedule = plait::Schedule::cosine(20), .clip_norm = 1.0}});
+  CHECK_THROWS_WITH(checkpoints.resume(trainer, run.progress),
+                    Catch::Matchers::ContainsSubstring("trainer.seed of embeddings: got '7', "
+                                                       "expected '8' as in this run"));
+}
+
 TEST_CASE("checkpoint of tables: a delta holds the rows that moved, rising") {
   const files::Directory directory;
   Checkpoints checkpoints(directory.path());

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/optim/sgd.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
@@ -48,7 +49,8 @@ template <class S>
 bool equal(const EmbeddingTables<S>& a, const EmbeddingTables<S>& b) {
   bool same = a.num_tables() == b.num_tables();
   for (Index t = 0; same && t < a.num_tables(); ++t)
-    same = std::ranges::equal(a.values(t), b.values(t));
+    same = std::ranges::equal(a.values(t), b.values(t)) &&
+           table_run::ids(a, t) == table_run::ids(b, t);
   return same;
 }
 
@@ -134,6 +136,72 @@ TEST_CASE("model file with tables: all comes back bit for bit, in float") {
 }
 TEST_CASE("model file with tables: all comes back bit for bit, in double") {
   check_round_trip<double>();
+}
+
+TEST_CASE("model file with tables: of those that grow the ids, and all of them go on alike") {
+  table_run::Run run;
+  run.steps(30);
+  const auto& tables = run.tables;
+  REQUIRE(tables.ids(1)->num_rows() > 10);
+  const Rows<float> rows(29, 8);  // some users have rows, some have none
+  const std::string bytes = saved(run.model, tables, rows.batch());
+  auto loaded = load<float>(bytes);
+  CHECK(equal(loaded.tables, tables));
+  CHECK(loaded.tables.seed() == 7);
+  CHECK((saved(loaded.model, loaded.tables, rows.batch()) == bytes));
+  plait::Tensor<float> x(8, 1, tables.width()), of_loaded = x;
+  tables.lookup(rows.batch(), x);
+  loaded.tables.lookup(rows.batch(), of_loaded);
+  CHECK(std::equal(x.view().data(), x.view().data() + 8 * x.view().dim(), of_loaded.view().data()));
+
+  // From the same new optimizers on.
+  const auto step = [](plait::Model<float>& model, EmbeddingTables<float>& on) {
+    plait::TableOptimizer<float> optimizer(on, plait::SGD{.learning_rate = 0.1});
+    plait::Trainer<float> trainer(model, optimizer, std::vector<plait::Head>(2), plait::Adam{});
+    for (Index n = 50; n < 70; ++n) {
+      const Rows<float> batch(n, 6);
+      trainer.step(batch.batch(), batch.labels);
+    }
+  };
+  step(run.model, run.tables);
+  step(loaded.model, loaded.tables);
+  CHECK(equal(loaded.tables, run.tables));
+
+  const auto number = [&](std::size_t at, std::int64_t to) {
+    return refusal(bytes, of_tensor("embedding_bags.user.id.ids",
+                                    [=](auto&, std::string& data) { put(data, at, to); }));
+  };
+  const std::string name = "'embedding_bags.user.id.ids': got ";
+  CHECK(number(1, 20).starts_with(name + "plait::IdMap: records: got row 20, expected at most 19"));
+  CHECK(number(3, -5) == name + "-5, expected 0 to 2^32 - 1");
+  CHECK(refusal(bytes, of_tensor("embedding_bags.user.id.ids",
+                                 [](auto& tensor, auto&) { tensor.name = "plait.x"; })) ==
+        "tensors: got no 'embedding_bags.user.id.ids', expected the ids of its rows");
+  CHECK(refusal(bytes, [](Parts& parts) { parts.meta("plait.embeddings_seed") = "7x"; }) ==
+        "plait.embeddings_seed: got '7x', expected a whole number");
+  CHECK(refusal(bytes, replacing(R"("growing":true,"admission":2)", "")) != "accepted");
+  // Rows of other ids are other logits.
+  CHECK_THAT(refusal(bytes, of_tensor("embedding_bags.user.id.ids",
+                                      [](auto&, std::string& data) {
+                                        for (std::size_t i = 0; i < data.size() / 32; ++i)
+                                          put(data, 4 * i, static_cast<std::int64_t>(1000 + i));
+                                      })),
+             Catch::Matchers::ContainsSubstring("self-test"));
+}
+
+TEST_CASE("state dict of tables: of those that grow it is written with ids, and not read") {
+  table_run::Run run;
+  run.steps(5);
+  const files::Directory directory;
+  plait::SafetensorsWriter writer;
+  plait::add_state_dict(writer, run.tables);
+  writer.write(directory / "rows");
+  plait::SafetensorsReader file(directory / "rows");
+  CHECK(file.header().find("embedding_bags.user.id.ids")->shape ==
+        std::vector<std::uint64_t>{run.tables.ids(1)->size(), 4});
+  CHECK_THROWS_WITH(plait::load_state_dict(file, run.tables),
+                    "plait::load_state_dict: tables: got 'user.id', which grows, expected fixed "
+                    "ones (load_with_tables reads both)");
 }
 
 TEST_CASE("model file with tables: double tables are read as float, and the reverse") {

@@ -17,9 +17,15 @@ namespace table_run {
 
 using plait::Index;
 
-inline plait::EmbeddingConfig config(Index items = 300) {
+// With `grows` the users' table does, which has fewer rows than there are users.
+inline plait::EmbeddingConfig config(Index items = 300, bool grows = false) {
   return {.tables = {{.name = "item", .rows = items, .dim = 5},
-                     {.name = "user.id", .rows = 40, .dim = 3, .reserved = 1}},
+                     {.name = "user.id",
+                      .rows = grows ? 20 : 40,
+                      .dim = 3,
+                      .reserved = 1,
+                      .growing = grows,
+                      .admission = grows ? 2 : 1}},
           .features = {{.name = "item"},
                        {.name = "history", .table = "item", .pooling = plait::Pooling::mean},
                        {.name = "user", .table = "user.id", .weighted = true}},
@@ -81,7 +87,7 @@ struct Run {
 
   explicit Run(plait::RowRule<float> rule = plait::RowwiseAdagrad{.learning_rate = 0.1},
                Index items = 300, const std::vector<plait::ParamGroup>& groups = {})
-      : tables(config(items), 7),
+      : tables(config(items, true), 7),
         model(make_model(tables)),
         rows(tables, std::move(rule), groups),
         trainer(model, rows, std::vector<plait::Head>(2), plait::Adam{.learning_rate = 0.05},
@@ -105,6 +111,16 @@ struct Run {
   }
 };
 
+// What a table knows of ids, nothing where it does not grow.
+template <class S>
+std::vector<plait::IdMap::Record> ids(const plait::EmbeddingTables<S>& tables, Index table) {
+  std::vector<plait::IdMap::Record> records;
+  if (const plait::IdMap* map = tables.ids(table))
+    map->for_each([&](const plait::IdMap::Record& record) { records.push_back(record); });
+  std::ranges::sort(records);
+  return records;
+}
+
 inline bool equal(const Run& a, const Run& b) {
   bool same = a.progress.step == b.progress.step &&
               a.trainer.optimizer().steps() == b.trainer.optimizer().steps() &&
@@ -114,7 +130,8 @@ inline bool equal(const Run& a, const Run& b) {
                                       b.trainer.optimizer().moments()[k].flat());
   for (Index t = 0; t < a.tables.num_tables(); ++t)
     same = same && std::ranges::equal(a.tables.values(t), b.tables.values(t)) &&
-           std::ranges::equal(a.rows.state(t), b.rows.state(t));
+           std::ranges::equal(a.rows.state(t), b.rows.state(t)) &&
+           ids(a.tables, t) == ids(b.tables, t);
   return same;
 }
 

@@ -14,6 +14,7 @@
 #include "plait/optim/adam.hpp"
 #include "plait/sparse/table_optimizer.hpp"
 #include "plait/train/trainer.hpp"
+#include "sparse/growing_reference.hpp"
 #include "sparse/ordered_sums.hpp"
 #include "sparse/reference.hpp"
 
@@ -106,8 +107,23 @@ inline bool cuts_batches() {
   return std::equal(part.view().data(), part.view().data() + 9 * tables.width(), all.view().row(7));
 }
 
+// Ids that come and go, against a table that grows slowly.
+inline std::string grows() {
+  for (const Index admission : {1, 3}) {
+    sparse_test::Growth<double> growth(31, admission, 6);
+    for (int step = 0; step < 800; ++step) {
+      growth.step();
+      if (const auto wrong = growth.compare(); !wrong.empty())
+        return text("growing, step ", step, ": ", wrong);
+    }
+    if (growth.slow().taken() == 0) return "growing tables that are never full";
+  }
+  return "";
+}
+
 // What is wrong, or nothing.
 inline std::string check() {
+  if (const auto wrong = grows(); !wrong.empty()) return wrong;
   if (!checks_batches()) return "batches that are refused";
   if (!cuts_batches()) return "parts of batches";
   for (const auto& lane_ends : std::vector<std::vector<Index>>{{500}, {5, 60, 61, 200}})

@@ -54,6 +54,26 @@ int main() {
   prices.setZero();
   context.score({{1, of_user}, {}}, {{4, of_candidates}, prices}, scores);
 
+  const plait::TableConfig sessions{.name = "session",
+                                    .rows = 100000,  // row 0 included
+                                    .dim = 8,
+                                    .reserved = 1,
+                                    .growing = true,
+                                    .admission = 2};
+  plait::EmbeddingTables<float> growing({.tables = {sessions}, .features = {{.name = "session"}}},
+                                        /*seed=*/7);
+  plait::TableOptimizer<float> growing_rows(growing, plait::RowwiseAdagrad{});
+  plait::Model<float> of_sessions(
+      plait::MMoE{.input_dim = growing.width(), .num_tasks = 2, .num_experts = 2}, {}, 7);
+  plait::Trainer session_trainer(of_sessions, growing_rows, {{.name = "click"}, {.name = "like"}},
+                                 plait::Adam{});
+  const std::vector<std::uint64_t> ids = {0xfeedfacecafebeef, 42, 0xfeedfacecafebeef};
+  const std::vector<plait::SparseFeature> of_sessions_rows = {{ids}};
+  session_trainer.step(plait::FeatureBatch<float>{{3, of_sessions_rows}}, labels);
+  const std::uint64_t row = growing.ids(0)->row(0xfeedfacecafebeef);  // 0: it has none
+  const std::size_t known = growing.ids(0)->size();                   // with a row or waiting
+  if (row != 1 || known != 2 || growing.ids(0)->row(42) != 0) return 1;
+
   const plait::EmbeddingScorer<float> small(model, plait::ServingTables<float>::quantised(*tables));
   std::printf("%zu bytes of tables, %zu in 8 bits\n", scorer.tables().bytes(),
               small.tables().bytes());

@@ -1,5 +1,6 @@
 // A small model that trains from ids, and all that a step may change, byte for byte.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -13,6 +14,16 @@
 #include "plait/train/trainer.hpp"
 
 namespace sparse_test {
+
+inline std::string text_of(const plait::IdMap& ids) {
+  std::vector<plait::IdMap::Record> records;
+  ids.for_each([&](const plait::IdMap::Record& record) { records.push_back(record); });
+  std::ranges::sort(records);
+  std::string result;
+  for (const auto& [id, row, count, age] : records)
+    result += plait::text(id, ":", row, ",", count, ",", age, " ");
+  return result;
+}
 
 template <class Scalar>
 struct Training {
@@ -33,7 +44,7 @@ struct Training {
         rows(tables, rule),
         trainer(model, rows, std::vector<plait::Head>(2), network_rule, options) {}
 
-  // Values, moments, rows, their state and the step count.
+  // Values, moments, rows, their state, what growing tables know of ids, and the step count.
   std::string state() const {
     std::string bytes;
     const auto add = [&](std::span<const Scalar> numbers) {
@@ -44,6 +55,7 @@ struct Training {
     for (plait::Index t = 0; t < tables.num_tables(); ++t) {
       add(tables.values(t));
       add(rows.state(t));
+      if (const plait::IdMap* ids = tables.ids(t)) bytes += text_of(*ids);
     }
     return bytes + plait::text(trainer.optimizer().steps());
   }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -14,6 +15,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/error.hpp"
 #include "plait/features/feature.hpp"
+#include "plait/sparse/id_map.hpp"
 
 namespace plait {
 
@@ -38,6 +40,7 @@ class FeatureCheck {
     belongs("counts", !f.counts, f.kind == vocabulary);
     belongs("buckets", f.buckets != 0, f.kind == hash || f.kind == bucket);
     belongs("rows", f.rows != 0, f.kind == direct || f.kind == growing);
+    belongs("admission", f.admission != 1, f.kind == growing);
     belongs("boundaries", !f.boundaries.empty(), f.kind == bucket);
     belongs("log1p", f.log1p, is_number(f));
     belongs("standardise", !f.standardise, is_number(f));
@@ -52,8 +55,10 @@ class FeatureCheck {
       case hash:
         return within("buckets", f.buckets, 1, most_rows - 2);
       case direct:
-      case growing:
         return within("rows", f.rows, 1, most_rows);
+      case growing:
+        within("admission", f.admission, 1, (std::numeric_limits<std::uint32_t>::max)());
+        return within("rows", f.rows, 2, static_cast<std::int64_t>(IdMap::most_rows));
       case bucket:
         return boundaries();
       case number:
@@ -123,6 +128,7 @@ PLAIT_COLD inline void check_shared_table(const Feature& first, const Feature& o
   require(first.max_size == other.max_size, "max_size");
   require(first.buckets == other.buckets, "buckets");
   require(first.rows == other.rows, "rows");
+  require(first.admission == other.admission, "admission");
 }
 
 }  // namespace detail

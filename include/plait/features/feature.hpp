@@ -29,7 +29,8 @@ namespace plait {
 //   missing is row 1. Frequent first, so that hot rows share pages and cache lines.
 // * hash: 2 + floor(h buckets / 2^64), h = xxh64(text, seed = xxh64(table name)); missing is row 1.
 // * direct: the number that the text is, below `rows`; a missing one is a bag without ids.
-// * growing: h itself, which a growing table maps to its rows; missing is the h of the empty text.
+// * growing: h itself, an id that a growing table of `rows` rows has a row for or not; missing is
+//   the h of the empty text.
 // * bucket: 2 + the number of boundaries <= x; missing is row 1. The boundaries are given, or
 //   quantiles of the fitted rows: exact for the first 2^20 values, of a random sample of as many
 //   from then on.
@@ -74,7 +75,8 @@ struct Feature {
   Index max_size = 0;   // vocabulary: values that are kept; 0: all
   bool counts = true;   // vocabulary: false: other features of the table say what it holds
   Index buckets = 0;    // hash, up to 2^32 - 2; bucket: of quantiles, which may coincide
-  Index rows = 0;       // direct, up to 2^32; growing: the table's capacity
+  Index rows = 0;       // direct, up to 2^32; growing, row 0 of ids without a row included, to 2^30
+  Index admission = 1;  // growing: a value is seen so often before it gets a row
   std::vector<double> boundaries = {};  // bucket: ascending; instead of quantiles
 
   // Of numbers.
@@ -97,6 +99,7 @@ struct Feature {
     visit.unless_default("counts", counts, true);
     visit.unless_default("buckets", buckets, Index{0});
     visit.unless_default("rows", rows, Index{0});
+    visit.unless_default("admission", admission, Index{1});
     visit.unless_default("boundaries", boundaries, {});
     visit.unless_default("log1p", log1p, false);
     visit.unless_default("standardise", standardise, true);

@@ -312,7 +312,9 @@ class FeatureEncoder {
           }
           case FeatureKind::growing:
             table.rows = first->rows;
-            table.reserved = 1;  // of ids that are not admitted
+            table.reserved = 1;  // of ids without a row
+            table.growing = true;
+            table.admission = first->admission;
             break;
           default:
             table.rows = first->rows;

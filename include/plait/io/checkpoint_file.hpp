@@ -26,6 +26,7 @@
 #include "plait/io/checkpoint_part.hpp"
 #include "plait/io/checkpoint_settings.hpp"
 #include "plait/io/checkpoint_tables.hpp"
+#include "plait/io/id_tensor.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
@@ -360,7 +361,8 @@ class RestoredCheckpoint {
   }
   void check_dtypes() const {
     for (const TensorInfo& tensor : file_.header().tensors) {
-      const bool is_integers = tensor.name == "order" || tensor.name.starts_with(moved_prefix);
+      const bool is_integers = tensor.name == "order" || tensor.name.starts_with(moved_prefix) ||
+                               is_ids_tensor(tensor.name);
       const DType expected = is_integers                               ? DType::i64
                              : tensor.name.starts_with(numbers_prefix) ? DType::f64
                                                                        : dtype_of<Scalar>();

@@ -3,6 +3,9 @@
 //   embedding_bags.{table}.weight   values [n, dim]
 //   rows.{rule}.{table}             the rule's state of the same rows [n, state size], if it has
 //   any moved.{table}                   which rows those are, rising [n]: of a delta alone
+//   embedding_bags.{table}.ids      all ids of a growing table (io/id_tensor.hpp), in a delta as
+//                                   well: of those that are forgotten nothing else would tell. Rows
+//                                   that it gives or takes have moved.
 //
 // Neither writing nor reading makes a copy: what is written is taken from the tables piece by
 // piece, and what is read goes into them.
@@ -11,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +24,7 @@
 #include "plait/core/config.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/id_tensor.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/state_dict.hpp"
 #include "plait/sparse/input_tables.hpp"
@@ -78,6 +83,7 @@ PLAIT_COLD void add_tables(SafetensorsWriter& writer, InputTables<Scalar>& table
   for (const TableNumbers<Scalar>& table : all) {
     const std::string values = table_tensor(table.name);
     const std::string state = row_state_tensor(tables.rule_name(), table.name);
+    if (table.ids != nullptr) add_ids(writer, ids_tensor(table.name), *table.ids);
     const auto size = [](Index n) { return static_cast<std::uint64_t>(n); };
     if (!moved) {
       writer.add<Scalar>(values, {size(table.rows), size(table.dim)}, table.values);
@@ -112,6 +118,7 @@ class RestoredTables {
     for (const std::string& path : chain) {
       SafetensorsReader file(path);
       check(file, &path != &chain.front());
+      if (&path == &chain.back()) read_ids(file);
     }
   }
 
@@ -135,6 +142,8 @@ class RestoredTables {
         if (table.state_size > 0) put_rows(file, rows, *state, table.state_size, table.state);
       }
     }
+    for (std::size_t t = 0; t < ids_.size(); ++t)
+      if (ids_[t]) *numbers_[t].ids = std::move(*ids_[t]);
   }
 
  private:
@@ -153,6 +162,7 @@ class RestoredTables {
         require(file, rows, DType::i64, {count});
         check_rows(file, rows, table.rows);
       }
+      if (table.ids != nullptr) require_ids(file.name(), tensor(file, ids_tensor(table.name)));
       const auto check_numbers = [&](const std::string& name, Index width) {
         require(file, tensor(file, name), dtype_of<Scalar>(),
                 {count, static_cast<std::uint64_t>(width)});
@@ -160,6 +170,20 @@ class RestoredTables {
       check_numbers(table_tensor(table.name), table.dim);
       if (table.state_size > 0)
         check_numbers(row_state_tensor(tables_->rule_name(), table.name), table.state_size);
+    }
+  }
+
+  // Those of the last file: all that the tables know.
+  void read_ids(SafetensorsReader& file) {
+    for (const TableNumbers<Scalar>& table : numbers_) {
+      ids_.emplace_back();
+      if (table.ids == nullptr) continue;
+      const TensorInfo& ids = tensor(file, ids_tensor(table.name));
+      ids_.back().emplace(detail::read_ids(
+          file.name(), ids, table.rows, table.ids->admission(), [&](const auto& take) {
+            for_each_piece(file, ids, 4096 * numbers_of_id,
+                           [&](auto, std::span<const std::int64_t> piece) { take(piece); });
+          }));
     }
   }
 
@@ -177,14 +201,14 @@ class RestoredTables {
                         std::string(info(dtype).name) + " " + shape_text(shape));
   }
 
-  // f(first, rows) for one piece of the rows after the other.
+  // f(first, numbers) for one piece of the numbers after the other.
   template <class F>
-  static void for_each_piece(SafetensorsReader& file, const TensorInfo& rows, std::size_t most,
+  static void for_each_piece(SafetensorsReader& file, const TensorInfo& from, std::size_t most,
                              const F& f) {
     std::vector<std::int64_t> piece;
-    for (std::uint64_t first = 0; first < rows.count(); first += piece.size()) {
-      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, rows.count() - first)));
-      file.read_part(rows, first, std::span(piece));
+    for (std::uint64_t first = 0; first < from.count(); first += piece.size()) {
+      piece.resize(static_cast<std::size_t>(std::min<std::uint64_t>(most, from.count() - first)));
+      file.read_part(from, first, std::span(piece));
       f(first, std::span<const std::int64_t>(piece));
     }
   }
@@ -215,6 +239,7 @@ class RestoredTables {
   std::vector<std::string> chain_;
   InputTables<Scalar>* tables_;
   std::vector<TableNumbers<Scalar>> numbers_;
+  std::vector<std::optional<IdMap>> ids_;  // [tables], once they are known to be right
 };
 
 }  // namespace plait::detail

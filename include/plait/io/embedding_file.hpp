@@ -5,7 +5,9 @@
 //
 // A model file (model_file.hpp) with tables has in addition the tensors
 // embedding_bags.{table}.weight [rows, dim], the names that TorchRec's EmbeddingBagCollection gives
-// them, and in its metadata plait.embeddings, the fields of EmbeddingConfig. Its self-test's rows
+// them, and in its metadata plait.embeddings, the fields of EmbeddingConfig. Of tables that grow
+// there are embedding_bags.{table}.ids (io/id_tensor.hpp), and in the metadata
+// plait.embeddings_seed, by which new ids start. Its self-test's rows
 // are those of a FeatureBatch, so that looking up is replayed as well: plait.self_test.x for the
 // numbers, and for every feature plait.self_test.ids.{feature} (I64), .offsets.{feature} (I64) and
 // .weights.{feature} (F32), the latter two where it has some.
@@ -13,15 +15,18 @@
 // Nothing of a table is copied on the way: writing borrows its numbers, reading puts them in place.
 #pragma once
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -30,6 +35,7 @@
 #include "plait/core/param_table.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/io/fields.hpp"
+#include "plait/io/id_tensor.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
@@ -72,6 +78,8 @@ namespace detail {
 inline Index largest_size_of_tables(std::uint64_t numbers) {
   return static_cast<Index>(std::min<std::uint64_t>(numbers, (std::numeric_limits<Index>::max)()));
 }
+inline constexpr const char* embeddings_seed_key = "plait.embeddings_seed";
+
 inline std::string self_test_tensor(const char* what, const std::string& feature) {
   return text("plait.self_test.", what, ".", feature);
 }
@@ -176,6 +184,10 @@ class TableInput {
     readers_.find(tensor.name)->second(file, tensor);
   }
   PLAIT_COLD void finish(const SealedReader& file) {
+    for (const StoredIds& stored : ids_)
+      *tables_->ids(stored.table) = read_ids(
+          file.name(), *stored.tensor, tables_->layout().table(stored.table).rows,
+          tables_->ids(stored.table)->admission(), [&](const auto& take) { take(stored.numbers); });
     if (part_ != nullptr) part_->finish();
     if (!has_rows_) return;
     for (const Bags& bags : bags_)
@@ -202,6 +214,13 @@ class TableInput {
     std::vector<float> weights;
   };
 
+  // The ids of a table that grows, as they were read.
+  struct StoredIds {
+    Index table;
+    const TensorInfo* tensor;
+    std::vector<std::int64_t> numbers;
+  };
+
   static bool is_table(const TensorInfo& tensor) {
     return tensor.name.starts_with("embedding_bags.");
   }
@@ -225,12 +244,40 @@ class TableInput {
       return build_from_file(file.name(), embeddings_key, make);
     };
     const ParamTable schema = build([&] { return schema_of_tables(config); });
+    std::set<std::string> of_ids;
+    for (const TableConfig& table : config.tables)
+      if (table.growing) of_ids.insert(ids_tensor(table.name));
     const auto sources =
-        match_state_dict(file.header(), file.name(), schema, {},
-                         [](const TensorInfo& tensor) { return !is_table(tensor); });
-    tables_.emplace(build([&] { return EmbeddingTables<Scalar>::zeros(std::move(config)); }));
+        match_state_dict(file.header(), file.name(), schema, {}, [&](const TensorInfo& tensor) {
+          return !is_table(tensor) || of_ids.contains(tensor.name);
+        });
+    const std::uint64_t seed = of_ids.empty() ? 0 : stored_seed(file);
+    tables_.emplace(build([&] { return EmbeddingTables<Scalar>::zeros(std::move(config), seed); }));
     for (std::size_t t = 0; t < sources.size(); ++t)
       read_into(*sources[t], tables_->values(static_cast<Index>(t)));
+    ids_.reserve(of_ids.size());  // what is read goes into them
+    for (Index t = 0; t < tables_->num_tables(); ++t)
+      if (tables_->ids(t) != nullptr) open_ids(file, t);
+  }
+
+  PLAIT_COLD static std::uint64_t stored_seed(const SealedReader& file) {
+    const std::string& words = file.meta(embeddings_seed_key);
+    std::uint64_t seed = 0;
+    const char* const end = words.data() + words.size();
+    const auto [rest, error] = std::from_chars(words.data(), end, seed);
+    if (error != std::errc() || rest != end)
+      throw FormatError(file.name(), embeddings_seed_key, in_quotes(words), "a whole number");
+    return seed;
+  }
+  PLAIT_COLD void open_ids(const SealedReader& file, Index table) {
+    const std::string name = ids_tensor(tables_->layout().table(table).name);
+    const TensorInfo* tensor = file.header().find(name);
+    if (tensor == nullptr)
+      throw FormatError(file.name(), "tensors", "no " + in_quotes(name), "the ids of its rows");
+    require_ids(file.name(), *tensor);
+    StoredIds& stored = ids_.emplace_back(StoredIds{table, tensor, {}});
+    stored.numbers.resize(static_cast<std::size_t>(tensor->count()));
+    read_into(*tensor, std::span(stored.numbers));
   }
 
   PLAIT_COLD void open_rows(const SealedReader& file, const TensorInfo& logits) {
@@ -281,6 +328,7 @@ class TableInput {
   ModelFilePart* part_;
   std::optional<EmbeddingTables<Scalar>> tables_;
   std::map<std::string_view, std::function<void(SealedReader&, const TensorInfo&)>> readers_;
+  std::vector<StoredIds> ids_;
   bool has_rows_ = false;
   Index batch_ = 0;
   std::vector<Bags> bags_;  // [features]
@@ -311,6 +359,8 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
   writer.add_metadata(
       detail::embeddings_key,
       detail::write_fields(tables.config(), detail::largest_size_of_tables(numbers)));
+  if (std::ranges::any_of(tables.config().tables, &TableConfig::growing))
+    writer.add_metadata(detail::embeddings_seed_key, text(tables.seed()));
   add_state_dict(writer, tables);
   if (self_test.sparse.num_features() > 0) detail::add_rows(writer, model, tables, self_test, rows);
   if (add) add(writer);
@@ -340,9 +390,14 @@ PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(const std::string& path,
 // Reads all tables as load_state_dict reads a model (state_dict.hpp). In options.rename and by
 // default in the file a table is called embedding_bags.{table}.weight, as in TorchRec; of a
 // torch.nn.Embedding or EmbeddingBag, {{"embedding_bags.item.weight", "item_embedding.weight"}}.
+// Throws ConfigError for tables that grow: rows alone do not say whose they are.
 template <class Scalar>
 PLAIT_COLD void load_state_dict(SafetensorsReader& file, EmbeddingTables<Scalar>& tables,
                                 const StateDictOptions& options = {}) {
+  for (const TableConfig& table : tables.config().tables)
+    require_config(!table.growing, "load_state_dict", "tables",
+                   in_quotes(table.name) + ", which grows",
+                   "fixed ones (load_with_tables reads both)");
   detail::read_state_dict(file, detail::schema_of_tables(tables.config()), options,
                           [&](ParamId id) { return tables.values(id.index); });
 }
@@ -354,6 +409,8 @@ PLAIT_COLD void add_state_dict(SafetensorsWriter& writer, const EmbeddingTables<
     writer.add(detail::file_name(detail::table_tensor(table.name), options),
                {static_cast<std::uint64_t>(table.rows), static_cast<std::uint64_t>(table.dim)},
                tables.values(t));
+    if (const IdMap* ids = tables.ids(t))
+      detail::add_ids(writer, detail::file_name(detail::ids_tensor(table.name), options), *ids);
   }
 }
 

@@ -35,13 +35,20 @@ struct TableConfig {
   Index dim = 0;       // numbers of a row, 1 to largest_embedding_dim
   double bound = 0;    // rows start uniform in ±bound; 0: ±1/√rows
   Index reserved = 0;  // so many first rows start at zero (an encoder's: rare or unknown, missing)
+  // Ids are any 64 bits, not rows: they get rows as they are seen (sparse/id_map.hpp), all but row
+  // 0, the one that is reserved. `rows` is then 2 to 2^30.
+  bool growing = false;
+  Index admission = 1;  // growing: an id is seen so often before it gets a row; below 2^32
 
+  bool operator==(const TableConfig&) const = default;
   void fields(FieldVisitor& visit) {
     visit("name", name);
     visit("rows", rows);
     visit("dim", dim);
     visit.unless_default("bound", bound, 0.0);
     visit.unless_default("reserved", reserved, Index{0});
+    visit.unless_default("growing", growing, false);
+    visit.unless_default("admission", admission, Index{1});
   }
 };
 
@@ -52,6 +59,7 @@ struct FeatureConfig {
   Side side = Side::item;
   bool weighted = false;  // ids come with weights; of a sum only
 
+  bool operator==(const FeatureConfig&) const = default;
   void fields(FieldVisitor& visit) {
     visit("name", name);
     visit.unless_default("table", table, {});
@@ -69,6 +77,7 @@ struct EmbeddingConfig {
   std::vector<FeatureConfig> features = {};
   std::vector<Side> dense = {};  // one per number
 
+  bool operator==(const EmbeddingConfig&) const = default;
   void fields(FieldVisitor& visit) {
     visit("tables", tables);
     visit("features", features);

@@ -17,10 +17,12 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_config.hpp"
+#include "plait/sparse/id_map.hpp"
 
 namespace plait {
 
-// What ids beyond a table are: an error, or its row 0, an encoder's rare and unknown.
+// What ids beyond a table are: an error, or its row 0, an encoder's rare and unknown. None is
+// beyond a growing table, whose row 0 is that of ids without one.
 enum class UnknownIds { error, first_row };
 
 // A value.
@@ -42,14 +44,22 @@ class EmbeddingLayout {
       require(!table.name.empty(), "tables", "a table without a name", "a name");
       require(tables.emplace(table.name, tables.size()).second, "tables",
               text(in_quotes(table.name), " twice"), "each name once");
-      require(table.rows >= 1 && static_cast<std::uint64_t>(table.rows) <= std::uint64_t{1} << 32,
-              "rows" + of, text(table.rows), "1 to 2^32");
+      const auto rows = static_cast<std::uint64_t>(table.rows);
+      require(table.rows >= (table.growing ? 2 : 1) &&
+                  rows <= (table.growing ? IdMap::most_rows : std::uint64_t{1} << 32),
+              "rows" + of, text(table.rows), table.growing ? "2 to 2^30" : "1 to 2^32");
       require(table.dim >= 1 && table.dim <= largest_embedding_dim, "dim" + of, text(table.dim),
               text("1 to ", largest_embedding_dim));
       require(std::isfinite(table.bound) && table.bound >= 0, "bound" + of, text(table.bound),
               "a finite number of at least 0");
       require(table.reserved >= 0 && table.reserved <= table.rows, "reserved" + of,
               text(table.reserved), "0 to its rows");
+      require(!table.growing || table.reserved == 1, "reserved" + of, text(table.reserved),
+              "1: row 0 of a growing table is that of ids without a row");
+      require(table.admission >= 1 && static_cast<std::uint64_t>(table.admission) >> 32 == 0,
+              "admission" + of, text(table.admission), "1 to 2^32 - 1");
+      require(table.growing || table.admission == 1, "admission" + of, text(table.admission),
+              "1: the table does not grow");
     }
     std::set<std::string_view> names;
     width_ = num_dense();
@@ -205,7 +215,7 @@ inline void EmbeddingLayout::check_feature(Index f, const SparseBatch& batch, co
   };
   const auto rows = static_cast<std::uint64_t>(table(table_of(f)).rows);
   bool beyond = false;
-  if (unknown == UnknownIds::error)
+  if (unknown == UnknownIds::error && !table(table_of(f)).growing)
     for (const std::uint64_t id : whole.ids.subspan(index(first), index(end - first)))
       beyond |= id >= rows;
   for (Index i = first; beyond && i < end; ++i)

@@ -9,12 +9,14 @@
 //   plait::Model<float> model(plait::MMoE{.input_dim = tables.width(), ...}, {}, 7);
 //
 // Rows start uniform in ±bound: number d of row r of a table depends on the seed, the table's name,
-// r and d alone, not on other tables or on who asks when.
+// r and d alone, not on other tables or on who asks when. In a growing table it is the id instead
+// of r, so that an id that comes back starts as it started before; rows that no id has are zero.
 #pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -25,6 +27,7 @@
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_config.hpp"
 #include "plait/sparse/embedding_layout.hpp"
+#include "plait/sparse/id_map.hpp"
 #include "plait/sparse/large_array.hpp"
 #include "plait/sparse/lookup.hpp"
 
@@ -40,19 +43,23 @@ class EmbeddingTables {
   // Throws ConfigError for a description that does not hold together (EmbeddingLayout).
   PLAIT_COLD EmbeddingTables(EmbeddingConfig config, std::uint64_t seed,
                              Executor* executor = nullptr);
-  // The same tables with all rows zero, to be filled.
-  PLAIT_COLD static EmbeddingTables zeros(EmbeddingConfig config) {
-    return EmbeddingTables(std::move(config));
+  // The same tables with all rows zero, to be filled. New ids of growing ones start by the seed.
+  PLAIT_COLD static EmbeddingTables zeros(EmbeddingConfig config, std::uint64_t seed = 0) {
+    return EmbeddingTables(seed, std::move(config));
   }
   EmbeddingTables(EmbeddingTables&&) = default;
   EmbeddingTables& operator=(EmbeddingTables&&) = default;
   PLAIT_COLD EmbeddingTables clone() const;
+  // Takes the rows of tables of the same description, and the ids of those that grow. Throws
+  // ConfigError for others.
+  PLAIT_COLD void assign(const EmbeddingTables& other);
 
   const EmbeddingLayout& layout() const { return layout_; }
   const EmbeddingConfig& config() const { return layout_.config(); }
   Index num_tables() const { return layout_.num_tables(); }
   // Numbers of a row of x, the network's input.
   Index width() const { return layout_.width(); }
+  std::uint64_t seed() const { return seed_; }
 
   // [rows, dim] without gaps, the layout of torch.nn.EmbeddingBag.
   std::span<Scalar> values(Index table) { return values_[index(table)].span(); }
@@ -61,6 +68,14 @@ class EmbeddingTables {
     const auto dim = static_cast<std::size_t>(layout_.table(table).dim);
     return values(table).subspan(index(row) * dim, dim);
   }
+
+  // Which ids of a growing table have which rows; null for a fixed one.
+  IdMap* ids(Index table) { return ids_[index(table)] ? &*ids_[index(table)] : nullptr; }
+  const IdMap* ids(Index table) const {
+    return ids_[index(table)] ? &*ids_[index(table)] : nullptr;
+  }
+  // Gives a row the numbers that `key` starts with, the row's number or an id.
+  void start_row(Index table, Index row, std::uint64_t key);
 
   // Throws for a batch that does not fit (EmbeddingLayout::check).
   void check(const FeatureBatch<Scalar>& batch, const char* where = "EmbeddingTables") const {
@@ -71,55 +86,78 @@ class EmbeddingTables {
   void lookup(const FeatureBatch<Scalar>& batch, View3<Scalar> x) const;
 
  private:
-  PLAIT_COLD explicit EmbeddingTables(EmbeddingConfig config) : layout_(std::move(config)) {
-    for (const TableConfig& table : this->config().tables)
+  PLAIT_COLD EmbeddingTables(std::uint64_t seed, EmbeddingConfig config)
+      : layout_(std::move(config)), seed_(seed) {
+    for (const TableConfig& table : this->config().tables) {
       values_.emplace_back(index(table.rows), index(table.dim));
+      ids_.emplace_back();
+      if (table.growing) ids_.back().emplace(table.rows, table.admission);
+      CounterRandom of_table(seed);
+      for (const char c : table.name) of_table = of_table.at(static_cast<unsigned char>(c));
+      starts_.push_back(of_table);
+    }
   }
 
   static std::size_t index(Index i) { return static_cast<std::size_t>(i); }
 
   EmbeddingLayout layout_;
+  std::uint64_t seed_;
   std::vector<LargeArray<Scalar>> values_;  // [tables]
+  std::vector<std::optional<IdMap>> ids_;   // [tables]
+  std::vector<CounterRandom> starts_;       // [tables]
 };
 
 template <class Scalar>
 EmbeddingTables<Scalar>::EmbeddingTables(EmbeddingConfig config, std::uint64_t seed,
                                          Executor* executor)
-    : EmbeddingTables(std::move(config)) {
+    : EmbeddingTables(seed, std::move(config)) {
   constexpr Index pieces = 64;
   for (Index t = 0; t < num_tables(); ++t) {
     const TableConfig& table = layout_.table(t);
-    CounterRandom of_table(seed);
-    for (const char c : table.name) of_table = of_table.at(static_cast<unsigned char>(c));
-    const double bound =
-        table.bound > 0 ? table.bound : 1 / std::sqrt(static_cast<double>(table.rows));
+    if (table.growing) continue;
     run_tasks(executor, pieces, [&](Index piece) {
       const auto rows = static_cast<std::int64_t>(table.rows);
       const auto end = static_cast<Index>(rows * (piece + 1) / pieces);
-      for (Index r = static_cast<Index>(rows * piece / pieces); r < end; ++r) {
-        if (r < table.reserved) continue;
-        const CounterRandom of_row = of_table.at(static_cast<std::uint64_t>(r));
-        Scalar* row = values(t).data() + index(r) * index(table.dim);
-        for (Index d = 0; d < table.dim; ++d)
-          row[d] = static_cast<Scalar>(
-              bound * (2 * of_row.at(static_cast<std::uint64_t>(d)).uniform() - 1));
-      }
+      for (Index r = static_cast<Index>(rows * piece / pieces); r < end; ++r)
+        if (r >= table.reserved) start_row(t, r, static_cast<std::uint64_t>(r));
     });
   }
 }
 
 template <class Scalar>
+void EmbeddingTables<Scalar>::start_row(Index table, Index row, std::uint64_t key) {
+  const TableConfig& of = layout_.table(table);
+  const double bound = of.bound > 0 ? of.bound : 1 / std::sqrt(static_cast<double>(of.rows));
+  const CounterRandom of_row = starts_[index(table)].at(key);
+  Scalar* const numbers = values(table).data() + index(row) * index(of.dim);
+  for (Index d = 0; d < of.dim; ++d)
+    numbers[d] =
+        static_cast<Scalar>(bound * (2 * of_row.at(static_cast<std::uint64_t>(d)).uniform() - 1));
+}
+
+template <class Scalar>
 EmbeddingTables<Scalar> EmbeddingTables<Scalar>::clone() const {
-  EmbeddingTables copy(config());
-  for (std::size_t t = 0; t < values_.size(); ++t)
-    std::ranges::copy(values_[t].span(), copy.values_[t].data());
+  EmbeddingTables copy(seed_, config());
+  copy.assign(*this);
   return copy;
 }
 
 template <class Scalar>
+void EmbeddingTables<Scalar>::assign(const EmbeddingTables& other) {
+  require_config(config() == other.config(), "EmbeddingTables", "other",
+                 "tables of another description", "the same");
+  for (std::size_t t = 0; t < values_.size(); ++t) {
+    std::ranges::copy(other.values_[t].span(), values_[t].data());
+    if (ids_[t]) ids_[t] = other.ids_[t]->clone();
+  }
+}
+
+template <class Scalar>
 void EmbeddingTables<Scalar>::lookup(const FeatureBatch<Scalar>& batch, View3<Scalar> x) const {
-  kernels::lookup(layout_, batch, x,
-                  [&](Index table) { return kernels::FullRows<Scalar>{values(table).data()}; });
+  kernels::lookup(
+      layout_, batch, x,
+      [&](Index table) { return kernels::FullRows<Scalar>{values(table).data()}; },
+      [&](Index table) { return ids(table); });
 }
 
 #ifdef PLAIT_COMPILED

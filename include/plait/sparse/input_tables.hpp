@@ -17,6 +17,7 @@
 #include "plait/core/view.hpp"
 #include "plait/core/view_argument.hpp"
 #include "plait/sparse/batch.hpp"
+#include "plait/sparse/id_map.hpp"
 #include "plait/sparse/row_marks.hpp"
 
 namespace plait {
@@ -38,6 +39,7 @@ struct TableNumbers {
   std::span<Scalar> values;         // [rows, dim]
   std::span<Scalar> state;          // [rows, state_size]; belongs to the values of the same moment
   const RowMarks* marks = nullptr;  // the rows that moved since mark_moved
+  IdMap* ids = nullptr;             // of a growing table: which ids have which rows
 };
 
 template <class Scalar>

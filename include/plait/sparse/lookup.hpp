@@ -3,11 +3,12 @@
 //   y_b = c Σ_{i in bag b} w_i e_{id_i}     c = 1, or 1 / size of the bag for a mean
 //
 // in the order of the ids, from zero; a bag without ids is zeros (torch.nn.EmbeddingBag). Ids
-// beyond the table name its first row.
+// beyond the table, and those that have no row of a growing one, name its first row.
 #pragma once
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
@@ -15,6 +16,7 @@
 #include "plait/kernels/reduce.hpp"
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_layout.hpp"
+#include "plait/sparse/id_map.hpp"
 
 namespace plait::kernels {
 
@@ -38,6 +40,12 @@ struct ByteRows {
   const std::uint8_t* data = nullptr;
 };
 
+// Those of a growing table, which has its ids' rows.
+template <class Rows>
+struct GrowingRows : Rows {
+  const IdMap* ids = nullptr;
+};
+
 constexpr Index bytes_of_byte_row(Index dim) { return dim + 2 * Index{sizeof(float)}; }
 
 }  // namespace plait::kernels
@@ -53,23 +61,32 @@ void lookup(const Rows& table, Index dim, const Bags& bags, Index rows, Scalar* 
   PLAIT_RUN(instruction_set(), lookup(table, dim, bags, rows, y, y_stride));
 }
 
-// x [B, 1, width] = [dense | features' vectors]; rows_of(table) says where a table's rows are.
-template <class Scalar, class RowsOf>
+// x [B, 1, width] = [dense | features' vectors]; rows_of(table) says where a table's rows are, and
+// ids_of(table) which ids have them, null for a table that does not grow.
+template <class Scalar, class RowsOf, class IdsOf>
 void lookup(const EmbeddingLayout& layout, const FeatureBatch<Scalar>& batch, View3<Scalar> x,
-            const RowsOf& rows_of) {
+            const RowsOf& rows_of, const IdsOf& ids_of) {
   PLAIT_ASSERT(x.batch() == batch.batch() && (x.shape() == Shape{1, layout.width()}));
   if (batch.batch() == 0) return;
   if (layout.num_dense() > 0) copy<Scalar>(batch.dense, x.columns(0, layout.num_dense()));
   for (Index f = 0; f < layout.num_features(); ++f) {
     const SparseFeature feature = batch.sparse.feature(f);
-    const TableConfig& table = layout.table(layout.table_of(f));
+    const Index t = layout.table_of(f);
+    const TableConfig& table = layout.table(t);
     const Bags bags{.ids = feature.ids.data(),
                     .offsets = feature.offsets.empty() ? nullptr : feature.offsets.data(),
                     .weights = feature.weights.empty() ? nullptr : feature.weights.data(),
                     .table_rows = static_cast<std::uint64_t>(table.rows),
                     .mean = layout.feature(f).pooling == Pooling::mean};
-    lookup(rows_of(layout.table_of(f)), table.dim, bags, batch.batch(),
-           x.data() + layout.first_column(f), x.batch_stride());
+    const auto look_up = [&](const auto& rows) {
+      lookup(rows, table.dim, bags, batch.batch(), x.data() + layout.first_column(f),
+             x.batch_stride());
+    };
+    const auto rows = rows_of(t);
+    if (const IdMap* ids = ids_of(t))
+      look_up(GrowingRows<std::remove_const_t<decltype(rows)>>{rows, ids});
+    else
+      look_up(rows);
   }
 }
 

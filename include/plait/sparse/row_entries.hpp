@@ -16,6 +16,7 @@
 
 #include "plait/core/config.hpp"
 #include "plait/sparse/batch.hpp"
+#include "plait/sparse/id_map.hpp"
 
 namespace plait {
 
@@ -29,17 +30,21 @@ class RowEntries {
     Index column;
   };
 
-  // Takes the ids of `batch` for a table of `rows` rows. lane_ends [lanes] are the rows of the
-  // batch where each lane ends; `stride` is the distance of two rows in the gradient of the input,
-  // and batch * stride at most largest_places. Allocates for more ids than ever before.
+  // Takes the ids of `batch` for a table of `rows` rows; of a growing one `ids` has their rows.
+  // lane_ends [lanes] are the rows of the batch where each lane ends; `stride` is the distance of
+  // two rows in the gradient of the input, and batch * stride at most largest_places. Allocates for
+  // more ids than ever before.
   void collect(const SparseBatch& batch, std::span<const Feature> features, Index rows,
-               std::span<const Index> lane_ends, Index stride) {
+               std::span<const Index> lane_ends, Index stride, const IdMap* ids = nullptr) {
     low_bits_ =
         static_cast<int>(std::bit_width((static_cast<std::uint64_t>(rows) - 1) / num_shards));
     lane_ends_.clear();
     for (const Index end : lane_ends)
       lane_ends_.push_back(static_cast<std::uint64_t>(end) * static_cast<std::uint64_t>(stride));
-    fill(batch, features, lane_ends, stride);
+    if (ids != nullptr)
+      fill(batch, features, lane_ends, stride, [&](std::uint64_t id) { return ids->row(id); });
+    else
+      fill(batch, features, lane_ends, stride, [](std::uint64_t id) { return id; });
     sort();
   }
   static constexpr std::uint64_t largest_places = std::uint64_t{1} << 32;
@@ -83,8 +88,9 @@ class RowEntries {
     return (row % num_shards) << low_bits_ | row / num_shards;
   }
 
+  template <class RowOf>
   void fill(const SparseBatch& batch, std::span<const Feature> features,
-            std::span<const Index> lane_ends, Index stride) {
+            std::span<const Index> lane_ends, Index stride, const RowOf& row_of) {
     entries_.clear();
     places_.clear();
     weights_.clear();
@@ -111,7 +117,7 @@ class RowEntries {
               weights_.push_back(bags.weights.empty() ? 1 : bags.weights[i]);
               largest_weight_ = (std::max)(largest_weight_, std::abs(weights_.back()));
             }
-            entries_.push_back(key_of(bags.ids[i]) << 32 | below);
+            entries_.push_back(key_of(row_of(bags.ids[i])) << 32 | below);
           }
         }
       }

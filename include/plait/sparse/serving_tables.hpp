@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <memory>
 #include <span>
 #include <utility>
@@ -24,6 +25,7 @@
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_layout.hpp"
 #include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/id_map.hpp"
 #include "plait/sparse/large_array.hpp"
 #include "plait/sparse/lookup.hpp"
 
@@ -49,15 +51,21 @@ class ServingTables {
   // The rows of tables, which must not change meanwhile.
   explicit ServingTables(std::shared_ptr<const EmbeddingTables<Scalar>> tables)
       : layout_(tables->layout()) {
-    for (Index t = 0; t < layout_.num_tables(); ++t) rows_.push_back({tables->values(t).data()});
+    for (Index t = 0; t < layout_.num_tables(); ++t) {
+      rows_.push_back({tables->values(t).data()});
+      ids_.push_back(tables->ids(t));
+    }
     owner_ = std::move(tables);
   }
   // Rows [rows, dim] of each table in memory of somebody else, a mapped file for one, which `owner`
-  // keeps.
+  // keeps. Throws ConfigError for tables that grow, whose ids this does not take.
   ServingTables(EmbeddingLayout layout, std::vector<const Scalar*> rows,
                 std::shared_ptr<const void> owner)
-      : layout_(std::move(layout)), owner_(std::move(owner)) {
+      : layout_(std::move(layout)), ids_(rows.size(), nullptr), owner_(std::move(owner)) {
     PLAIT_ASSERT(std::ssize(rows) == layout_.num_tables());
+    for (const TableConfig& table : layout_.config().tables)
+      require_config(!table.growing, "ServingTables", "tables",
+                     in_quotes(table.name) + ", which grows", "tables that do not");
     for (const Scalar* of_table : rows) rows_.push_back({of_table});
   }
 
@@ -74,13 +82,15 @@ class ServingTables {
   // but for ids beyond a table, which name its first row. Allocates nothing.
   void lookup(const EmbeddingLayout& layout, const FeatureBatch<Scalar>& batch,
               View3<Scalar> x) const {
+    const auto ids_of = [&](Index table) { return ids_[static_cast<std::size_t>(table)]; };
     if constexpr (std::same_as<Scalar, float>)
       if (is_quantised())
-        return kernels::lookup(layout, batch, x, [&](Index table) {
-          return byte_rows_[static_cast<std::size_t>(table)];
-        });
-    kernels::lookup(layout, batch, x,
-                    [&](Index table) { return rows_[static_cast<std::size_t>(table)]; });
+        return kernels::lookup(
+            layout, batch, x,
+            [&](Index table) { return byte_rows_[static_cast<std::size_t>(table)]; }, ids_of);
+    kernels::lookup(
+        layout, batch, x, [&](Index table) { return rows_[static_cast<std::size_t>(table)]; },
+        ids_of);
   }
 
  private:
@@ -89,6 +99,7 @@ class ServingTables {
   EmbeddingLayout layout_;
   std::vector<kernels::FullRows<Scalar>> rows_;  // [tables], or
   std::vector<kernels::ByteRows> byte_rows_;     // [tables]
+  std::vector<const IdMap*> ids_;                // [tables], null for a fixed one
   std::shared_ptr<const void> owner_;
 };
 
@@ -96,7 +107,11 @@ template <class Scalar>
 ServingTables<Scalar> ServingTables<Scalar>::quantised(
     const EmbeddingTables<Scalar>& tables) requires std::same_as<Scalar, float> {
   ServingTables result(tables.layout());
-  auto rows = std::make_shared<std::vector<LargeArray<std::uint8_t>>>();
+  struct Owned {
+    std::vector<LargeArray<std::uint8_t>> rows;
+    std::deque<IdMap> ids;  // of the tables that grow
+  };
+  auto owned = std::make_shared<Owned>();
   for (Index t = 0; t < tables.num_tables(); ++t) {
     const TableConfig& table = tables.layout().table(t);
     const auto bytes = static_cast<std::size_t>(kernels::bytes_of_byte_row(table.dim));
@@ -105,9 +120,11 @@ ServingTables<Scalar> ServingTables<Scalar>::quantised(
       for (Index r = 0; r < table.rows; ++r)
         quantise_row(tables.row(t, r), packed.data() + static_cast<std::size_t>(r) * bytes);
     result.byte_rows_.push_back({packed.data()});
-    rows->push_back(std::move(packed));
+    owned->rows.push_back(std::move(packed));
+    const IdMap* const ids = tables.ids(t);
+    result.ids_.push_back(ids == nullptr ? nullptr : &owned->ids.emplace_back(ids->clone()));
   }
-  result.owner_ = std::move(rows);
+  result.owner_ = std::move(owned);
   return result;
 }
 

@@ -7,6 +7,11 @@
 // A step looks a tile's rows up into the network's input, takes the gradient of that input from the
 // network's backward, sorts the batch's ids by row and moves each row that was named, once, by the
 // sum of its gradients: nothing is as large as a table. Threads do not change a bit.
+//
+// A growing table gives and takes rows when all rows have moved (id_map.hpp); a row that is given
+// has its id's starting numbers and a new state, one that is taken is zero with a new state. Its
+// rows move once for a batch, as its ids may have others afterwards. In a frozen table no id is
+// seen.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -101,6 +106,9 @@ class TableOptimizer final : public InputTables<Scalar_> {
     });
   }
 
+  // Gives and takes rows of a growing table, by the ids of the batch whose rows moved.
+  void grow(Index table);
+
   EmbeddingTables<Scalar>* tables_;
   RowRule<Scalar> rule_;
   std::vector<ParamSettings> settings_;                     // [tables]
@@ -110,7 +118,9 @@ class TableOptimizer final : public InputTables<Scalar_> {
   std::vector<RowMarks> marks_;  // [tables], empty before the first mark_moved
   std::shared_ptr<const void> marked_since_;
   Tensor<Scalar> dx_;
+  std::vector<std::vector<double>> initial_states_;                // [tables], of a row
   std::vector<RowEntries> entries_;                                // [tables], of the last batch
+  std::vector<std::vector<std::uint64_t>> seen_;                   // [tables], its ids if it grows
   std::vector<std::array<double, std::size_t{num_shards}>> sums_;  // [tables]
   std::vector<std::uint8_t> finite_;                               // [tables, shards]
 };
@@ -123,6 +133,7 @@ TableOptimizer<Scalar>::TableOptimizer(EmbeddingTables<Scalar>& tables,
       rule_(std::move(rule)),
       features_(index(tables.num_tables())),
       entries_(index(tables.num_tables())),
+      seen_(index(tables.num_tables())),
       sums_(index(tables.num_tables())),
       finite_(index(tables.num_tables() * num_shards)) {
   rule_.validate();
@@ -144,7 +155,8 @@ TableOptimizer<Scalar>::TableOptimizer(EmbeddingTables<Scalar>& tables,
     features_[index(layout.table_of(f))].push_back({f, layout.first_column(f)});
   for (Index t = 0; t < tables.num_tables(); ++t) {
     const TableConfig& table = tables.layout().table(t);
-    const std::vector<double> initial = rule_.initial_state(table.dim);
+    const std::vector<double>& initial =
+        initial_states_.emplace_back(rule_.initial_state(table.dim));
     LargeArray<Scalar> state(index(table.rows), initial.size());
     if (std::ranges::any_of(initial, [](double number) { return number != 0; }))
       for (std::size_t i = 0; i < state.size(); ++i)
@@ -200,9 +212,47 @@ void TableOptimizer<Scalar>::collect(const FeatureBatch<Scalar>& batch,
                                      std::span<const Index> lane_ends, Executor* executor) {
   run_tasks(executor, tables_->num_tables(), [&](Index t) {
     if (settings_[index(t)].frozen) return;
+    const IdMap* const ids = tables_->ids(t);
     entries_[index(t)].collect(batch.sparse, features_[index(t)], tables_->layout().table(t).rows,
-                               lane_ends, width());
+                               lane_ends, width(), ids);
+    if (ids == nullptr) return;
+    std::vector<std::uint64_t>& seen = seen_[index(t)];
+    seen.clear();
+    if (lane_ends.empty()) return;
+    for (const RowEntries::Feature& feature : features_[index(t)]) {
+      const SparseFeature bags = batch.sparse.feature(feature.index);
+      std::span<const std::uint64_t> named = bags.ids;
+      if (!bags.offsets.empty()) {
+        const std::int64_t begin = bags.offsets.front();
+        named = named.subspan(static_cast<std::size_t>(begin),
+                              static_cast<std::size_t>(bags.offsets.back() - begin));
+      }
+      seen.insert(seen.end(), named.begin(), named.end());
+    }
   });
+}
+
+template <class Scalar>
+void TableOptimizer<Scalar>::grow(Index table) {
+  const kernels::MovedRows<Scalar>& moved = moved_[index(table)];
+  const auto dim = tables_->layout().table(table).dim;
+  const auto mark = [&](Index row) {
+    if (moved.marks != nullptr) RowMarks::mark(moved.marks->of_shard(row % num_shards), row);
+  };
+  tables_->ids(table)->see(
+      seen_[index(table)],
+      [&](Index row, std::uint64_t id) {
+        tables_->start_row(table, row, id);
+        mark(row);
+      },
+      [&](Index row) {
+        std::fill_n(moved.values + row * dim, dim, Scalar(0));
+        std::ranges::transform(initial_states_[index(table)], moved.state + row * moved.state_size,
+                               [](double number) { return static_cast<Scalar>(number); });
+        mark(row);
+      });
+  seen_[index(table)].clear();
+  entries_[index(table)].collect({}, {}, tables_->layout().table(table).rows, {}, 1);
 }
 
 template <class Scalar>
@@ -241,6 +291,8 @@ bool TableOptimizer<Scalar>::move(const TableStep& step, Executor* executor) {
     finite_[index(t * num_shards + shard)] =
         rule_.move(update, gradients(t), shard, moved_[index(t)]) ? 1 : 0;
   });
+  for (Index t = 0; t < tables_->num_tables(); ++t)
+    if (!seen_[index(t)].empty()) grow(t);
   return std::ranges::all_of(finite_, [](std::uint8_t finite) { return finite != 0; });
 }
 
@@ -255,7 +307,8 @@ std::vector<TableNumbers<Scalar>> TableOptimizer<Scalar>::numbers() {
                       .state_size = state_size(t),
                       .values = tables_->values(t),
                       .state = state(t),
-                      .marks = moved_[index(t)].marks});
+                      .marks = moved_[index(t)].marks,
+                      .ids = tables_->ids(t)});
   }
   return result;
 }
@@ -276,6 +329,10 @@ void TableOptimizer<Scalar>::settings(FieldVisitor& visit) const {
   rule_.settings(visit);
   EmbeddingConfig config = tables_->config();
   visit("embeddings", config);
+  if (std::ranges::any_of(config.tables, &TableConfig::growing)) {  // new ids are drawn
+    std::string seed = text(tables_->seed());
+    visit("seed of embeddings", seed);
+  }
   for (Index t = 0; t < tables_->num_tables(); ++t) {
     const std::string& table = tables_->layout().table(t).name;
     ParamSettings settings = settings_[index(t)];

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "embedding_report.hpp"
 #include "errors.hpp"
 #include "evaluate.hpp"
 #include "plait/core/parallel.hpp"
@@ -227,11 +228,6 @@ TEST_CASE("raw_rows: errors name the file, the line and the column") {
         "--features: got 'item'" + columns);
   CHECK(error_of(rows, {.features = {{.name = "x", .columns = {"user_id", "click"}, .dim = 2}}}) ==
         "--features: got 'click', expected no column of --tasks or --split-column");
-  CHECK(error_of(rows, {.features = {{.name = "user_id",
-                                      .kind = plait::FeatureKind::growing,
-                                      .dim = 2,
-                                      .rows = 9}}}) ==
-        "--features: got 'user_id' growing, expected another kind: tables do not grow here");
 
   CHECK(error_of(folder.rows("e.csv", header + "a,x,1,1,1,train\nb,x,1,0,1,test\n", both)) ==
         rows.path + ": got no row to validate on, expected at least one");
@@ -335,4 +331,32 @@ TEST_CASE("raw_rows: what is planted is learned, the same from the same seed on 
   CHECK(run(&pool, threaded).test[0].auc == result.test[0].auc);
   CHECK(first == second);
   CHECK(first == threaded);
+}
+
+TEST_CASE(
+    "raw_rows: ids that no one listed are learned in tables that grow, and kept at their best") {
+  const Folder folder;
+  const Dataset data = ranker::raw_dataset(
+      folder.rows("g.csv", planted(), both, ""),
+      {.features = {
+           {.name = "user_id",
+            .kind = plait::FeatureKind::growing,
+            .dim = 8,
+            .rows = 40,
+            .admission = 2},
+           {.name = "item_id", .kind = plait::FeatureKind::growing, .dim = 8, .rows = 12}}});
+  const ranker::ModelEntry& mmoe = ranker::models()[5];
+  ranker::Trainee trainee(mmoe, trainee_options(data));
+  Silent silent;
+  const auto result =
+      ranker::train(trainee.trainer, trainee.method, data, {.epochs = 8, .batch = 64}, silent, {},
+                    trainee.tables_or_null());
+  CHECK(result->test[0].auc > 0.75);
+  CHECK(trainee.tables->ids(0)->num_rows() == 30);  // all users; of 20 items 11 at most
+  CHECK(trainee.tables->ids(1)->num_rows() >= 9);
+  CHECK(ranker::evaluate(trainee.trainer, data, data.validation)[0].auc ==
+        result->curve[static_cast<std::size_t>(result->best_epoch - 1)].validation[0].auc);
+  const auto norms = ranker::row_norms(*trainee.tables, *data.encoded, data.train);
+  CHECK(norms[0].touched == 30);
+  CHECK(norms[1].touched == 1 + static_cast<Index>(trainee.tables->ids(1)->num_rows()));
 }

@@ -6,9 +6,14 @@ namespace detail {
 inline constexpr Index ids_ahead = 16;
 inline constexpr Index bytes_to_ask_for = 192;
 
-PLAIT_INLINE inline std::size_t row_of(const Bags& bags, Index i) {
+template <class Rows>
+PLAIT_INLINE inline std::size_t row_of(const Rows&, const Bags& bags, Index i) {
   const std::uint64_t id = bags.ids[i];
   return static_cast<std::size_t>(id < bags.table_rows ? id : 0);
+}
+template <class Rows>
+PLAIT_INLINE inline std::size_t row_of(const GrowingRows<Rows>& table, const Bags& bags, Index i) {
+  return static_cast<std::size_t>(table.ids->row(bags.ids[i]));
 }
 
 // One row that is read: packets of its numbers, times a weight, are added to a sum, and what all of
@@ -108,11 +113,12 @@ void pool(const Rows& table, Index dim, const Bags& bags, Index first, Index las
     Scalar bias = 0;
     for (; i < end; ++i) {
       if (asks && i + ids_ahead < end_of_all) {
-        const auto* ahead = reinterpret_cast<const char*>(table.data) +
-                            row_of(bags, i + ids_ahead) * static_cast<std::size_t>(row_bytes);
+        const auto* ahead =
+            reinterpret_cast<const char*>(table.data) +
+            row_of(table, bags, i + ids_ahead) * static_cast<std::size_t>(row_bytes);
         for (Index byte = 0; byte < row_bytes; byte += 64) simd::prefetch(ahead + byte);
       }
-      const ReadRow row(table, dim, row_of(bags, i),
+      const ReadRow row(table, dim, row_of(table, bags, i),
                         bags.weights == nullptr ? Scalar(1) : Scalar(bags.weights[i]));
       if constexpr (ReadRow::has_bias) bias += row.bias();
 #pragma GCC unroll 8
