@@ -61,9 +61,9 @@ class RawRows {
     ++cells_[list_].count;
   }
 
-  // Whether a value of the last row has been set.
-  bool is_set(std::size_t column) const {
-    return cells_[cells_.size() - columns_ + column].kind != Cell::missing;
+  // Whether a row has a value in a column.
+  bool has(Index row, std::size_t column) const {
+    return cells_[static_cast<std::size_t>(row) * columns_ + column].kind != Cell::missing;
   }
 
   // Valid until the next call, or until rows are added or cleared.
