@@ -9,7 +9,7 @@ seconds=${1:-60}
 
 cmake --preset fuzz > /dev/null
 cmake --build --preset fuzz --target fuzz_safetensors fuzz_model fuzz_sealed_model fuzz_sealed_checkpoint \
-      fuzz_rows fuzz_sealed_encoder fuzz_sealed_tables fuzz_request
+      fuzz_rows fuzz_sealed_encoder fuzz_sealed_ranker fuzz_sealed_tables fuzz_request
 mkdir -p build/fuzz/findings
 run() {
   mkdir -p "build/fuzz/corpus/$1"
@@ -24,6 +24,7 @@ run model 1048576 -dict=tests/fuzz/model.dict
 run sealed_model 512
 run sealed_checkpoint 512
 run sealed_encoder 512
+run sealed_ranker 512
 run rows 65536
 run sealed_tables 512
 run request 131072 -dict=tests/fuzz/request.dict -detect_leaks=0

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <type_traits>
+
+#include "plait/core/csv.hpp"
+#include "plait/core/error.hpp"
 
 namespace service {
 namespace {
@@ -122,19 +126,56 @@ std::string_view JsonReader::number_text() {
   return text_.substr(first, at_ - first);
 }
 
-// A member's name and the colon. nlohmann knows escapes and UTF-8.
-std::string JsonReader::key() {
-  skip_spaces();
+std::string JsonReader::read_number_text() {
+  const std::string_view digits = number_text();
+  const bool is_whole = digits.find_first_of(".eE") == digits.npos;
+  const auto whole = [&](auto value) {
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    return error == std::errc() ? plait::text(value) : std::string();
+  };
+  if (is_whole) {
+    std::string text = digits[0] == '-' ? whole(std::int64_t{}) : whole(std::uint64_t{});
+    if (!text.empty()) return text;
+  }
+  at_ -= digits.size();
+  const double value = read_double();
+  if (!std::isfinite(value)) return {};
+  return is_whole ? std::string(digits) : plait::csv_number(value);
+}
+
+std::string_view JsonReader::read_string() {
   if (next() != '"') fail();
+  const auto is_plain = [](char c) { return 0x20 <= c && c < 0x7f && c != '"' && c != '\\'; };
   std::size_t end = at_ + 1;
+  while (end < text_.size() && is_plain(text_[end])) ++end;
+  if (end < text_.size() && text_[end] == '"') {
+    const std::string_view plain = text_.substr(at_ + 1, end - at_ - 1);
+    at_ = end + 1;
+    return plain;
+  }
+  // nlohmann knows escapes and UTF-8.
   while (end < text_.size() && text_[end] != '"') end += text_[end] == '\\' ? 2 : 1;
   if (end >= text_.size()) {
     at_ = text_.size();
     fail();
   }
-  const auto name = nlohmann::json::parse(text_.substr(at_, end + 1 - at_), nullptr, false);
-  if (!name.is_string()) fail();
+  const auto parsed = nlohmann::json::parse(text_.substr(at_, end + 1 - at_), nullptr, false);
+  if (!parsed.is_string()) fail();
   at_ = end + 1;
+  string_ = parsed;
+  return string_;
+}
+
+bool JsonReader::read_boolean() {
+  const bool value = next() == 't';
+  at_ += value ? 4 : 5;
+  return value;
+}
+
+// A member's name and the colon.
+std::string_view JsonReader::key() {
+  skip_spaces();
+  const std::string_view name = read_string();
   skip_spaces();
   expect(':');
   return name;

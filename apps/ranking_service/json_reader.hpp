@@ -1,5 +1,6 @@
 // Reads JSON (RFC 8259) from its beginning to its end, value by value, for texts that are mostly
-// numbers: nlohmann's parser takes longer for a request's features than the model for its scores.
+// numbers and short strings: nlohmann's parser takes longer for a request's features than the model
+// for its scores.
 #pragma once
 #include <cstddef>
 #include <stdexcept>
@@ -29,7 +30,7 @@ class JsonReader {
   template <class OnMember>
   void object(const OnMember& on_member) {
     list('}', [&] {
-      const std::string name = key();
+      const std::string name(key());
       on_member(name);
     });
   }
@@ -40,6 +41,13 @@ class JsonReader {
   // The nearest float or double: infinity beyond the largest, 0 below the smallest.
   float read_float();
   double read_double();
+  // A number as plait::JsonLinesReader makes a text of it: whole ones as they are, others in the
+  // fewest digits. Empty for one beyond double's range.
+  std::string read_number_text();
+  // Without escapes; valid until the next string or key.
+  std::string_view read_string();
+  bool read_boolean();
+  void read_null() { at_ += 4; }
 
   // Refuses what follows the value, spaces aside.
   void finish();
@@ -66,7 +74,7 @@ class JsonReader {
   template <class Number>
   Number number();
   std::string_view number_text();
-  std::string key();
+  std::string_view key();
   void skip_spaces();
   // 0 at the end; no JSON has one outside of a string.
   char next() const { return at_ < text_.size() ? text_[at_] : '\0'; }
@@ -75,6 +83,7 @@ class JsonReader {
 
   std::string_view text_;
   std::size_t at_ = 0;
+  std::string string_;  // the last one that had escapes
 };
 
 }  // namespace service

@@ -14,9 +14,12 @@ namespace service {
 namespace {
 
 std::string describe(const Interface& interface) {
-  std::string columns;
+  std::string columns, raw;
   for (const std::string& column : interface.columns)
     columns += (columns.empty() ? "" : ", ") + column;
+  for (const RawColumn& column : interface.raw)
+    raw += (raw.empty() ? "" : ", ") + column.name + (column.is_user ? " (user)" : "");
+  if (interface.takes_raw()) return "columns " + raw + " and scores " + columns;
   return plait::text(interface.user_features, " + ", interface.candidate_features,
                      " features and scores ", columns);
 }

@@ -39,6 +39,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string user_columns;
   std::vector<std::string> weights;
   std::string instruction_set;
+  std::string tables = "float";
   long watch = options.watch.count();
   long lame_duck = options.lame_duck.count();
   long drain = options.drain.count();
@@ -61,6 +62,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   const auto milliseconds = CLI::Range(1, 86400000);
   app.add_option("--user-columns", user_columns,
                  "Columns of the input that a request gives once, as its user, such as 0-31,40");
+  app.add_option("--tables", tables,
+                 "Rows of tables of a model with them: float, or bytes, 8 bits a number")
+      ->check(CLI::IsMember({"float", "bytes"}))
+      ->capture_default_str();
   app.add_option(
       "--weight", weights,
       "What a score counts in the rank, such as click=1; may be repeated. Scores without "
@@ -123,6 +128,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.service.user_columns = parse_columns(user_columns);
+  options.service.byte_tables = tables == "bytes";
   for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
   if (!instruction_set.empty()) options.instruction_set = parse_instruction_set(instruction_set);
   options.watch = std::chrono::milliseconds(watch);

@@ -2,48 +2,59 @@
 #pragma once
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "interface.hpp"
 #include "plait/core/view.hpp"
+#include "plait/features/feature.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/model/model.hpp"
-#include "plait/serve/scorer.hpp"
-#include "plait/serve/scoring_context.hpp"
+#include "request.hpp"
 
 namespace service {
 
 struct RankerOptions {
-  std::vector<Index> user_columns = {};  // of the input, the same for all candidates of a request
-  std::size_t contexts = 1;              // requests that are scored at the same time
+  // Of the input, the same for all candidates of a request; of a model with an encoder its features
+  // say so.
+  std::vector<Index> user_columns = {};
+  bool byte_tables = false;  // rows of tables in 8 bits
+  std::size_t contexts = 1;  // requests that are scored at the same time
 };
 
 class Ranker {
  public:
-  // Throws as plait::Scorer does.
-  Ranker(plait::Model<float> model, std::vector<plait::Head> heads, const RankerOptions& options);
+  virtual ~Ranker() = default;
 
   const Interface& interface() const { return interface_; }
-  const plait::Model<float>& model() const { return scorer_.model(); }
+  virtual const plait::Model<float>& model() const = 0;
+  // Of raw rows.
+  virtual std::span<const plait::Feature> features() const { return {}; }
 
-  // scores [B, 1, columns] of candidates [B, 1, features]; user [1, 1, features] is read only where
-  // the interface has user features. Calls with different contexts may run at the
-  // same time. Does not allocate or lock.
-  void score(std::size_t context, plait::View3<const float> user,
-             plait::View3<const float> candidates, plait::View3<float> scores) const;
+  // scores [B, 1, columns] of the candidates of a request that parse_request made for this
+  // interface. Calls with different contexts may run at the same time. Locks nothing, and allocates
+  // for nothing but a request with more raw values than any before. Throws RequestError for a value
+  // that its feature cannot take.
+  void score(std::size_t context, Request& request, plait::View3<float> scores) const;
+
+ protected:
+  Ranker(std::vector<plait::Head> heads, Interface interface)
+      : heads_(std::move(heads)), interface_(std::move(interface)) {}
 
  private:
-  plait::Scorer<float> scorer_;
+  virtual void compute_logits(std::size_t context, Request& request,
+                              plait::View3<float> logits) const = 0;
+
   std::vector<plait::Head> heads_;
   Interface interface_;
-  // Behind pointers, since scoring changes a context and not the ranker.
-  std::vector<std::unique_ptr<plait::ScoringContext<float>>> contexts_;
 };
 
-// Loads a model file, which replays its self-test rows, and scores a row of zeros with every
-// context. Throws ModelError when the file says not what the model predicts or the row's scores are
-// not finite, and as plait::load and plait::Scorer do.
+// Loads a model file, which replays its self-test rows, and scores a candidate of zeros, or without
+// any value, with every context. Throws ModelError when the file says not what the model predicts,
+// the options are not for such a model or the candidate's scores are not finite, and as
+// plait::load, plait::load_with_encoder and plait::Scorer do.
 std::unique_ptr<const Ranker> load_ranker(const std::string& path, const RankerOptions& options);
 
 }  // namespace service

@@ -60,8 +60,7 @@ class Parser {
     json_.object([&](const std::string& name) {
       if (name == "user") {
         once(has_user, name);
-        require(Kind::array, [] { return "user"; });
-        features(request_.user, interface_.user_features, [] { return "user"; });
+        user();
       } else if (name == "candidates") {
         once(has_candidates, name);
         candidates();
@@ -76,6 +75,7 @@ class Parser {
     if (!has_candidates) reject("request", "no candidates", "an array of them");
     if (std::ssize(request_.user) != interface_.user_features)
       reject("user", text(request_.user.size(), " features"), text(interface_.user_features));
+    refuse_common_values();
   }
 
  private:
@@ -102,17 +102,99 @@ class Parser {
     if (got != count) reject(where(), text(got, " features"), text(count));
   }
 
+  void user() {
+    const auto where = [] { return std::string("user"); };
+    require(interface_.takes_raw() ? Kind::object : Kind::array, where);
+    if (!interface_.takes_raw()) return features(request_.user, interface_.user_features, where);
+    raw_values(request_.raw_user, 0, where);
+  }
+
   void candidates() {
     require(Kind::array, [] { return "candidates"; });
     json_.array([&] {
       const auto row = [&] { return text("candidates[", request_.rows, "]"); };
-      require(Kind::array, row);
+      require(interface_.takes_raw() ? Kind::object : Kind::array, row);
       if (request_.rows == max_rows_)
         throw RequestError(
             413, text("candidates: got more than ", max_rows_, ", expected at most ", max_rows_));
-      features(request_.candidates, interface_.candidate_features, row);
+      if (interface_.takes_raw()) {
+        request_.raw_candidates.begin_row();
+        raw_values(request_.raw_candidates, request_.rows, row);
+      } else {
+        features(request_.candidates, interface_.candidate_features, row);
+      }
       ++request_.rows;
     });
+  }
+
+  // An object of values by name, to the row `at`, the last of `rows`.
+  template <class Where>
+  void raw_values(plait::RawRows& rows, Index at, const Where& where) {
+    json_.object([&](const std::string& name) {
+      const auto column = std::ranges::lower_bound(interface_.raw, name, {}, &RawColumn::name);
+      if (column == interface_.raw.end() || column->name != name)
+        reject(where(), quoted(name), "names of the model's columns");
+      const auto c = static_cast<std::size_t>(column - interface_.raw.begin());
+      if (column->is_user && &rows != &request_.raw_user)
+        reject(where(), quoted(name), "it in user: it is the same for all candidates");
+      if (rows.has(at, c)) reject(where(), quoted(name) + " twice", "it once");
+      raw_value(rows, c, [&] { return where() + '.' + name; });
+    });
+  }
+
+  template <class Where>
+  void raw_value(plait::RawRows& rows, std::size_t column, const Where& where) {
+    switch (const Kind kind = json_.kind()) {
+      case Kind::null:
+        return json_.read_null();
+      case Kind::object:
+        reject(where(), describe(kind), "a text, a number, or a list of them");
+      case Kind::array:
+        break;
+      default:
+        return scalar(kind, where, [&](std::string_view value) { rows.set(column, value); });
+    }
+    rows.begin_list(column);
+    Index items = 0;
+    json_.array([&] {
+      const auto item = [&] { return text(where(), '[', items, ']'); };
+      const Kind kind = json_.kind();
+      if (kind == Kind::object || kind == Kind::array)
+        reject(item(), describe(kind), "a text or a number");
+      if (++items_ > most_items)
+        throw RequestError(413, text(item(), ": got more than ", most_items,
+                                     " items of lists, expected at most ", most_items));
+      if (kind == Kind::null)
+        json_.read_null();
+      else
+        scalar(kind, item, [&](std::string_view value) { rows.add_item(value); });
+      ++items;
+    });
+  }
+
+  // Gives use() the text of a string, a number or a boolean.
+  template <class Where, class Use>
+  void scalar(Kind kind, const Where& where, const Use& use) {
+    if (kind == Kind::boolean) return use(json_.read_boolean() ? "true" : "false");
+    if (kind == Kind::number) {
+      const std::string digits = json_.read_number_text();
+      if (digits.empty()) reject(where(), "a number beyond double's range", "a number");
+      return use(digits);
+    }
+    const std::string_view value = json_.read_string();
+    if (value.size() > most_text)
+      throw RequestError(413, text(where(), ": got a text of ", value.size(),
+                                   " bytes, expected at most ", most_text));
+    use(value);
+  }
+
+  // What user has, no candidate may have, whichever comes first.
+  void refuse_common_values() const {
+    for (std::size_t c = 0; c < interface_.raw.size(); ++c)
+      for (Index b = 0; request_.raw_user.has(0, c) && b < request_.rows; ++b)
+        if (request_.raw_candidates.has(b, c))
+          reject(text("candidates[", b, "]"), quoted(interface_.raw[c].name),
+                 "it once: user has it for all candidates");
   }
 
   void weights() {
@@ -136,6 +218,7 @@ class Parser {
   const Interface& interface_;
   Index max_rows_;
   Request& request_;
+  std::size_t items_ = 0;  // of all lists
 };
 
 }  // namespace
@@ -146,6 +229,11 @@ void parse_request(std::string_view body, const Interface& interface, Index max_
   request.candidates.clear();
   request.rows = 0;
   request.weights.clear();
+  for (plait::RawRows* rows : {&request.raw_user, &request.raw_candidates}) {
+    if (rows->columns() != interface.raw.size()) *rows = plait::RawRows(interface.raw.size());
+    rows->clear();
+  }
+  request.raw_user.begin_row();
   try {
     Parser(body, interface, max_rows, request).parse();
   } catch (const JsonError& error) {

@@ -32,11 +32,27 @@ std::vector<double> weights_by_column(const Interface& interface,
   return weights;
 }
 
+nlohmann::ordered_json features_of(std::span<const plait::Feature> features) {
+  const auto name_of = [](auto value) {
+    return plait::EnumNames<decltype(value)>::names[static_cast<std::size_t>(value)];
+  };
+  auto list = nlohmann::ordered_json::array();
+  for (const plait::Feature& feature : features)
+    list.push_back({{"name", feature.name},
+                    {"kind", name_of(feature.kind)},
+                    {"side", name_of(feature.side)},
+                    {"columns", plait::columns_of(feature)},
+                    {"list", feature.bag.has_value()}});
+  return list;
+}
+
 }  // namespace
 
 Service::Service(ServiceOptions options)
     : options_(std::move(options)),
-      slot_(options_.model, {.user_columns = options_.user_columns, .contexts = options_.threads}),
+      slot_(options_.model, {.user_columns = options_.user_columns,
+                             .byte_tables = options_.byte_tables,
+                             .contexts = options_.threads}),
       weights_(weights_by_column(slot_.interface(), options_.weights)),
       desks_([this] {
         std::vector<Desk> desks;
@@ -88,9 +104,7 @@ Reply Service::score_at(std::size_t at, std::string_view body, Answered& answere
   {
     const auto version = desk.reader.read();
     number = version->number;
-    version->ranker->score(
-        at, {request.user.data(), 1, 1, interface.user_features},
-        {request.candidates.data(), request.rows, 1, interface.candidate_features}, desk.scores);
+    version->ranker->score(at, request, desk.scores);
   }
   answered.scoring_seconds = seconds_since(start);
   answered.rows = static_cast<std::uint64_t>(request.rows);
@@ -130,17 +144,20 @@ Reply Service::describe() {
   const Interface& interface = slot_.interface();
   nlohmann::ordered_json weights;
   for (std::size_t c = 0; c < weights_.size(); ++c) weights[interface.columns[c]] = weights_[c];
-  const nlohmann::ordered_json description = {
-      {"file", slot_.path()},
-      {"version", version->number},
-      {"architecture", model.trunk_config().name()},
-      {"parameters", model.table().num_parameters()},
-      {"instruction_set", plait::name(plait::instruction_set())},
-      {"user_features", interface.user_features},
-      {"candidate_features", interface.candidate_features},
-      {"scores", interface.columns},
-      {"weights", weights},
-      {"max_rows", options_.max_rows}};
+  nlohmann::ordered_json description = {{"file", slot_.path()},
+                                        {"version", version->number},
+                                        {"architecture", model.trunk_config().name()},
+                                        {"parameters", model.table().num_parameters()},
+                                        {"instruction_set", plait::name(plait::instruction_set())}};
+  if (interface.takes_raw()) {
+    description["features"] = features_of(version->ranker->features());
+  } else {
+    description["user_features"] = interface.user_features;
+    description["candidate_features"] = interface.candidate_features;
+  }
+  description["scores"] = interface.columns;
+  description["weights"] = weights;
+  description["max_rows"] = options_.max_rows;
   return {200, description.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + '\n'};
 }
 

@@ -19,7 +19,8 @@ namespace service {
 
 struct ServiceOptions {
   std::string model = {};                    // its file
-  std::vector<Index> user_columns = {};      // of the model's input; see RankerOptions
+  std::vector<Index> user_columns = {};      // see RankerOptions
+  bool byte_tables = false;                  // see RankerOptions
   std::size_t threads = 1;                   // requests whose JSON is read and scored at a time
   std::size_t queue = 64;                    // requests that may wait; more are turned away
   std::chrono::milliseconds max_wait{2000};  // those that have waited longer, too

@@ -12,6 +12,7 @@
 #include "errors.hpp"
 #include "interrupt.hpp"
 #include "plait/core/error.hpp"
+#include "plait/io/encoded_model_file.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/model_file.hpp"
 #include "precision_cost.hpp"
@@ -22,11 +23,15 @@ namespace ranker {
 namespace {
 
 // With a few test rows that are replayed whenever the file is loaded.
-void save(const plait::Model<float>& model, const Dataset& data, const std::string& path) {
+void save(const Trainee& trainee, const Dataset& data, const std::string& path) {
+  const plait::SaveOptions options{.heads = data.heads};
+  if (data.encoded)
+    return plait::save(trainee.model, *trainee.tables, data.encoded->encoder(), path, options,
+                       data.encoded->replayed());
   const auto rows = std::span(data.test).first(std::min<std::size_t>(4, data.test.size()));
   Batch batch(data);
   batch.gather(rows);
-  plait::save(model, path, {.heads = data.heads}, batch.x());
+  plait::save(trainee.model, path, options, batch.x());
 }
 
 // A row of the table: a model and how it is trained.
@@ -91,7 +96,7 @@ class Comparer {
     }
     if (options_.save.empty()) return run.has_value();
     try {
-      save(trainee.model, data_, options_.save);
+      save(trainee, data_, options_.save);
     } catch (const plait::FileError& error) {
       throw RunError(std::string("--save: ") + error.what());
     }

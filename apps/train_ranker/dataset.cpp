@@ -7,10 +7,12 @@
 
 namespace ranker {
 
-EncodedFeatures::EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows)
+EncodedFeatures::EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows,
+                                 plait::RawRows replayed)
     : encoder_(std::move(encoder)),
       rows_(std::move(rows)),
       views_(rows_.batch()),
+      replayed_(std::move(replayed)),
       input_dim_(plait::EmbeddingLayout(embeddings()).width()) {}
 
 void gather(const Features& features, std::span<const Index> rows, plait::View3<float> x) {

@@ -9,6 +9,7 @@
 #include "plait/core/view.hpp"
 #include "plait/features/encoded_rows.hpp"
 #include "plait/features/feature_encoder.hpp"
+#include "plait/features/raw_rows.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/sparse/batch.hpp"
 
@@ -28,10 +29,10 @@ struct Features {
   Index input_dim() const { return dense.cols() + one_hot_width; }
 };
 
-// Rows as an encoder made them: ids of tables, and numbers.
+// Rows as an encoder made them: ids of tables, if there are any, and numbers.
 class EncodedFeatures {
  public:
-  EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows);
+  EncodedFeatures(plait::FeatureEncoder encoder, plait::EncodedRows rows, plait::RawRows replayed);
   EncodedFeatures(const EncodedFeatures&) = delete;
   EncodedFeatures& operator=(const EncodedFeatures&) = delete;
 
@@ -39,6 +40,8 @@ class EncodedFeatures {
   const plait::EmbeddingConfig& embeddings() const { return encoder_.embeddings(); }
   // All of them.
   const plait::FeatureBatch<float>& rows() const { return views_; }
+  // A few test rows as the file has them, which a model file replays whenever it is loaded.
+  const plait::RawRows& replayed() const { return replayed_; }
   // Of a row once its ids are looked up.
   Index input_dim() const { return input_dim_; }
 
@@ -46,6 +49,7 @@ class EncodedFeatures {
   plait::FeatureEncoder encoder_;
   plait::EncodedRows rows_;
   plait::FeatureBatch<float> views_;
+  plait::RawRows replayed_;
   Index input_dim_;
 };
 
@@ -53,7 +57,7 @@ struct Dataset {
   std::string description;  // for people: where it comes from
   std::vector<plait::Head> heads;
   Features features;
-  std::shared_ptr<const EncodedFeatures> encoded;  // in place of `features`, where there are ids
+  std::shared_ptr<const EncodedFeatures> encoded;  // of raw rows, in place of `features`
   plait::Matrix<float> labels;                     // [rows, task]
   plait::Matrix<float> mask;  // [rows, task], 1 where there is a label, else 0; empty: all
   std::vector<Index> train;

@@ -40,12 +40,12 @@ RawRows raw_rows(const Options& options) {
   return rows;
 }
 
-// Model files and checkpoints hold no tables and no encoders.
-void require_no_files(const Options& options) {
-  if (!options.tasks.empty() && !(options.save.empty() && options.checkpoint_dir.empty()))
+// The best epoch's tables are in memory alone.
+void require_no_checkpoints(const Options& options) {
+  if (!options.tasks.empty() && !options.checkpoint_dir.empty())
     throw UsageError(
-        "--save and --checkpoint-dir: got them with --tasks, expected --data synthetic or "
-        "Census-Income (files cannot hold what features need yet)");
+        "--checkpoint-dir: got it with --tasks, expected --data synthetic or Census-Income "
+        "(checkpoints do not hold the best epoch's tables yet)");
 }
 
 Dataset load(const Options& options) {
@@ -63,7 +63,7 @@ Dataset load(const Options& options) {
 
 // ", 8,032 rows in 5 tables"; empty without tables.
 std::string tables_text(const Dataset& data) {
-  if (!data.encoded) return "";
+  if (!data.encoded || data.encoded->embeddings().tables.empty()) return "";
   Index rows = 0;
   const auto& tables = data.encoded->embeddings().tables;
   for (const plait::TableConfig& table : tables) rows += table.rows;
@@ -159,7 +159,7 @@ int run(int argc, const char* const* argv) {
   plait::limit_instruction_set(options->instruction_set);
   require_writable("--csv", options->csv);
   require_writable("--report", options->report);
-  require_no_files(*options);
+  require_no_checkpoints(*options);
   if (!options->describe.empty()) {
     require_writable("--describe", options->describe);
     write_inferred(*options);

@@ -327,7 +327,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Output")
       ->check(between(1e-9, 100));
 
-  app.add_option("--save", options.save, "Write the trained model to this file")
+  app.add_option("--save", options.save,
+                 "Write the trained model to this file, with what its features need")
       ->group("Files (one model, one seed)")
       ->always_capture_default(false);
   app.add_option("--checkpoint-dir", options.checkpoint_dir, "Keep checkpoints in this directory")

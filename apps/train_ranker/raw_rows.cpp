@@ -122,16 +122,25 @@ void standardise(Dataset& data, Index task) {
                       plait::general_number(mean, 6) + ") / " + plait::general_number(deviation, 6);
 }
 
-// Features without ids are numbers alone.
-void move_to(Dataset& data, plait::FeatureEncoder encoder, plait::EncodedRows rows) {
-  if (!encoder.embeddings().features.empty()) {
-    data.encoded = std::make_shared<const EncodedFeatures>(std::move(encoder), std::move(rows));
-    return;
+// The rows of the file as the encoder makes them, all of them as often as there are labels.
+std::shared_ptr<const EncodedFeatures> encode(const RawRows& rows, plait::RowReader& reader,
+                                              const plait::FeatureEncoder& encoder,
+                                              const Dataset& data) {
+  const plait::ColumnLayout layout = encoder.layout(reader.columns());
+  plait::EncodedRows encoded = encoder.rows();
+  const auto read = [&](Index count) {
+    if (plait::encode_rows(encoder, reader, layout, count, encoded) != count)
+      throw DataError(rows.path + ": got another number of rows when it was read again");
+  };
+  plait::RawRows replayed(layout.size());
+  std::vector<plait::RawValue> values(layout.size());
+  for (const Index row : std::span(data.test).first(std::min<std::size_t>(4, data.test.size()))) {
+    read(row + 1 - encoded.size());
+    for (std::size_t c = 0; c < values.size(); ++c) values[c] = layout.value(reader.row(), c);
+    replayed.add(values);
   }
-  const auto numbers = rows.batch().dense;
-  data.features.dense =
-      Eigen::Map<const plait::Matrix<float>>(numbers.data(), numbers.batch(), numbers.dim());
-  data.features.hot.resize(numbers.batch(), 0);
+  read(data.labels.rows() - encoded.size());
+  return std::make_shared<const EncodedFeatures>(encoder, std::move(encoded), std::move(replayed));
 }
 
 }  // namespace
@@ -206,15 +215,10 @@ Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
   const plait::FeatureEncoder encoder = fit.finish();
   require_values(data, encoder, rows.path);
 
-  plait::EncodedRows encoded = encoder.rows();
   RowFile file(rows.path, rows.kind, read_columns(rows, features));
-  const Index count = plait::encode_rows(
-      encoder, file.reader(), encoder.layout(file.reader().columns()), data.labels.rows(), encoded);
-  if (count != data.labels.rows())
-    throw DataError(rows.path + ": got another number of rows when it was read again");
+  data.encoded = encode(rows, file.reader(), encoder, data);
   for (std::size_t t = 0; t < data.heads.size(); ++t)
     if (data.heads[t].kind == plait::HeadKind::regression) standardise(data, static_cast<Index>(t));
-  move_to(data, encoder, std::move(encoded));
   return data;
 }
 

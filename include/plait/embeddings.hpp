@@ -11,6 +11,7 @@
 #include "plait/features/feature_encoder.hpp"
 #include "plait/features/feature_report.hpp"
 #include "plait/features/fingerprint.hpp"
+#include "plait/features/raw_rows.hpp"
 #include "plait/features/raw_value.hpp"
 #include "plait/features/text_table.hpp"
 #include "plait/features/values.hpp"

@@ -1,6 +1,8 @@
 // Batches of encoded rows.
+#include <algorithm>
 #include <string>
 
+#include "plait/sparse/embedding_layout.hpp"
 #include "support.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
@@ -134,6 +136,46 @@ TEST_CASE("a row that is refused leaves the rows as they were") {
   CHECK_THROWS_AS(raw.encode(rows[0], layout, others), ShapeError);
   const Row few{"u"};
   CHECK_THROWS_AS(encoder.encode(few, layout, encoded), ShapeError);
+}
+
+TEST_CASE("rows of one side have what whole rows have of it") {
+  EncoderConfig config = every_kind();
+  for (std::size_t f = 0; f < config.features.size(); ++f)
+    config.features[f].side = f % 2 == 0 ? Side::user : Side::item;
+  const auto encoder = fitted(config, names, rows);
+  const auto layout = encoder.layout(names);
+  const EmbeddingLayout whole_layout(encoder.embeddings());
+  auto whole = encoder.rows();
+  for (const Row& row : rows) encoder.encode(row, layout, whole);
+  for (const Side side : {Side::user, Side::item}) {
+    auto part = encoder.rows(side);
+    for (const Row& row : rows) encoder.encode(row, layout, part);
+    const EmbeddingLayout part_layout = whole_layout.part(side);
+    const auto batch = part.batch(), all = whole.batch();
+    REQUIRE(batch.sparse.num_features() == part_layout.num_features());
+    Index place = 0;
+    for (Index f = 0; f < whole_layout.num_features(); ++f) {
+      if (whole_layout.feature(f).side != side) continue;
+      const auto got = batch.sparse.feature(place++), expected = all.sparse.feature(f);
+      CHECK(std::ranges::equal(got.ids, expected.ids));
+      CHECK(std::ranges::equal(got.offsets, expected.offsets));
+    }
+    REQUIRE(batch.dense.dim() == part_layout.num_dense());
+    for (Index b = 0; b < batch.batch(); ++b) {
+      Index number = 0;
+      for (Index d = 0; d < whole_layout.num_dense(); ++d)
+        if (encoder.embeddings().dense[static_cast<std::size_t>(d)] == side)
+          CHECK(batch.dense(b, 0, number++) == all.dense(b, 0, d));
+    }
+    // A value of the other side is not looked at.
+    Row bad = rows[0];
+    bad[side == Side::user ? 6 : 2] = side == Side::user ? "young" : "99";
+    CHECK_NOTHROW(encoder.encode(bad, layout, part));
+    bad = rows[0];
+    bad[side == Side::user ? 2 : 6] = side == Side::user ? "99" : "young";
+    CHECK_THROWS_AS(encoder.encode(bad, layout, part), ColumnError);
+    CHECK(part.size() == 4);
+  }
 }
 
 TEST_CASE("encoding allocates nothing after the first rows of a size") {

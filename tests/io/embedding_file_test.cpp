@@ -41,7 +41,7 @@ std::string saved() {
 }
 
 template <class S>
-plait::LoadedWithTables<S> load(const std::string& bytes, plait::ModelFilePart* part = nullptr) {
+plait::LoadedWithTables<S> load(const std::string& bytes, plait::ModelFilePart<S>* part = nullptr) {
   return plait::load_with_tables<S>(files::reader(bytes), {}, part);
 }
 
@@ -109,7 +109,7 @@ void put(std::string& data, std::size_t at, Number number) {
 }
 
 // A part that keeps one text and checks that it is called as is promised.
-class Note final : public plait::ModelFilePart {
+class Note final : public plait::ModelFilePart<float> {
  public:
   std::string text;
   int opened = 0;
@@ -126,7 +126,10 @@ class Note final : public plait::ModelFilePart {
     file.read(tensor, std::span(bytes));
     text.assign(bytes.begin(), bytes.end());
   }
-  void finish() override { ++finished; }
+  void finish(const EmbeddingTables<float>& tables) override {
+    CHECK(tables.num_tables() == 2);
+    ++finished;
+  }
 };
 
 }  // namespace

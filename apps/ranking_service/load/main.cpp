@@ -66,6 +66,8 @@ double metric(const Options& options, const std::string& name) {
 
 std::string random_body(const Options& options) {
   const auto model = nlohmann::json::parse(get(options, "/model"));
+  if (model.contains("features"))
+    throw std::runtime_error("/model: takes raw rows, and ranking_load asks with numbers alone");
   plait::Random random(1);
   const auto list = [&](Index count) {
     nlohmann::json numbers = nlohmann::json::array();

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/view.hpp"
 #include "plait/sparse/batch.hpp"
+#include "plait/sparse/embedding_config.hpp"
 
 namespace plait {
 
@@ -17,6 +19,12 @@ namespace plait {
 class EncodedRows {
  public:
   Index size() const { return size_; }
+  // Ids of all rows and features.
+  std::size_t num_ids() const {
+    std::size_t count = 0;
+    for (const Ids& of_feature : ids_) count += of_feature.ids.size();
+    return count;
+  }
 
   void clear() { truncate(0); }
 
@@ -50,6 +58,8 @@ class EncodedRows {
     std::uint32_t hash = 0;
   };
 
+  bool holds(Side side) const { return !side_ || *side_ == side; }
+
   void truncate(Index rows) {
     const auto count = static_cast<std::size_t>(rows);
     for (Ids& from : ids_) {
@@ -65,6 +75,7 @@ class EncodedRows {
   }
 
   std::uint64_t encoder_ = 0;  // its fingerprint
+  std::optional<Side> side_;   // whose features alone
   Index size_ = 0;
   Index width_ = 0;  // numbers of a row
   std::vector<Ids> ids_;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -85,12 +86,16 @@ class FeatureEncoder {
   // Equal for encoders that encode alike; what they report does not count.
   std::uint64_t fingerprint() const { return parts_->fingerprint; }
 
-  // No rows yet, of the shape that encode() appends to.
-  PLAIT_COLD EncodedRows rows() const {
+  // No rows yet, of the shape that encode() appends to: of all features, or of one side's alone,
+  // the batches of EmbeddingLayout::part, for a request whose user is encoded once.
+  PLAIT_COLD EncodedRows rows(std::optional<Side> side = {}) const {
     EncodedRows rows;
     rows.encoder_ = fingerprint();
-    rows.width_ = std::ssize(parts_->numbers);
+    rows.side_ = side;
+    rows.width_ =
+        std::ranges::count_if(parts_->embeddings.dense, [&](Side of) { return rows.holds(of); });
     for (const IdPlan& plan : parts_->ids) {
+      if (!rows.holds(plan.side)) continue;
       const bool is_bag = plan.values.bag.has_value();
       const bool has_offsets = is_bag || plan.kind == FeatureKind::direct;
       rows.ids_.push_back({.is_bag = is_bag});
@@ -110,16 +115,18 @@ class FeatureEncoder {
     if (out.encoder_ != parts.fingerprint)
       throw ShapeError("FeatureEncoder", "rows", "those of another encoder", "its own");
     try {
-      for (std::size_t f = 0; f < parts.ids.size(); ++f)
-        if (parts.ids[f].is_sought) out.sought_[f] = seek(parts.ids[f], values);
-      for (std::size_t f = 0; f < parts.ids.size(); ++f) {
-        const IdPlan& plan = parts.ids[f];
+      for_each_held(parts.ids, out, [&](const IdPlan& plan, std::size_t f) {
+        if (plan.is_sought) out.sought_[f] = seek(plan, values);
+      });
+      for_each_held(parts.ids, out, [&](const IdPlan& plan, std::size_t f) {
         if (plan.is_sought)
           out.ids_[f].ids.push_back(plan.id(out.sought_[f]));
         else
           add_ids(plan, values, out.ids_[f], out.joined_);
-      }
-      for (const NumberPlan& plan : parts.dense) add_number(plan, values, out.dense_);
+      });
+      for_each_held(parts.dense, out, [&](const NumberPlan& plan, std::size_t) {
+        add_number(plan, values, out.dense_);
+      });
     } catch (...) {
       out.truncate(out.size_);
       throw;
@@ -133,6 +140,7 @@ class FeatureEncoder {
   struct IdPlan {
     detail::ValuePlan values;
     FeatureKind kind;
+    Side side;
     std::uint64_t seed = 0;  // of hash and growing
     std::uint64_t rows = 0;  // of direct; the buckets of hash
     std::uint64_t missing = missing_row;
@@ -169,9 +177,19 @@ class FeatureEncoder {
 
   struct NumberPlan {
     detail::ValuePlan values;
+    Side side;
     bool log1p, has_flag;
     double mean, scale, clip;  // clip: infinite for none
   };
+
+  // use(plan, its place in the rows) for those that the rows hold.
+  template <class Plan, class Use>
+  static void for_each_held(const std::vector<Plan>& plans, const EncodedRows& rows,
+                            const Use& use) {
+    std::size_t place = 0;
+    for (const Plan& plan : plans)
+      if (rows.holds(plan.side)) use(plan, place++);
+  }
 
   static EncodedRows::Sought seek(const IdPlan& plan, const detail::RowValues& values) {
     const std::string_view text =
@@ -258,6 +276,7 @@ class FeatureEncoder {
                     const FittedFeature& fitted) {
       dense.push_back(
           {.values = {feature, positions},
+           .side = feature.side,
            .log1p = feature.log1p,
            .has_flag = feature.missing_flag,
            .mean = fitted.mean,
@@ -272,7 +291,7 @@ class FeatureEncoder {
 
     void add_ids(const Feature& feature, const detail::Positions& positions,
                  const FittedFeature& fitted) {
-      IdPlan plan{.values = {feature, positions}, .kind = feature.kind};
+      IdPlan plan{.values = {feature, positions}, .kind = feature.kind, .side = feature.side};
       plan.seed = xxh64(table_of(feature));
       plan.rows = static_cast<std::uint64_t>(feature.kind == FeatureKind::hash ? feature.buckets
                                                                                : feature.rows);

@@ -36,6 +36,7 @@
 #include "plait/core/tensor.hpp"
 #include "plait/io/fields.hpp"
 #include "plait/io/id_tensor.hpp"
+#include "plait/io/metadata_keys.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
@@ -59,17 +60,23 @@ struct LoadedWithTables {
 
 // What else a model file holds, an encoder say: metadata and tensors whose names start with plait.,
 // sealed and read with it.
+template <class Scalar>
 class ModelFilePart {
  public:
   virtual ~ModelFilePart() = default;
   // Whether a tensor is this part's: it is then not taken for another's.
   virtual bool owns(std::string_view tensor) const = 0;
   // Called once the header's checksum is verified, then for every tensor of its own in the order of
-  // the file, then after the last of all, when the data's checksum is verified as well. Throw
-  // FormatError for what does not fit.
+  // the file, then after the last of all, when the data's checksum is verified as well and the
+  // tables are there. Throw FormatError for what does not fit.
   virtual void open(const SealedReader& file) = 0;
   virtual void read(SealedReader& file, const TensorInfo& tensor) = 0;
-  virtual void finish() = 0;
+  virtual void finish(const EmbeddingTables<Scalar>& tables) = 0;
+
+  // Once it is open: whether the rows of the self-test, for which logits are in the file, are made
+  // from what this part reads, and not stored as ids. Once it is finished: the rows.
+  virtual bool makes_rows() const { return false; }
+  virtual FeatureBatch<Scalar> rows() { return {}; }
 };
 
 namespace detail {
@@ -102,19 +109,48 @@ void require_width(const char* where, const Model<Scalar>& model,
                  text("the model's input, ", in.slots, " slot(s) of ", in.dim));
 }
 
+// The model, its tables and their description.
+template <class Scalar>
+PLAIT_COLD void add_model_and_tables(SafetensorsWriter& writer, const Model<Scalar>& model,
+                                     const EmbeddingTables<Scalar>& tables,
+                                     const SaveOptions& options,
+                                     std::vector<std::vector<std::uint16_t>>& rounded) {
+  require_width("save", model, tables);
+  add_model(writer, model, options, rounded);
+  std::uint64_t numbers = 0;
+  for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
+  writer.add_metadata(embeddings_key,
+                      write_fields(tables.config(), largest_size_of_tables(numbers)));
+  if (std::ranges::any_of(tables.config().tables, &TableConfig::growing))
+    writer.add_metadata(embeddings_seed_key, text(tables.seed()));
+  add_state_dict(writer, tables);
+}
+
+// The logits of a self-test's rows, which fit the tables; the writer borrows them.
+template <class Scalar>
+PLAIT_COLD void add_logits(SafetensorsWriter& writer, const Model<Scalar>& model,
+                           const EmbeddingTables<Scalar>& tables, const FeatureBatch<Scalar>& rows,
+                           Tensor<Scalar>& logits) {
+  logits.resize(rows.batch(), 1, model.out_shape().dim);
+  Tensor<Scalar> row(1, 1, tables.width());
+  const auto look_up = [&](Index b) {
+    tables.lookup(rows.rows(b, 1), row);
+    return std::as_const(row).view();
+  };
+  compute_logits_of(model, look_up, logits.view());
+  add_self_test(writer, self_test_logits, logits);
+}
+
 // The rows of a self-test, as far as the writer borrows them from here.
 template <class Scalar>
 struct StoredRows {
   std::vector<std::vector<std::int64_t>> offsets;  // [features], from 0 on
   Tensor<Scalar> x;
-  Tensor<Scalar> logits;
 };
 
 template <class Scalar>
-PLAIT_COLD void add_rows(SafetensorsWriter& writer, const Model<Scalar>& model,
-                         const EmbeddingTables<Scalar>& tables, const FeatureBatch<Scalar>& rows,
-                         StoredRows<Scalar>& stored) {
-  tables.check(rows, "save");
+PLAIT_COLD void add_rows(SafetensorsWriter& writer, const EmbeddingTables<Scalar>& tables,
+                         const FeatureBatch<Scalar>& rows, StoredRows<Scalar>& stored) {
   stored.offsets.resize(tables.config().features.size());
   for (std::size_t f = 0; f < stored.offsets.size(); ++f) {
     const std::string& name = tables.config().features[f].name;
@@ -139,14 +175,6 @@ PLAIT_COLD void add_rows(SafetensorsWriter& writer, const Model<Scalar>& model,
     kernels::copy<Scalar>(rows.dense, stored.x.view());
     add_self_test(writer, self_test_x, stored.x);
   }
-  stored.logits.resize(rows.batch(), 1, model.out_shape().dim);
-  Tensor<Scalar> row(1, 1, tables.width());
-  const auto look_up = [&](Index b) {
-    tables.lookup(rows.rows(b, 1), row);
-    return std::as_const(row).view();
-  };
-  compute_logits_of(model, look_up, stored.logits.view());
-  add_self_test(writer, self_test_logits, stored.logits);
 }
 
 // Reads tables, the self-test's ids and a part of somebody else's beside a network. DenseInput says
@@ -154,21 +182,24 @@ PLAIT_COLD void add_rows(SafetensorsWriter& writer, const Model<Scalar>& model,
 template <class Scalar>
 class TableInput {
  public:
-  explicit TableInput(ModelFilePart* part) : part_(part) {}
+  explicit TableInput(ModelFilePart<Scalar>* part) : part_(part) {}
 
   PLAIT_COLD void open(const SealedReader& file) {
     if (file.header().meta(embeddings_key) == nullptr)
       throw FormatError(file.name(), "metadata", text("no ", embeddings_key),
                         "a model with embedding tables (load reads one without)");
+    if (part_ == nullptr && file.header().meta(features_key) != nullptr)
+      throw FormatError(file.name(), features_key, "a feature encoder",
+                        "tables alone (load_with_encoder reads both)");
     open_tables(file);
-    if (const TensorInfo* logits = file.header().find(self_test_logits)) open_rows(file, *logits);
-    if (part_ == nullptr) return;
-    part_->open(file);
-    for (const TensorInfo& tensor : file.header().tensors)
-      if (part_->owns(tensor.name))
-        readers_.emplace(tensor.name, [this](SealedReader& from, const TensorInfo& its) {
-          part_->read(from, its);
-        });
+    if (part_ != nullptr) open_part(file);
+    if (const TensorInfo* logits = file.header().find(self_test_logits)) {
+      has_rows_ = true;
+      batch_ = logits->shape.empty() ? 0 : static_cast<Index>(logits->shape.front());
+      if (part_ == nullptr || !part_->makes_rows()) open_rows(file);
+    } else if (part_ != nullptr && part_->makes_rows()) {
+      throw FormatError(file.name(), "self-test", "rows without logits", "both or none");
+    }
   }
   bool owns(const TensorInfo& tensor) const { return readers_.contains(tensor.name); }
   bool is_of_network(const TensorInfo& tensor) const { return !is_table(tensor); }
@@ -188,16 +219,15 @@ class TableInput {
       *tables_->ids(stored.table) = read_ids(
           file.name(), *stored.tensor, tables_->layout().table(stored.table).rows,
           tables_->ids(stored.table)->admission(), [&](const auto& take) { take(stored.numbers); });
-    if (part_ != nullptr) part_->finish();
+    if (part_ != nullptr) part_->finish(*tables_);
     if (!has_rows_) return;
-    for (const Bags& bags : bags_)
-      features_.push_back(
-          {{reinterpret_cast<const std::uint64_t*>(bags.ids.data()), bags.ids.size()},
-           bags.offsets,
-           bags.weights});
-    rows_.sparse = {batch_, features_};
-    if (tables_->layout().num_dense() > 0) rows_.dense = std::as_const(x_).view();
-    build_from_file(file.name(), "self-test", [&] { tables_->check(rows_); });
+    build_from_file(file.name(), "self-test", [&] {
+      rows_ = part_ != nullptr && part_->makes_rows() ? part_->rows() : stored_rows();
+      tables_->check(rows_);
+    });
+    if (rows_.batch() != batch_)
+      throw FormatError(file.name(), "self-test", text(rows_.batch(), " rows"),
+                        text(batch_, ", as logits"));
     row_.resize(1, 1, tables_->width());
   }
 
@@ -280,7 +310,16 @@ class TableInput {
     read_into(*tensor, std::span(stored.numbers));
   }
 
-  PLAIT_COLD void open_rows(const SealedReader& file, const TensorInfo& logits) {
+  PLAIT_COLD void open_part(const SealedReader& file) {
+    part_->open(file);
+    for (const TensorInfo& tensor : file.header().tensors)
+      if (part_->owns(tensor.name))
+        readers_.emplace(tensor.name, [this](SealedReader& from, const TensorInfo& its) {
+          part_->read(from, its);
+        });
+  }
+
+  PLAIT_COLD void open_rows(const SealedReader& file) {
     std::map<std::string_view, const TensorInfo*> by_name;
     for (const TensorInfo& tensor : file.header().tensors) by_name.emplace(tensor.name, &tensor);
     const auto find = [&](const std::string& name) {
@@ -291,8 +330,6 @@ class TableInput {
                             const std::string& expected) {
       throw FormatError(file.name(), in_quotes(name), got, expected);
     };
-    has_rows_ = true;
-    batch_ = logits.shape.empty() ? 0 : static_cast<Index>(logits.shape.front());
     bags_.resize(tables_->config().features.size());
     for (std::size_t f = 0; f < bags_.size(); ++f) {
       const std::string& feature = tables_->config().features[f].name;
@@ -325,7 +362,18 @@ class TableInput {
     read_into(*x, numbers(x_.view()));
   }
 
-  ModelFilePart* part_;
+  FeatureBatch<Scalar> stored_rows() {
+    for (const Bags& bags : bags_)
+      features_.push_back(
+          {{reinterpret_cast<const std::uint64_t*>(bags.ids.data()), bags.ids.size()},
+           bags.offsets,
+           bags.weights});
+    FeatureBatch<Scalar> rows{.sparse = {batch_, features_}};
+    if (tables_->layout().num_dense() > 0) rows.dense = std::as_const(x_).view();
+    return rows;
+  }
+
+  ModelFilePart<Scalar>* part_;
   std::optional<EmbeddingTables<Scalar>> tables_;
   std::map<std::string_view, std::function<void(SealedReader&, const TensorInfo&)>> readers_;
   std::vector<StoredIds> ids_;
@@ -340,29 +388,24 @@ class TableInput {
 
 }  // namespace detail
 
-// As save (model_file.hpp), with the model's tables beside it and rows of features for its
-// self-test, none where they have no features. `add` adds what else the file holds, a ModelFilePart
-// when it is read. Throws as save and EmbeddingTables::check; ConfigError as well for tables of
-// another width than the model's input.
+// As save (model_file.hpp), with the model's tables beside it and rows for its self-test. `add`
+// adds what else the file holds, a ModelFilePart when it is read. Throws as save and
+// EmbeddingTables::check; ConfigError as well for tables of another width than the model's input.
 template <class Scalar>
 PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& tables,
                      const std::string& path, const SaveOptions& options = {},
                      const std::type_identity_t<FeatureBatch<Scalar>>& self_test = {},
                      const std::function<void(SafetensorsWriter&)>& add = {}) {
-  detail::require_width("save", model, tables);
   SafetensorsWriter writer;
   std::vector<std::vector<std::uint16_t>> rounded;  // the writer borrows them
   detail::StoredRows<Scalar> rows;                  // and these
-  detail::add_model(writer, model, options, rounded);
-  std::uint64_t numbers = 0;
-  for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
-  writer.add_metadata(
-      detail::embeddings_key,
-      detail::write_fields(tables.config(), detail::largest_size_of_tables(numbers)));
-  if (std::ranges::any_of(tables.config().tables, &TableConfig::growing))
-    writer.add_metadata(detail::embeddings_seed_key, text(tables.seed()));
-  add_state_dict(writer, tables);
-  if (self_test.sparse.num_features() > 0) detail::add_rows(writer, model, tables, self_test, rows);
+  Tensor<Scalar> logits;
+  detail::add_model_and_tables(writer, model, tables, options, rounded);
+  if (self_test.batch() > 0) {
+    tables.check(self_test, "save");
+    detail::add_rows(writer, tables, self_test, rows);
+    detail::add_logits(writer, model, tables, self_test, logits);
+  }
   if (add) add(writer);
   seal(writer);
   writer.write(path);
@@ -373,7 +416,7 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
 template <class Scalar>
 PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
                                                      const Registry<Scalar>& registry = {},
-                                                     ModelFilePart* part = nullptr) {
+                                                     ModelFilePart<Scalar>* part = nullptr) {
   SealedReader file = detail::open_model(std::move(reader));
   detail::TableInput<Scalar> input(part);
   LoadedModel<Scalar> loaded = detail::load_model(file, registry, input);
@@ -383,7 +426,7 @@ PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
 template <class Scalar>
 PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(const std::string& path,
                                                      const Registry<Scalar>& registry = {},
-                                                     ModelFilePart* part = nullptr) {
+                                                     ModelFilePart<Scalar>* part = nullptr) {
   return load_with_tables<Scalar>(SafetensorsReader(path), registry, part);
 }
 

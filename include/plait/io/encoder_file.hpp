@@ -1,4 +1,5 @@
-// Encoders in files: in one of their own, or as a part of another (a model's).
+// Encoders in files: in one of their own, or as a part of another (of a model's:
+// encoded_model_file.hpp).
 //
 //   save(encoder, "encoder.safetensors");
 //   const FeatureEncoder encoder = load_encoder("encoder.safetensors");
@@ -27,6 +28,7 @@
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
 #include "plait/io/fields.hpp"
+#include "plait/io/metadata_keys.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 
@@ -35,7 +37,6 @@ namespace plait {
 namespace detail {
 
 inline constexpr std::string_view encoder_format = "plait.encoder.1";
-inline constexpr const char* features_key = "plait.features";
 
 // What the JSON holds.
 struct EncoderFields {

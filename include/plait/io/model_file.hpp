@@ -33,6 +33,7 @@
 #include "plait/core/tensor.hpp"
 #include "plait/core/view_argument.hpp"
 #include "plait/io/fields.hpp"
+#include "plait/io/metadata_keys.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
@@ -71,7 +72,6 @@ inline constexpr std::string_view self_test_x = "plait.self_test.x";
 inline constexpr std::string_view self_test_logits = "plait.self_test.logits";
 
 inline constexpr std::string_view self_test_weights = "plait.self_test.weights.";  // always F32
-inline constexpr const char* embeddings_key = "plait.embeddings";  // io/embedding_file.hpp
 
 // A head per task, as wide as its tower; or none.
 template <class Scalar>
@@ -343,6 +343,9 @@ class DenseInput {
  public:
   // First. Throws FormatError for a file of another kind of input.
   void open(const SealedReader& file) {
+    if (file.header().meta(features_key) != nullptr)
+      throw FormatError(file.name(), features_key, "a feature encoder and its tables",
+                        "a model of dense rows (load_with_encoder reads all of it)");
     if (file.header().meta(embeddings_key) != nullptr)
       throw FormatError(file.name(), embeddings_key, "embedding tables",
                         "a model of dense rows (load_with_tables reads both)");
@@ -462,8 +465,8 @@ PLAIT_COLD inline SealedReader open_model(SafetensorsReader reader) {
 
 // Reads a model file, converting its numbers to Scalar (see dtype.hpp). Throws FileError when it
 // cannot be read; FormatError when it is torn, corrupt, of a kind that this version does not know,
-// names a trunk or a body that the registry does not know, has embedding tables as well, or gives
-// other logits on its self-test rows than it did when it was saved.
+// names a trunk or a body that the registry does not know, has embedding tables or a feature
+// encoder as well, or gives other logits on its self-test rows than it did when it was saved.
 template <class Scalar>
 PLAIT_COLD LoadedModel<Scalar> load(SafetensorsReader reader,
                                     const Registry<Scalar>& registry = {}) {

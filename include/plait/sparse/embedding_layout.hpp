@@ -28,16 +28,16 @@ enum class UnknownIds { error, first_row };
 // A value.
 class EmbeddingLayout {
  public:
-  // Throws ConfigError for a description that names no table or feature, a name twice, a table that
-  // is not there or that no feature looks up, sizes out of range, and weights for a mean, which
-  // libraries do not agree on.
+  // Numbers alone, without tables, will do. Throws ConfigError for a description of nothing, a name
+  // twice, a table that is not there or that no feature looks up, sizes out of range, and weights
+  // for a mean, which libraries do not agree on.
   PLAIT_COLD explicit EmbeddingLayout(EmbeddingConfig config) : config_(std::move(config)) {
     const auto require = [](bool condition, const std::string& argument, std::string_view got,
                             std::string_view expected) {
       require_config(condition, "EmbeddingTables", argument, got, expected);
     };
-    require(!config_.tables.empty(), "tables", "none", "at least one");
-    require(!config_.features.empty(), "features", "none", "at least one");
+    require(!config_.features.empty() || !config_.dense.empty(), "features",
+            "none and no numbers either", "at least one of them");
     std::map<std::string_view, std::size_t> tables;  // by name
     for (const TableConfig& table : config_.tables) {
       const std::string of = text(" of table ", in_quotes(table.name));

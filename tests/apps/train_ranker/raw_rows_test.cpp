@@ -295,10 +295,11 @@ TEST_CASE("raw_rows: rows without ids are numbers alone") {
   const Dataset data =
       ranker::raw_dataset(folder.rows("n.csv", small, both),
                           {.features = {{.name = "price", .kind = plait::FeatureKind::number}}});
-  CHECK_FALSE(data.encoded);
+  REQUIRE(data.encoded);
   CHECK(data.input_dim() == 1);
-  CHECK(data.features.dense(0, 0) == -1);  // of 1 and 3
-  CHECK(data.features.dense(1, 0) == 1);
+  CHECK(data.encoded->embeddings().tables.empty());
+  CHECK(data.encoded->rows().dense(0, 0, 0) == -1);  // of 1 and 3
+  CHECK(data.encoded->rows().dense(1, 0, 0) == 1);
 }
 
 TEST_CASE("raw_rows: what is planted is learned, the same from the same seed on any threads") {
