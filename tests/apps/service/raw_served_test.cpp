@@ -209,8 +209,6 @@ TEST_CASE("raw values that a feature cannot take are refused, and the next reque
   CHECK(
       served.error(R"({"candidates": [{"item_id": ["a"]}]})", 422) ==
       "candidates[0]: column 'item_id': got a list of 1, expected a text: the feature has no bag");
-  CHECK_THAT(served.error(R"({"candidates": [{"price": 3e38}]})", 422),
-             ContainsSubstring("candidates[0]: got"));
   // Items of the user that every candidate has.
   std::string text = R"({"user": {"tags": ["x")";
   for (int i = 0; i < 9000; ++i) text += ",\"y\"";
