@@ -185,7 +185,7 @@ TEST_CASE("checkpoint of tables: ids that no table has are refused, and so is an
             })) == name + "I64 [" + plait::text(ids.size() / 2) + ", 2], expected I64 of ids by 4");
   CHECK(refusal(path, checkpoints,
                 of_tensor("embedding_bags.user.id.ids",
-                          [](plait::TensorInfo& tensor, auto&) { tensor.name = "x"; })) ==
+                          [](plait::TensorInfo& tensor, auto&) { tensor.name = "moved.x"; })) ==
         "tensors: got no 'embedding_bags.user.id.ids', expected the tables of this run");
 
   plait::EmbeddingTables<float> tables(table_run::config(300, true), 8);
@@ -464,7 +464,7 @@ TEST_CASE("checkpoint of tables: forged files are refused, and nothing changes")
       refusal(full, checkpoints,
               of_tensor("embedding_bags.user.id.weight",
                         [](auto& tensor, auto&) { std::swap(tensor.shape[0], tensor.shape[1]); })),
-      Catch::Matchers::ContainsSubstring("got F32 [3, 40], expected F32 [40, 3]"));
+      Catch::Matchers::ContainsSubstring("got F32 [3, 20], expected F32 [20, 3]"));
   CHECK_THAT(refusal(full, checkpoints,
                      [](files::Parts& parts) { parts.meta("plait.format") = "plait.delta.1"; }),
              Catch::Matchers::ContainsSubstring("plait.format: got 'plait.delta.1'"));
