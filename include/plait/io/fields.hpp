@@ -196,19 +196,32 @@ class JsonReader final : public FieldVisitor {
   std::vector<Place> places_;  // the value that is read last, in those that hold it
 };
 
+// The most lists and objects within each other. Before a text is parsed: what is nested is
+// destroyed level by level, and with a callback that looks at the depth, nlohmann-json goes through
+// a list again for every object in it.
+inline std::size_t nesting(std::string_view json) {
+  std::size_t depth = 0, most = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (c == '"') quoted = !quoted;
+    if (quoted && c == '\\') ++i;
+    if (quoted) continue;
+    if (c == '[' || c == '{') most = (std::max)(most, ++depth);
+    if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return most;
+}
+
 // A description from its JSON; what it is before is a prototype. Throws FormatError.
 template <class T>
 PLAIT_COLD void read_fields(const std::string& json, const FieldsSource& source, T& description) {
   const FormatError other_text(source.file, source.where, "another text",
                                "JSON as plait writes it");
-  const Json parsed = Json::parse(
-      json,
-      [&](int depth, Json::parse_event_t, const Json&) {
-        if (depth < static_cast<int>(most_nested)) return true;
-        throw FormatError(source.file, source.where, "values nested more deeply",
-                          text("at most ", most_nested, " within each other"));
-      },
-      false);
+  if (nesting(json) > most_nested)
+    throw FormatError(source.file, source.where, "values nested more deeply",
+                      text("at most ", most_nested, " within each other"));
+  const Json parsed = Json::parse(json, nullptr, false);
   if (parsed.is_discarded()) throw other_text;
   JsonReader visit(parsed, source);
   try {

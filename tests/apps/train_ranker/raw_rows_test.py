@@ -57,12 +57,19 @@ def main():
             assert "<td>user_id</td><td>vocabulary</td><td>user_id</td><td>20</td>" in html, html
             assert "single-task norm (largest)" in html and "adatt norm (largest)" in html, html
         assert tables[0] == tables[1] == tables[2], tables
-        # One place refuses what files cannot hold yet, before anything is made.
-        for option in ("--save", "--checkpoint-dir"):
-            done = run(program, *data, "--models", "mmoe", option, folder / "made", code=2)
-            assert done.stderr.startswith("train_ranker: --save and --checkpoint-dir: got them "
-                                          "with --tasks, expected "), done.stderr
-            assert not (folder / "made").exists()
+        # The model of raw rows, with ids and of numbers alone; who resumes would miss the best tables.
+        numbers = folder / "numbers.json"
+        numbers.write_text('{"features": [{"name": "price", "kind": "number"}]}')
+        for name, more in (("ids", []), ("numbers", ["--features", numbers])):
+            made = folder / name
+            run(program, *data, "--models", "mmoe", "--epochs", "1", *more, "--save", made)
+            content = made.read_bytes()
+            for what in (b"plait.features", b"plait.embeddings", b"plait.self_test.raw.values"):
+                assert what in content, what
+        done = run(program, *data, "--models", "mmoe", "--checkpoint-dir", folder / "made", code=2)
+        assert done.stderr.startswith("train_ranker: --checkpoint-dir: got it with --tasks, "
+                                      "expected "), done.stderr
+        assert not (folder / "made").exists()
 
 
 main()
