@@ -97,7 +97,7 @@ class Comparer {
     if (options_.save.empty()) return run.has_value();
     try {
       save(trainee, data_, options_.save);
-    } catch (const plait::FileError& error) {
+    } catch (const plait::Error& error) {
       throw RunError(std::string("--save: ") + error.what());
     }
     if (!run) std::cout << plait::shown(options_.save) << " holds the model so far" << std::endl;
