@@ -106,7 +106,7 @@ class Parser {
     const auto where = [] { return std::string("user"); };
     require(interface_.takes_raw() ? Kind::object : Kind::array, where);
     if (!interface_.takes_raw()) return features(request_.user, interface_.user_features, where);
-    raw_values(request_.raw_user, 0, where);
+    raw_values(request_.raw_user, where);
   }
 
   void candidates() {
@@ -119,7 +119,7 @@ class Parser {
             413, text("candidates: got more than ", max_rows_, ", expected at most ", max_rows_));
       if (interface_.takes_raw()) {
         request_.raw_candidates.begin_row();
-        raw_values(request_.raw_candidates, request_.rows, row);
+        raw_values(request_.raw_candidates, row);
       } else {
         features(request_.candidates, interface_.candidate_features, row);
       }
@@ -127,9 +127,10 @@ class Parser {
     });
   }
 
-  // An object of values by name, to the row `at`, the last of `rows`.
+  // An object of values by name, to the last of `rows`.
   template <class Where>
-  void raw_values(plait::RawRows& rows, Index at, const Where& where) {
+  void raw_values(plait::RawRows& rows, const Where& where) {
+    named_.assign(interface_.raw.size(), false);
     json_.object([&](const std::string& name) {
       const auto column = std::ranges::lower_bound(interface_.raw, name, {}, &RawColumn::name);
       if (column == interface_.raw.end() || column->name != name)
@@ -137,7 +138,8 @@ class Parser {
       const auto c = static_cast<std::size_t>(column - interface_.raw.begin());
       if (column->is_user && &rows != &request_.raw_user)
         reject(where(), quoted(name), "it in user: it is the same for all candidates");
-      if (rows.has(at, c)) reject(where(), quoted(name) + " twice", "it once");
+      if (named_[c]) reject(where(), quoted(name) + " twice", "it once");
+      named_[c] = true;
       raw_value(rows, c, [&] { return where() + '.' + name; });
     });
   }
@@ -218,7 +220,8 @@ class Parser {
   const Interface& interface_;
   Index max_rows_;
   Request& request_;
-  std::size_t items_ = 0;  // of all lists
+  std::size_t items_ = 0;    // of all lists
+  std::vector<bool> named_;  // [raw columns], in the object that is read
 };
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "plait/io/directory_lock.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/embedding_file.hpp"
+#include "plait/io/embedding_state_dict.hpp"
 #include "plait/io/encoded_model_file.hpp"
 #include "plait/io/encoder_file.hpp"
 #include "plait/io/error.hpp"

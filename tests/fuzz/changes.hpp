@@ -137,4 +137,38 @@ inline void change_tensor(files::Parts& parts, Input& input) {
   if (bytes <= most_data) data.resize(bytes, data.empty() ? '\0' : data.front());
 }
 
+// One of the numbers in place of eight bytes of a tensor that owns(tensor).
+template <class Owns>
+void put_eight_bytes(files::Parts& parts, Input& input, std::span<const std::int64_t> numbers,
+                     const Owns& owns) {
+  std::vector<std::size_t> own;
+  for (std::size_t i = 0; i < parts.data.size(); ++i)
+    if (owns(parts.header.tensors[i]) && parts.data[i].size() >= 8) own.push_back(i);
+  if (own.empty()) return;
+  std::string& data = parts.data[own[input.below(own.size())]];
+  std::memcpy(data.data() + input.below(data.size() / 8) * 8,
+              &numbers[input.byte() % numbers.size()], 8);
+}
+
+// One change: of a text of the metadata, of eight bytes or of a tensor.
+template <class Owns>
+void change(files::Parts& parts, std::string& text, Input& input,
+            std::span<const char* const> fragments, std::span<const std::int64_t> numbers,
+            const Owns& owns) {
+  switch (input.byte() % 8) {
+    case 0:
+    case 1:
+      return put_number(text, input);
+    case 2:
+      return put_fragment(text, input, fragments);
+    case 3:
+      return repeat(text, input);
+    case 4:
+    case 5:
+      return put_eight_bytes(parts, input, numbers, owns);
+    default:
+      return change_tensor(parts, input);
+  }
+}
+
 }  // namespace fuzz

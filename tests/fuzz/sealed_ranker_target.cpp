@@ -24,19 +24,15 @@ namespace {
 
 using fuzz::Input;
 
-plait::EncoderConfig config() {
-  plait::EncoderConfig config = encoders::every_kind_config();
-  std::erase_if(config.features, [](const plait::Feature& feature) {
-    return feature.kind == plait::FeatureKind::growing;
-  });
-  return config;
-}
-
 std::string file() {
-  std::istringstream stream(encoders::rows);
-  plait::CsvReader reader(stream, "rows.csv");
-  const plait::FeatureEncoder encoder = plait::fit_encoder(config(), reader);
-  const plait::EmbeddingTables<float> tables(encoder.embeddings(), 7);
+  const plait::FeatureEncoder encoder = encoders::every_kind();
+  plait::EmbeddingTables<float> tables(encoder.embeddings(), 7);
+  const std::uint64_t seen[] = {3, std::uint64_t{1} << 63, 3};
+  for (plait::Index t = 0; t < tables.num_tables(); ++t)
+    if (plait::IdMap* ids = tables.ids(t))
+      ids->see(
+          seen, [&](plait::Index row, std::uint64_t id) { tables.start_row(t, row, id); },
+          [](plait::Index) {});
   const plait::Model<float> model(
       plait::MMoE{.input_dim = tables.width(), .num_tasks = 2, .num_experts = 2, .expert = {3}}, {},
       1);
@@ -72,44 +68,22 @@ constexpr const char* fragments[] = {"[",
                                      R"("user")",
                                      R"("item")"};
 
-// A number of raw values or of offsets.
-void put_eight_bytes(files::Parts& parts, Input& input) {
-  const std::int64_t numbers[] = {0,
-                                  1,
-                                  2,
-                                  3,
-                                  -1,
-                                  -2,
-                                  -3,
-                                  std::int64_t{1} << 32,
-                                  std::numeric_limits<std::int64_t>::max(),
-                                  std::numeric_limits<std::int64_t>::min()};
-  std::vector<std::size_t> own;
-  for (std::size_t i = 0; i < parts.data.size(); ++i)
-    if (parts.header.tensors[i].dtype == plait::DType::i64 && parts.data[i].size() >= 8)
-      own.push_back(i);
-  if (own.empty()) return;
-  std::string& data = parts.data[own[input.below(own.size())]];
-  std::memcpy(data.data() + input.below(data.size() / 8) * 8,
-              &numbers[input.byte() % std::size(numbers)], 8);
-}
+// Of raw values, of offsets, and of what is known of ids.
+constexpr std::int64_t numbers[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    -1,
+                                    -2,
+                                    -3,
+                                    std::int64_t{1} << 32,
+                                    std::numeric_limits<std::int64_t>::max(),
+                                    std::numeric_limits<std::int64_t>::min()};
 
 void change(files::Parts& parts, Input& input) {
   std::string& text = parts.meta(input.byte() % 2 == 0 ? "plait.features" : "plait.embeddings");
-  switch (input.byte() % 8) {
-    case 0:
-    case 1:
-      return fuzz::put_number(text, input);
-    case 2:
-      return fuzz::put_fragment(text, input, fragments);
-    case 3:
-      return fuzz::repeat(text, input);
-    case 4:
-    case 5:
-      return put_eight_bytes(parts, input);
-    default:
-      return fuzz::change_tensor(parts, input);
-  }
+  fuzz::change(parts, text, input, fragments, numbers,
+               [](const plait::TensorInfo& tensor) { return tensor.dtype == plait::DType::i64; });
 }
 
 void exercise(const std::string& bytes) {

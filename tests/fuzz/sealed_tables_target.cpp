@@ -57,43 +57,21 @@ constexpr const char* fragments[] = {"[",
                                      R"("user.id")"};
 
 // An id, an offset, or two weights of the self-test, or what is known of an id.
-void put_eight_bytes(files::Parts& parts, Input& input) {
-  const std::int64_t numbers[] = {0,
-                                  1,
-                                  -1,
-                                  items - 1,
-                                  items,
-                                  std::int64_t{1} << 32,
-                                  std::numeric_limits<std::int64_t>::max(),
-                                  std::numeric_limits<std::int64_t>::min()};
-  std::vector<std::size_t> own;
-  for (std::size_t i = 0; i < parts.data.size(); ++i)
-    if (const std::string& name = parts.header.tensors[i].name;
-        (name.starts_with("plait.self_test.") || name.ends_with(".ids")) &&
-        parts.data[i].size() >= 8)
-      own.push_back(i);
-  if (own.empty()) return;
-  std::string& data = parts.data[own[input.below(own.size())]];
-  std::memcpy(data.data() + input.below(data.size() / 8) * 8,
-              &numbers[input.byte() % std::size(numbers)], 8);
-}
+constexpr std::int64_t numbers[] = {0,
+                                    1,
+                                    -1,
+                                    items - 1,
+                                    items,
+                                    std::int64_t{1} << 32,
+                                    std::numeric_limits<std::int64_t>::max(),
+                                    std::numeric_limits<std::int64_t>::min()};
 
 void change(files::Parts& parts, Input& input) {
-  std::string& text = parts.meta("plait.embeddings");
-  switch (input.byte() % 8) {
-    case 0:
-    case 1:
-      return fuzz::put_number(text, input);
-    case 2:
-      return fuzz::put_fragment(text, input, fragments);
-    case 3:
-      return fuzz::repeat(text, input);
-    case 4:
-    case 5:
-      return put_eight_bytes(parts, input);
-    default:
-      return fuzz::change_tensor(parts, input);
-  }
+  fuzz::change(parts, parts.meta("plait.embeddings"), input, fragments, numbers,
+               [](const plait::TensorInfo& tensor) {
+                 return tensor.name.starts_with("plait.self_test.") ||
+                        tensor.name.ends_with(".ids");
+               });
 }
 
 // What is accepted is no larger than the bytes, its description is written again as it was, and a

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "changed_parts.hpp"
 #include "plait/io/checkpoint.hpp"
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/ftrl.hpp"
@@ -20,6 +21,7 @@
 
 namespace {
 
+using files::of_tensor;
 using plait::Checkpoints;
 using plait::Index;
 using table_run::equal;
@@ -59,13 +61,6 @@ std::string refusal(const std::string& path, Checkpoints& checkpoints,
   files::write(path, bytes);
   const std::string where = "plait::" + path + ": ";
   return told.starts_with(where) ? told.substr(where.size()) : told;
-}
-std::function<void(files::Parts&)> of_tensor(
-    const std::string& name, const std::function<void(plait::TensorInfo&, std::string&)>& change) {
-  return [=](files::Parts& parts) {
-    for (std::size_t i = 0; i < parts.data.size(); ++i)
-      if (parts.header.tensors[i].name == name) change(parts.header.tensors[i], parts.data[i]);
-  };
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "changed_parts.hpp"
 #include "plait/architectures/mmoe.hpp"
 #include "plait/core/random.hpp"
 #include "plait/embeddings.hpp"
@@ -26,7 +27,9 @@
 
 namespace {
 
+using files::of_tensor;
 using files::Parts;
+using files::replacing;
 using plait::EmbeddingTables;
 using plait::EncoderConfig;
 using plait::FeatureEncoder;
@@ -60,14 +63,6 @@ plait::RawRows raw_rows(const FeatureEncoder& encoder, const std::string& csv) {
   return rows;
 }
 
-// Of the kinds that tables of fixed size have.
-EncoderConfig config_without_growing() {
-  EncoderConfig config = encoders::every_kind_config();
-  std::erase_if(config.features, [](const plait::Feature& feature) {
-    return feature.kind == plait::FeatureKind::growing;
-  });
-  return config;
-}
 EncoderConfig numbers_alone() {
   return {{{.name = "age", .kind = plait::FeatureKind::number, .side = plait::Side::user},
            {.name = "price", .kind = plait::FeatureKind::number, .missing_flag = true}}};
@@ -80,10 +75,24 @@ Model<S> make_model(const EmbeddingTables<S>& tables) {
           1};
 }
 
+// Gives rows to the ids of tables that grow.
+template <class S>
+void see_ids(EmbeddingTables<S>& tables, plait::EncodedRows rows) {
+  const auto batch = rows.batch();
+  for (Index f = 0; f < tables.layout().num_features(); ++f) {
+    const Index t = tables.layout().table_of(f);
+    if (plait::IdMap* ids = tables.ids(t))
+      ids->see(
+          batch.sparse.feature(f).ids,
+          [&](Index row, std::uint64_t id) { tables.start_row(t, row, id); }, [](Index) {});
+  }
+}
+
 template <class S = float>
-std::string saved(const EncoderConfig& config = config_without_growing()) {
+std::string saved(const EncoderConfig& config = encoders::every_kind_config()) {
   const FeatureEncoder encoder = fitted(config, encoders::rows);
-  const EmbeddingTables<S> tables(encoder.embeddings(), 7);
+  EmbeddingTables<S> tables(encoder.embeddings(), 7);
+  see_ids(tables, encoded(encoder, encoders::rows));
   const files::Directory directory;
   plait::save(make_model(tables), tables, encoder, directory / "model",
               {.metadata = {{"run", "7"}}}, raw_rows(encoder, encoders::rows));
@@ -105,26 +114,6 @@ std::string refusal(const std::string& bytes, const std::function<void(Parts&)>&
   CHECK(allocations::bytes() - before <= 100 * changed.size());
   return told;
 }
-std::function<void(Parts&)> replacing(const std::string& key, const std::string& what,
-                                      const std::string& by) {
-  return [=](Parts& parts) {
-    std::string& text = parts.meta(key);
-    REQUIRE(text.find(what) != std::string::npos);
-    text.replace(text.find(what), what.size(), by);
-  };
-}
-std::function<void(Parts&)> of_tensor(
-    const std::string& name, const std::function<void(plait::TensorInfo&, std::string&)>& change) {
-  return [=](Parts& parts) {
-    bool found = false;
-    for (std::size_t i = 0; i < parts.data.size(); ++i) {
-      if (parts.header.tensors[i].name != name) continue;
-      change(parts.header.tensors[i], parts.data[i]);
-      found = true;
-    }
-    REQUIRE(found);
-  };
-}
 std::function<void(Parts&)> putting(const std::string& name, std::size_t at, std::int64_t number) {
   return of_tensor(name, [=](auto&, std::string& data) {
     REQUIRE(data.size() >= (at + 1) * sizeof number);
@@ -139,6 +128,8 @@ void check_round_trip(const EncoderConfig& config) {
   const FeatureEncoder encoder = fitted(config, encoders::rows);
   CHECK(loaded.encoder.fingerprint() == encoder.fingerprint());
   CHECK(loaded.metadata == plait::Metadata{{"run", "7"}});
+  for (Index t = 0; t < loaded.tables.num_tables(); ++t)
+    if (const plait::IdMap* ids = loaded.tables.ids(t)) CHECK(ids->num_rows() == 3);
   CHECK(loaded.tables.width() == plait::EmbeddingLayout(encoder.embeddings()).width());
   const files::Directory directory;
   plait::save(loaded.model, loaded.tables, loaded.encoder, directory / "again",
@@ -171,6 +162,12 @@ TEST_CASE("model file with an encoder: trained and loaded, raw rows have equal s
          .columns = {"user", "item"},
          .dim = 4,
          .buckets = 500},
+        {.name = "fresh",
+         .kind = plait::FeatureKind::growing,
+         .columns = {"item"},
+         .dim = 4,
+         .rows = 150,
+         .admission = 2},
         {.name = "tags", .dim = 4, .pooling = plait::Pooling::mean, .bag = plait::Bag{}},
         {.name = "price", .kind = plait::FeatureKind::number, .clip = 3, .missing_flag = true}}},
       clicks(3000, 0, 1));
@@ -209,8 +206,8 @@ TEST_CASE("model file with an encoder: trained and loaded, raw rows have equal s
 }
 
 TEST_CASE("model file with an encoder: all comes back, in float and double, numbers alone too") {
-  check_round_trip<float>(config_without_growing());
-  check_round_trip<double>(config_without_growing());
+  check_round_trip<float>(encoders::every_kind_config());
+  check_round_trip<double>(encoders::every_kind_config());
   check_round_trip<float>(numbers_alone());
   check_round_trip<double>(numbers_alone());
 }
@@ -234,24 +231,23 @@ TEST_CASE("model file with an encoder: who expects less is told what it is") {
 }
 
 TEST_CASE("model file with an encoder: one of other tables is neither written nor read") {
-  const FeatureEncoder encoder = fitted(config_without_growing(), encoders::rows);
+  const FeatureEncoder encoder = fitted(encoders::every_kind_config(), encoders::rows);
   const EmbeddingTables<float> tables(encoder.embeddings(), 7);
   const Model<float> model = make_model(tables);
   const files::Directory directory;
   const auto check = [&](const std::function<void(EncoderConfig&)>& change,
                          const std::string& told) {
-    EncoderConfig config = config_without_growing();
+    EncoderConfig config = encoders::every_kind_config();
     change(config);
     CHECK_THROWS_WITH(
         plait::save(model, tables, fitted(config, encoders::rows), directory / "model"),
         "plait::save: encoder: got " + told);
     CHECK_FALSE(std::filesystem::exists(directory / "model"));
   };
-  check([](auto& c) { c = encoders::every_kind_config(); },
-        "feature 'session' that is growing, expected another kind: the rows of these tables are "
-        "fixed");
+  check([](auto& c) { c.features[3].admission = 2; },
+        "table 'session' that grows otherwise, expected the same as the tables have");
   check([](auto& c) { c.features.erase(c.features.begin()); },
-        "tables: 5, expected 6 as the tables have");
+        "tables: 6, expected 7 as the tables have");
   check([](auto& c) { c.features[0].min_count = 2; },
         "table 'user' of 3 rows of 2, expected of 4 rows of 2 as the tables have");
   check([](auto& c) { c.features[1].dim = 3; },

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "changed_parts.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/serve/scorer.hpp"
 #include "support/allocations.hpp"
@@ -24,6 +25,7 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using files::Parts;
+using files::replacing;
 using plait::FormatError;
 using plait::Head;
 using plait::Index;
@@ -98,16 +100,6 @@ std::string saved_with_rows() {
 template <class Scalar>
 plait::LoadedModel<Scalar> load(const std::string& bytes) {
   return plait::load<Scalar>(files::reader(bytes));
-}
-
-// A change of one part of the metadata.
-std::function<void(Parts&)> replacing(const char* key, const std::string& what,
-                                      const std::string& by) {
-  return [=](Parts& parts) {
-    std::string& text = parts.meta(key);
-    REQUIRE(text.find(what) != std::string::npos);
-    text.replace(text.find(what), what.size(), by);
-  };
 }
 
 // The message of the FormatError that loading the changed file gives.

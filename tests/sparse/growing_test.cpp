@@ -405,3 +405,13 @@ TEST_CASE("growing tables: descriptions that do not hold together are refused") 
   CHECK(refusal(table) ==
         where + "admission of table 'item': got 2, expected 1: the table does not grow");
 }
+
+TEST_CASE("growing tables: who takes another's rows takes the seed of its new ids") {
+  const EmbeddingTables<float> from(config(), 3);
+  EmbeddingTables<float> to(config(), 4);
+  to.assign(from);
+  CHECK(to.seed() == 3);
+  EmbeddingTables<float> expected = from.clone();
+  for (EmbeddingTables<float>* tables : {&to, &expected}) tables->start_row(0, 1, 77);
+  CHECK(std::ranges::equal(to.values(0), expected.values(0)));
+}

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "plait/core/error.hpp"
+#include "plait/core/hash.hpp"
 #include "plait/core/random.hpp"
 #include "support/catch.hpp"
 
@@ -170,4 +171,26 @@ TEST_CASE("id map: records that no map has are refused") {
   CHECK(refusal({{1, 0, 1, 0}, {2, 0, 1, 0}, {3, 0, 1, 0}}, 2) == "none");
   CHECK(refusal({{1, 0, 1, 0}, {2, 0, 1, 0}, {3, 0, 1, 0}, {4, 0, 1, 0}}, 2) ==
         where + "4 ids without rows, expected at most 3");
+}
+
+TEST_CASE("id map: restoring ids that were chosen to fall on one place ends early") {
+  constexpr Index rows = 5000;
+  Records all;
+  for (std::uint64_t id = 0; all.size() < 4200; ++id)  // the first of 2 (rows - 1) places
+    if (plait::in_range(plait::mix64(id), 2 * (rows - 1)) == 0)
+      all.push_back({id, static_cast<std::uint32_t>(all.size() + 1), 1, 0});
+  CHECK_THROWS_WITH(restored(all, rows),
+                    "plait::IdMap: records: got ids that fall on one place, expected ids of a map");
+  all.resize(4000);
+  const IdMap map = restored(all, rows);
+  CHECK(map.num_rows() == 4000);
+  CHECK(map.row(all.back().id) == 4000);
+}
+
+TEST_CASE("id map: sizes out of range are refused") {
+  CHECK_THROWS_WITH(IdMap(1), "plait::IdMap: rows: got 1, expected 2 to 2^30");
+  CHECK_THROWS_WITH(IdMap(0), "plait::IdMap: rows: got 0, expected 2 to 2^30");
+  CHECK_THROWS_WITH(IdMap((Index{1} << 30) + 1),
+                    "plait::IdMap: rows: got 1073741825, expected 2 to 2^30");
+  CHECK_THROWS_WITH(IdMap(2, 0), "plait::IdMap: admission: got 0, expected 1 to 2^32 - 1");
 }

@@ -49,8 +49,8 @@ class RawRows {
     ++size_;
   }
   void set(std::size_t column, std::string_view value) {
-    last(column) = {Cell::text, texts_.size(), 1};
     add_text(value);
+    last(column) = {Cell::text, texts_.size() - 1, 1};
   }
   void begin_list(std::size_t column) {
     list_ = cells_.size() - columns_ + column;
@@ -97,8 +97,9 @@ class RawRows {
 
   Cell& last(std::size_t column) { return cells_[cells_.size() - columns_ + column]; }
   void add_text(std::string_view value) {
-    texts_.push_back({bytes_.size(), value.size()});
+    const std::size_t begin = bytes_.size();
     bytes_ += value;
+    texts_.push_back({begin, value.size()});
   }
   std::string_view view(std::size_t t) const {
     return std::string_view(bytes_).substr(texts_[t].begin, texts_[t].size);

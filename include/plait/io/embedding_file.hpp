@@ -1,4 +1,4 @@
-// Embedding tables in files: with their model in one, and as state dicts.
+// Embedding tables in files, with their model in one. As state dicts: embedding_state_dict.hpp.
 //
 //   save(model, tables, "ranker.safetensors", {.heads = heads}, rows);
 //   auto ranker = load_with_tables<float>("ranker.safetensors");
@@ -7,10 +7,10 @@
 // embedding_bags.{table}.weight [rows, dim], the names that TorchRec's EmbeddingBagCollection gives
 // them, and in its metadata plait.embeddings, the fields of EmbeddingConfig. Of tables that grow
 // there are embedding_bags.{table}.ids (io/id_tensor.hpp), and in the metadata
-// plait.embeddings_seed, by which new ids start. Its self-test's rows
-// are those of a FeatureBatch, so that looking up is replayed as well: plait.self_test.x for the
-// numbers, and for every feature plait.self_test.ids.{feature} (I64), .offsets.{feature} (I64) and
-// .weights.{feature} (F32), the latter two where it has some.
+// plait.embeddings_seed, by which new ids start. Its self-test's rows are those of a FeatureBatch,
+// so that looking up is replayed as well: plait.self_test.x for the numbers, and for every feature
+// plait.self_test.ids.{feature} (I64), .offsets.{feature} (I64) and .weights.{feature} (F32), the
+// latter two where it has some.
 //
 // Nothing of a table is copied on the way: writing borrows its numbers, reading puts them in place.
 #pragma once
@@ -34,6 +34,7 @@
 #include "plait/core/config.hpp"
 #include "plait/core/param_table.hpp"
 #include "plait/core/tensor.hpp"
+#include "plait/io/embedding_state_dict.hpp"
 #include "plait/io/fields.hpp"
 #include "plait/io/id_tensor.hpp"
 #include "plait/io/metadata_keys.hpp"
@@ -83,21 +84,14 @@ namespace detail {
 
 // What no size of a description exceeds in a file of so many numbers.
 inline Index largest_size_of_tables(std::uint64_t numbers) {
-  return static_cast<Index>(std::min<std::uint64_t>(numbers, (std::numeric_limits<Index>::max)()));
+  constexpr std::uint64_t admission = 0xffffffff;  // which buys no memory
+  return static_cast<Index>(
+      std::min<std::uint64_t>((std::max)(numbers, admission), (std::numeric_limits<Index>::max)()));
 }
 inline constexpr const char* embeddings_seed_key = "plait.embeddings_seed";
 
 inline std::string self_test_tensor(const char* what, const std::string& feature) {
   return text("plait.self_test.", what, ".", feature);
-}
-
-// The tables' tensors, as a schema that state dicts are matched with. Throws ConfigError as
-// ParamTable does.
-PLAIT_COLD inline ParamTable schema_of_tables(const EmbeddingConfig& config) {
-  ParamTable schema;
-  for (const TableConfig& table : config.tables)
-    schema.add_matrix(table_tensor(table.name), table.rows, table.dim, Init::constant(0));
-  return schema;
 }
 
 template <class Scalar>
@@ -428,33 +422,6 @@ PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(const std::string& path,
                                                      const Registry<Scalar>& registry = {},
                                                      ModelFilePart<Scalar>* part = nullptr) {
   return load_with_tables<Scalar>(SafetensorsReader(path), registry, part);
-}
-
-// Reads all tables as load_state_dict reads a model (state_dict.hpp). In options.rename and by
-// default in the file a table is called embedding_bags.{table}.weight, as in TorchRec; of a
-// torch.nn.Embedding or EmbeddingBag, {{"embedding_bags.item.weight", "item_embedding.weight"}}.
-// Throws ConfigError for tables that grow: rows alone do not say whose they are.
-template <class Scalar>
-PLAIT_COLD void load_state_dict(SafetensorsReader& file, EmbeddingTables<Scalar>& tables,
-                                const StateDictOptions& options = {}) {
-  for (const TableConfig& table : tables.config().tables)
-    require_config(!table.growing, "load_state_dict", "tables",
-                   in_quotes(table.name) + ", which grows",
-                   "fixed ones (load_with_tables reads both)");
-  detail::read_state_dict(file, detail::schema_of_tables(tables.config()), options,
-                          [&](ParamId id) { return tables.values(id.index); });
-}
-template <class Scalar>
-PLAIT_COLD void add_state_dict(SafetensorsWriter& writer, const EmbeddingTables<Scalar>& tables,
-                               const StateDictOptions& options = {}) {
-  for (Index t = 0; t < tables.num_tables(); ++t) {
-    const TableConfig& table = tables.config().tables[static_cast<std::size_t>(t)];
-    writer.add(detail::file_name(detail::table_tensor(table.name), options),
-               {static_cast<std::uint64_t>(table.rows), static_cast<std::uint64_t>(table.dim)},
-               tables.values(t));
-    if (const IdMap* ids = tables.ids(t))
-      detail::add_ids(writer, detail::file_name(detail::ids_tensor(table.name), options), *ids);
-  }
 }
 
 }  // namespace plait

@@ -66,10 +66,6 @@ PLAIT_COLD inline void require_fit(const char* where, const FeatureEncoder& enco
   const auto same_count = [&](const char* what, std::size_t got, std::size_t expected) {
     require(got == expected, what, text(got), text(expected));
   };
-  for (const Feature& feature : encoder.config().features)
-    require_config(feature.kind != FeatureKind::growing, where, "encoder",
-                   text("feature ", in_quotes(feature.name), " that is growing"),
-                   "another kind: the rows of these tables are fixed");
   const EmbeddingConfig& own = encoder.embeddings();
   same_count("tables:", own.tables.size(), tables.tables.size());
   same_count("features of ids:", own.features.size(), tables.features.size());
@@ -82,6 +78,8 @@ PLAIT_COLD inline void require_fit(const char* where, const FeatureEncoder& enco
     require(got.name == expected.name, "table", in_quotes(got.name), in_quotes(expected.name));
     require(got.rows == expected.rows && got.dim == expected.dim, "table " + in_quotes(got.name),
             size_of(got), size_of(expected));
+    require(got.growing == expected.growing && got.admission == expected.admission,
+            "table " + in_quotes(got.name), "that grows otherwise", "the same");
   }
   const auto table_name = [](const FeatureConfig& feature) {
     return feature.table.empty() ? feature.name : feature.table;

@@ -50,8 +50,8 @@ class EmbeddingTables {
   EmbeddingTables(EmbeddingTables&&) = default;
   EmbeddingTables& operator=(EmbeddingTables&&) = default;
   PLAIT_COLD EmbeddingTables clone() const;
-  // Takes the rows of tables of the same description, and the ids of those that grow. Throws
-  // ConfigError for others.
+  // Takes the rows of tables of the same description, of those that grow the ids, and the seed that
+  // new ones start by. Throws ConfigError for others.
   PLAIT_COLD void assign(const EmbeddingTables& other);
 
   const EmbeddingLayout& layout() const { return layout_; }
@@ -146,10 +146,15 @@ template <class Scalar>
 void EmbeddingTables<Scalar>::assign(const EmbeddingTables& other) {
   require_config(config() == other.config(), "EmbeddingTables", "other",
                  "tables of another description", "the same");
-  for (std::size_t t = 0; t < values_.size(); ++t) {
+  std::vector<std::optional<IdMap>> ids(ids_.size());
+  for (std::size_t t = 0; t < ids.size(); ++t)
+    if (other.ids_[t]) ids[t].emplace(other.ids_[t]->clone());
+  std::vector<CounterRandom> starts = other.starts_;
+  for (std::size_t t = 0; t < values_.size(); ++t)
     std::ranges::copy(other.values_[t].span(), values_[t].data());
-    if (ids_[t]) ids_[t] = other.ids_[t]->clone();
-  }
+  ids_ = std::move(ids);
+  starts_ = std::move(starts);
+  seed_ = other.seed_;
 }
 
 template <class Scalar>

@@ -48,10 +48,11 @@ class IdMap {
     auto operator<=>(const Record&) const = default;
   };
 
-  // Of a table of `rows` rows, row 0 and at least one more, at most most_rows.
+  // Of a table of `rows` rows, row 0 and at least one more, at most most_rows. Throws ConfigError
+  // for others, and for an admission below 1 or of 2^32 and more.
   PLAIT_COLD explicit IdMap(Index rows, Index admission = 1)
       : admission_(static_cast<std::uint32_t>(admission)),
-        rows_(static_cast<std::size_t>(rows) - 1),
+        rows_(checked_rows(rows, admission) - 1),
         most_waiting_(admission > 1 ? rows_ : 0),
         entries_(2 * (rows_ + most_waiting_), 1),
         oldest_(rows_, 1) {
@@ -92,8 +93,8 @@ class IdMap {
         f(Record{entry.id, entry.row, entry.count, clock_ - entry.step});
   }
   // The map that has these records: records(put) calls put(record) for each of them. Throws
-  // ConfigError for ids or rows that occur twice, rows beyond the table, a count of 0, and more ids
-  // than there is room for.
+  // ConfigError for ids or rows that occur twice, rows beyond the table, a count of 0, more ids
+  // than there is room for, and ids that were chosen to fall on one place.
   PLAIT_COLD static IdMap restored(
       Index rows, Index admission,
       const std::function<void(const std::function<void(const Record&)>&)>& records);
@@ -113,6 +114,18 @@ class IdMap {
     auto operator<=>(const Age&) const = default;
   };
   static constexpr std::uint32_t most = (std::numeric_limits<std::uint32_t>::max)();
+
+  // Places that are full one behind the other, at most, where ids are restored: by chance there are
+  // not a tenth as many.
+  static constexpr std::size_t most_in_a_run = 4096;
+
+  PLAIT_COLD static std::size_t checked_rows(Index rows, Index admission) {
+    require_config(rows >= 2 && static_cast<std::uint64_t>(rows) <= most_rows, "IdMap", "rows",
+                   text(rows), "2 to 2^30");
+    require_config(admission >= 1 && static_cast<std::uint64_t>(admission) <= most, "IdMap",
+                   "admission", text(admission), "1 to 2^32 - 1");
+    return static_cast<std::size_t>(rows);
+  }
 
   std::size_t home_of(std::uint64_t id) const {
     return static_cast<std::size_t>(in_range(mix64(id), entries_.size()));
@@ -225,8 +238,13 @@ inline IdMap IdMap::restored(
     if (record.row > 0 && taken[record.row])
       refuse(text("row ", record.row, " twice"), "an id for a row");
     if (record.count == 0) refuse(text("id ", record.id, " seen 0 times"), "once or more");
-    Entry& entry = map.entries_.data()[map.place_of(record.id)];
-    if (entry.count > 0) refuse(text("id ", record.id, " twice"), "each id once");
+    Entry* const entries = map.entries_.data();
+    std::size_t place = map.home_of(record.id);
+    for (std::size_t run = 0; entries[place].count > 0; place = map.after(place)) {
+      if (entries[place].id == record.id) refuse(text("id ", record.id, " twice"), "each id once");
+      if (++run > most_in_a_run) refuse("ids that fall on one place", "ids of a map");
+    }
+    Entry& entry = entries[place];
     if (record.row == 0 && waiting++ == map.most_waiting_)
       refuse(text(waiting, " ids without rows"), text("at most ", map.most_waiting_));
     taken[record.row] = true;

@@ -291,9 +291,10 @@ bool TableOptimizer<Scalar>::move(const TableStep& step, Executor* executor) {
     finite_[index(t * num_shards + shard)] =
         rule_.move(update, gradients(t), shard, moved_[index(t)]) ? 1 : 0;
   });
+  if (!std::ranges::all_of(finite_, [](std::uint8_t finite) { return finite != 0; })) return false;
   for (Index t = 0; t < tables_->num_tables(); ++t)
     if (!seen_[index(t)].empty()) grow(t);
-  return std::ranges::all_of(finite_, [](std::uint8_t finite) { return finite != 0; });
+  return true;
 }
 
 template <class Scalar>

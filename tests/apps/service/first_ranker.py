@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 INDENTED = re.compile(r"(?:^    .*\n)+", re.M)
@@ -84,7 +85,7 @@ def main():
                 again = json.loads(run(ask))
                 if again["version"] > 1:
                     break
-                run("sleep 0.1")
+                time.sleep(0.1)
             service.terminate()
             assert service.wait(timeout=60) == 0, "exit code"
         finally:

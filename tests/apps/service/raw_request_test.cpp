@@ -6,6 +6,7 @@
 #include "errors.hpp"
 #include "json_reader.hpp"
 #include "plait/io/json_lines_reader.hpp"
+#include "refusals.hpp"
 #include "request.hpp"
 #include "support/catch.hpp"
 
@@ -18,11 +19,7 @@ const Interface interface {
   .raw = {{"age", true}, {"item_id", false}, {"tags", false}, {"user_id", true}}
 };
 
-Request parse(const std::string& body) {
-  Request request;
-  parse_request(body, interface, 4, request);
-  return request;
-}
+Request parse(const std::string& body) { return service::parsed(body, interface); }
 
 std::vector<std::string> texts(const plait::RawValue& value) {
   if (value.is_text()) return {"text", std::string(value.text())};
@@ -34,14 +31,7 @@ std::vector<std::string> texts(const plait::RawValue& value) {
 using Texts = std::vector<std::string>;
 
 void check_refused(const std::string& body, int status, const std::string& what) {
-  INFO(body.substr(0, 200));
-  try {
-    parse(body);
-    FAIL_CHECK("was accepted");
-  } catch (const RequestError& error) {
-    CHECK(error.status == status);
-    CHECK(error.what() == what);
-  }
+  service::check_refused(body, interface, status, what);
 }
 
 }  // namespace
@@ -133,6 +123,10 @@ TEST_CASE("raw values that no request has are refused with their place") {
           "candidates[0]: got 'user_id', expected it in user: it is the same for all candidates");
   refused(R"({"candidates": [{"item_id": 1, "item_id": 1}]})",
           "candidates[0]: got 'item_id' twice, expected it once");
+  for (const char* values :
+       {R"("item_id": null, "item_id": 1)", R"("item_id": 1, "item_id": null)"})
+    check_refused(R"({"candidates": [{)" + std::string(values) + "}]}", 422,
+                  "candidates[0]: got 'item_id' twice, expected it once");
   refused(R"({"candidates": [{}, {"tags": "a"}], "user": {"tags": []}})",
           "candidates[1]: got 'tags', expected it once: user has it for all candidates");
   refused(R"({"candidates": [{"tags": {"a": 1}}]})",

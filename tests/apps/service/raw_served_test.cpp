@@ -28,20 +28,22 @@ using plait::Side;
 const std::vector<plait::Head> two_heads{{.name = "click"}, {.name = "buy"}};
 
 plait::EncoderConfig features(Side user = Side::user) {
-  return {{{.name = "user", .columns = {"user_id"}, .side = user, .dim = 4, .min_count = 1},
-           {.name = "item_id", .dim = 4, .min_count = 1},
-           {.name = "pair",
-            .kind = FeatureKind::hash,
-            .columns = {"user_id", "item_id"},
-            .dim = 3,
-            .buckets = 40},
-           {.name = "tags",
-            .dim = 2,
-            .pooling = plait::Pooling::mean,
-            .bag = plait::Bag{},
-            .min_count = 1},
-           {.name = "age", .kind = FeatureKind::number, .side = user, .missing_flag = true},
-           {.name = "price", .kind = FeatureKind::number}}};
+  return {
+      {{.name = "user", .columns = {"user_id"}, .side = user, .dim = 4, .min_count = 1},
+       {.name = "item_id", .dim = 4, .min_count = 1},
+       {.name = "pair",
+        .kind = FeatureKind::hash,
+        .columns = {"user_id", "item_id"},
+        .dim = 3,
+        .buckets = 40},
+       {.name = "tags",
+        .dim = 2,
+        .pooling = plait::Pooling::mean,
+        .bag = plait::Bag{},
+        .min_count = 1},
+       {.name = "fresh", .kind = FeatureKind::growing, .columns = {"item_id"}, .dim = 3, .rows = 4},
+       {.name = "age", .kind = FeatureKind::number, .side = user, .missing_flag = true},
+       {.name = "price", .kind = FeatureKind::number}}};
 }
 
 const std::string rows =
@@ -68,6 +70,14 @@ struct RawModel {
             plait::MMoE{
                 .input_dim = tables->width(), .num_tasks = 2, .num_experts = 3, .expert = {8}},
             {}, seed) {
+    std::istringstream stream(rows);
+    plait::JsonLinesReader reader(stream, "rows", plait::columns_of(config));
+    plait::EncodedRows seen = encoder.rows();
+    plait::encode_rows(encoder, reader, encoder.layout(reader.columns()), 2, seen);
+    for (Index f = 0; f < tables->layout().num_features(); ++f)
+      if (plait::IdMap* ids = tables->ids(tables->layout().table_of(f)))
+        ids->see(
+            seen.batch().sparse.feature(f).ids, [](Index, std::uint64_t) {}, [](Index) {});
     // Rows that are rare or missing begin at zero; here every row counts.
     for (Index t = 0; t < tables->num_tables(); ++t)
       for (std::size_t i = 0; i < tables->values(t).size(); ++i)
@@ -185,7 +195,7 @@ TEST_CASE("raw values of user may be any, and all features of one side") {
 }
 
 TEST_CASE("raw values of numbers alone, and rows of 8 bits") {
-  const RawModel numbers(1, {{features().features[4], features().features[5]}});
+  const RawModel numbers(1, {{features().features[5], features().features[6]}});
   RawService of_numbers(numbers);
   check_equal(scores_in(score(of_numbers.service,
                               R"({"user": {"age": 33}, "candidates": [{"price": 3}, {}]})")),
@@ -223,7 +233,7 @@ TEST_CASE("GET /model lists the features") {
   RawService served(model);
   const json description = json::parse(served.service.describe().body);
   CHECK_FALSE(description.contains("user_features"));
-  CHECK(description.at("features").size() == 6);
+  CHECK(description.at("features").size() == 7);
   CHECK(description.at("features").at(0) == json{{"name", "user"},
                                                  {"kind", "vocabulary"},
                                                  {"side", "user"},
@@ -231,6 +241,7 @@ TEST_CASE("GET /model lists the features") {
                                                  {"list", false}});
   CHECK(description.at("features").at(2).at("columns") == json{"user_id", "item_id"});
   CHECK(description.at("features").at(3).at("list") == true);
+  CHECK(description.at("features").at(4).at("kind") == "growing");
 }
 
 TEST_CASE("a model of the same columns is swapped in, and no other") {

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "errors.hpp"
+#include "refusals.hpp"
 #include "support/catch.hpp"
 
 using namespace service;
@@ -14,20 +15,11 @@ const Interface interface {
 };
 
 Request parse(const std::string& body, const Interface& of = interface) {
-  Request request;
-  parse_request(body, of, 4, request);
-  return request;
+  return service::parsed(body, of);
 }
 
 void check_refused(const std::string& body, int status, const std::string& what) {
-  INFO(body);
-  try {
-    parse(body);
-    FAIL_CHECK("was accepted");
-  } catch (const RequestError& error) {
-    CHECK(error.status == status);
-    CHECK(error.what() == what);
-  }
+  service::check_refused(body, interface, status, what);
 }
 
 }  // namespace

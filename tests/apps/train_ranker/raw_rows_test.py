@@ -60,7 +60,10 @@ def main():
         # The model of raw rows, with ids and of numbers alone; who resumes would miss the best tables.
         numbers = folder / "numbers.json"
         numbers.write_text('{"features": [{"name": "price", "kind": "number"}]}')
-        for name, more in (("ids", []), ("numbers", ["--features", numbers])):
+        growing = folder / "growing.json"
+        growing.write_text('{"features": [{"name": "item_id", "kind": "growing", "dim": 4, "rows": 20, "admission": 2}]}')
+        for name, more in (("ids", []), ("numbers", ["--features", numbers]),
+                           ("growing", ["--features", growing])):
             made = folder / name
             run(program, *data, "--models", "mmoe", "--epochs", "1", *more, "--save", made)
             content = made.read_bytes()
