@@ -9,8 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/test
 
 "$root/scripts/install_dependencies.sh"
-# -O1 with assertions and plait::compiled: compiles fast, and runs fast enough. Warnings are errors
-# where CI=true.
+# -O1 with assertions: compiles fast, and runs fast enough. Warnings are errors where CI=true.
 cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-O1 \
       -DPLAIT_LINK_COMPILED=ON -DPLAIT_WERROR="${CI:-OFF}"
 cmake --build "$build"
