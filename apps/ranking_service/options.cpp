@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -39,7 +40,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string user_columns;
   std::vector<std::string> weights;
   std::string instruction_set;
-  std::string tables = "float";
+  const std::map<std::string, TableRows> table_rows = {
+      {"float", TableRows::floats}, {"bytes", TableRows::bytes}, {"mapped", TableRows::mapped}};
   long watch = options.watch.count();
   long lame_duck = options.lame_duck.count();
   long drain = options.drain.count();
@@ -62,10 +64,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   const auto milliseconds = CLI::Range(1, 86400000);
   app.add_option("--user-columns", user_columns,
                  "Columns of the input that a request gives once, as its user, such as 0-31,40");
-  app.add_option("--tables", tables,
-                 "Rows of tables of a model with them: float, or bytes, 8 bits a number")
-      ->check(CLI::IsMember({"float", "bytes"}))
-      ->capture_default_str();
+  app.add_option("--tables", options.service.tables,
+                 "Rows of tables of a model with them: float, bytes, 8 bits a number, or mapped, "
+                 "which leaves them in the file and reads what is asked for")
+      ->transform(CLI::CheckedTransformer(table_rows))
+      ->default_str("float");
   app.add_option(
       "--weight", weights,
       "What a score counts in the rank, such as click=1; may be repeated. Scores without "
@@ -128,7 +131,6 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.service.user_columns = parse_columns(user_columns);
-  options.service.byte_tables = tables == "bytes";
   for (const std::string& weight : weights) options.service.weights.push_back(parse_weight(weight));
   if (!instruction_set.empty()) options.instruction_set = parse_instruction_set(instruction_set);
   options.watch = std::chrono::milliseconds(watch);

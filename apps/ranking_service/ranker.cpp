@@ -41,10 +41,12 @@ void require_heads(const std::vector<plait::Head>& heads, const std::string& pat
 }
 
 std::unique_ptr<const Ranker> load_any(const std::string& path, const RankerOptions& options) {
-  plait::SafetensorsReader reader(path);
+  const bool mapped = options.tables == TableRows::mapped;
+  auto reader = mapped ? plait::SafetensorsReader::mapped(path) : plait::SafetensorsReader(path);
   if (!plait::has_encoder(reader.header())) {
-    if (options.byte_tables)
-      throw ModelError(path + ": got no tables, expected some with --tables bytes");
+    if (options.tables != TableRows::floats)
+      throw ModelError(path + ": got no tables, expected some with --tables " +
+                       (mapped ? "mapped" : "bytes"));
     auto loaded = plait::load<float>(std::move(reader));
     require_heads(loaded.heads, path);
     return std::make_unique<const DenseRanker>(std::move(loaded.model), std::move(loaded.heads),
@@ -54,7 +56,8 @@ std::unique_ptr<const Ranker> load_any(const std::string& path, const RankerOpti
     throw ModelError(path +
                      ": got --user-columns, expected none: its features say which are the "
                      "user's");
-  auto loaded = plait::load_with_encoder<float>(std::move(reader));
+  auto loaded = plait::load_with_encoder<float>(
+      std::move(reader), {}, mapped ? plait::Verify::header : plait::Verify::all);
   require_heads(loaded.heads, path);
   return std::make_unique<const RawRanker>(std::move(loaded), options);
 }

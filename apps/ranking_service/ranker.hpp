@@ -16,11 +16,15 @@
 
 namespace service {
 
+// Where the rows of a model's tables are: in memory, there in 8 bits a number, or in the model's
+// file, of which the header, the network and the self-test's rows are read when it is loaded.
+enum class TableRows { floats, bytes, mapped };
+
 struct RankerOptions {
   // Of the input, the same for all candidates of a request; of a model with an encoder its features
   // say so.
   std::vector<Index> user_columns = {};
-  bool byte_tables = false;  // rows of tables in 8 bits
+  TableRows tables = TableRows::floats;
   std::size_t contexts = 1;  // requests that are scored at the same time
 };
 

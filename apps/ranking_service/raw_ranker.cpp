@@ -32,8 +32,8 @@ plait::ColumnLayout layout_of(const plait::FeatureEncoder& encoder, const Interf
   return encoder.layout(names);
 }
 
-plait::ServingTables<float> serving_tables(plait::EmbeddingTables<float> tables, bool in_bytes) {
-  if (in_bytes) return plait::ServingTables<float>::quantised(tables);
+plait::ServingTables<float> serving_tables(plait::EmbeddingTables<float> tables, TableRows rows) {
+  if (rows == TableRows::bytes) return plait::ServingTables<float>::quantised(tables);
   return plait::ServingTables<float>(
       std::make_shared<const plait::EmbeddingTables<float>>(std::move(tables)));
 }
@@ -74,8 +74,7 @@ RawRanker::RawRanker(plait::LoadedWithEncoder<float> loaded, const RankerOptions
     : Ranker(loaded.heads, interface_of(loaded.encoder, loaded.heads)),
       encoder_(std::move(loaded.encoder)),
       layout_(layout_of(encoder_, interface())),
-      scorer_(std::move(loaded.model),
-              serving_tables(std::move(loaded.tables), options.byte_tables)) {
+      scorer_(std::move(loaded.model), serving_tables(std::move(loaded.tables), options.tables)) {
   for (std::size_t i = 0; i < options.contexts; ++i)
     contexts_.push_back(std::make_unique<Context>(encoder_, scorer_));
 }

@@ -51,7 +51,7 @@ nlohmann::ordered_json features_of(std::span<const plait::Feature> features) {
 Service::Service(ServiceOptions options)
     : options_(std::move(options)),
       slot_(options_.model, {.user_columns = options_.user_columns,
-                             .byte_tables = options_.byte_tables,
+                             .tables = options_.tables,
                              .contexts = options_.threads}),
       weights_(weights_by_column(slot_.interface(), options_.weights)),
       desks_([this] {

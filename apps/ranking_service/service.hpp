@@ -11,6 +11,7 @@
 #include "metrics.hpp"
 #include "model_slot.hpp"
 #include "plait/core/tensor.hpp"
+#include "ranker.hpp"
 #include "reply.hpp"
 #include "request.hpp"
 #include "workers.hpp"
@@ -20,7 +21,7 @@ namespace service {
 struct ServiceOptions {
   std::string model = {};                    // its file
   std::vector<Index> user_columns = {};      // see RankerOptions
-  bool byte_tables = false;                  // see RankerOptions
+  TableRows tables = TableRows::floats;      // see RankerOptions
   std::size_t threads = 1;                   // requests whose JSON is read and scored at a time
   std::size_t queue = 64;                    // requests that may wait; more are turned away
   std::chrono::milliseconds max_wait{2000};  // those that have waited longer, too

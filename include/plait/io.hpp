@@ -21,6 +21,7 @@
 #include "plait/io/json.hpp"
 #include "plait/io/json_lines_reader.hpp"
 #include "plait/io/line_reader.hpp"
+#include "plait/io/mapped_file.hpp"
 #include "plait/io/metadata_keys.hpp"
 #include "plait/io/model_file.hpp"
 #include "plait/io/read_features.hpp"

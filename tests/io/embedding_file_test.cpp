@@ -44,7 +44,7 @@ std::string saved() {
 
 template <class S>
 plait::LoadedWithTables<S> load(const std::string& bytes, plait::ModelFilePart<S>* part = nullptr) {
-  return plait::load_with_tables<S>(files::reader(bytes), {}, part);
+  return plait::load_with_tables<S>(files::reader(bytes), {}, plait::Verify::all, part);
 }
 
 template <class S>

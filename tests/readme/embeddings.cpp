@@ -1,9 +1,12 @@
 // What docs/embeddings.md shows, as one program.
 #include <plait/embeddings.hpp>
+#include <plait/io.hpp>
 #include <plait/plait.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -53,6 +56,15 @@ int main() {
   plait::Matrix<float> prices(4, 1), scores(4, 2);
   prices.setZero();
   context.score({{1, of_user}, {}}, {{4, of_candidates}, prices}, scores);
+
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "plait_readme_embeddings.safetensors").string();
+  plait::save(model, *tables, path, {}, batch);
+  const auto mapped = plait::load_with_tables<float>(plait::SafetensorsReader::mapped(path), {},
+                                                     plait::Verify::header);
+  const bool same = std::ranges::equal(mapped.tables.values(1), tables->values(1));
+  std::filesystem::remove(path);
+  if (!same) return 1;
 
   const plait::TableConfig sessions{.name = "session",
                                     .rows = 100000,  // row 0 included

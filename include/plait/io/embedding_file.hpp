@@ -13,6 +13,16 @@
 // latter two where it has some.
 //
 // Nothing of a table is copied on the way: writing borrows its numbers, reading puts them in place.
+// From SafetensorsReader::mapped the rows stay in the file, whose pages the system reads when one
+// of their rows is first looked up, keeps as long as it has memory, and shares with other
+// processes:
+//
+//   auto ranker = load_with_tables<float>(SafetensorsReader::mapped("ranker.safetensors"), {},
+//                                         Verify::header);
+//
+// is there as soon as the header and the network are read, however large the tables are. Such
+// tables behave as others; numbers written to them are this process's alone (see MappedFile). They
+// stay in the file if its numbers are Scalar, and are read if not.
 #pragma once
 #include <algorithm>
 #include <charconv>
@@ -48,6 +58,7 @@
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_config.hpp"
 #include "plait/sparse/embedding_tables.hpp"
+#include "plait/sparse/large_array.hpp"
 
 namespace plait {
 
@@ -110,14 +121,15 @@ PLAIT_COLD void add_model_and_tables(SafetensorsWriter& writer, const Model<Scal
                                      const SaveOptions& options,
                                      std::vector<std::vector<std::uint16_t>>& rounded) {
   require_width("save", model, tables);
-  add_model(writer, model, options, rounded);
   std::uint64_t numbers = 0;
   for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
+  // First, where all that a file is aligned to holds for them.
+  add_state_dict(writer, tables);
+  add_model(writer, model, options, rounded);
   writer.add_metadata(embeddings_key,
                       write_fields(tables.config(), largest_size_of_tables(numbers)));
   if (std::ranges::any_of(tables.config().tables, &TableConfig::growing))
     writer.add_metadata(embeddings_seed_key, text(tables.seed()));
-  add_state_dict(writer, tables);
 }
 
 // The logits of a self-test's rows, which fit the tables; the writer borrows them.
@@ -278,7 +290,12 @@ class TableInput {
     const std::uint64_t seed = of_ids.empty() ? 0 : stored_seed(file);
     tables_.emplace(build([&] { return EmbeddingTables<Scalar>::zeros(std::move(config), seed); }));
     for (std::size_t t = 0; t < sources.size(); ++t)
-      read_into(*sources[t], tables_->values(static_cast<Index>(t)));
+      readers_.emplace(sources[t]->name, [this, table = static_cast<Index>(t)](
+                                             SealedReader& from, const TensorInfo& tensor) {
+        auto [rows, owner] = from.map<Scalar>(tensor);
+        if (owner == nullptr) return from.read(tensor, tables_->values(table));
+        tables_->adopt(table, LargeArray<Scalar>(rows, std::move(owner)));
+      });
     ids_.reserve(of_ids.size());  // what is read goes into them
     for (Index t = 0; t < tables_->num_tables(); ++t)
       if (tables_->ids(t) != nullptr) open_ids(file, t);
@@ -405,13 +422,15 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
   writer.write(path);
 }
 
-// As load, of a file that save made with tables; their numbers are read into place. `part` reads
-// what else the file holds: without it a file that has more is refused. Throws as load.
+// As load, of a file that save made with tables; their numbers are read into place, or stay in a
+// mapped file. `part` reads what else the file holds: without it a file that has more is refused.
+// Throws as load; for what is not verified only where it shows, in the self-test for one.
 template <class Scalar>
 PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
                                                      const Registry<Scalar>& registry = {},
+                                                     Verify verify = Verify::all,
                                                      ModelFilePart<Scalar>* part = nullptr) {
-  SealedReader file = detail::open_model(std::move(reader));
+  SealedReader file = detail::open_model(std::move(reader), verify);
   detail::TableInput<Scalar> input(part);
   LoadedModel<Scalar> loaded = detail::load_model(file, registry, input);
   return {std::move(loaded.model), input.take_tables(), std::move(loaded.heads),
@@ -419,9 +438,8 @@ PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
 }
 template <class Scalar>
 PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(const std::string& path,
-                                                     const Registry<Scalar>& registry = {},
-                                                     ModelFilePart<Scalar>* part = nullptr) {
-  return load_with_tables<Scalar>(SafetensorsReader(path), registry, part);
+                                                     const Registry<Scalar>& registry = {}) {
+  return load_with_tables<Scalar>(SafetensorsReader(path), registry);
 }
 
 }  // namespace plait

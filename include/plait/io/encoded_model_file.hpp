@@ -291,9 +291,10 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
 // encoder that does not fit the tables.
 template <class Scalar>
 PLAIT_COLD LoadedWithEncoder<Scalar> load_with_encoder(SafetensorsReader reader,
-                                                       const Registry<Scalar>& registry = {}) {
+                                                       const Registry<Scalar>& registry = {},
+                                                       Verify verify = Verify::all) {
   detail::EncoderPart<Scalar> part;
-  auto loaded = load_with_tables<Scalar>(std::move(reader), registry, &part);
+  auto loaded = load_with_tables<Scalar>(std::move(reader), registry, verify, &part);
   return {std::move(loaded.model), std::move(loaded.tables), part.take_encoder(),
           std::move(loaded.heads), std::move(loaded.metadata)};
 }

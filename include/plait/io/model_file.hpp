@@ -450,11 +450,11 @@ PLAIT_COLD LoadedModel<Scalar> load_model(SealedReader& file, const Registry<Sca
 }
 
 // The file, once its header is known to be that of a model.
-PLAIT_COLD inline SealedReader open_model(SafetensorsReader reader) {
+PLAIT_COLD inline SealedReader open_model(SafetensorsReader reader, Verify verify = Verify::all) {
   if (reader.header().meta("plait.format") == nullptr)
     throw FormatError(reader.name(), "metadata", "no plait.format",
                       "a model file (for other safetensors files see load_state_dict)");
-  SealedReader file(std::move(reader));
+  SealedReader file(std::move(reader), verify);
   const std::string& format = file.meta("plait.format");
   if (format != model_format)
     throw FormatError(file.name(), "plait.format", in_quotes(format), in_quotes(model_format));

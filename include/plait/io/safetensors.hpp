@@ -22,6 +22,7 @@
 #include "plait/io/checksum.hpp"
 #include "plait/io/dtype.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/mapped_file.hpp"
 #include "plait/io/safetensors_header.hpp"
 
 namespace plait {
@@ -54,8 +55,35 @@ class SafetensorsReader {
     header_ = parse_safetensors_header(json, bytes - data_start_, name_);
   }
 
+  // From a MappedFile, which map() needs; throws as that does. A reader as any other under systems
+  // that are not POSIX.
+  PLAIT_COLD static SafetensorsReader mapped(const std::string& path) {
+#ifdef PLAIT_HAS_MMAP
+    auto file = std::make_shared<MappedFile>(path);
+    SafetensorsReader result(std::make_unique<MemoryStream>(file->bytes()), path);
+    result.mapped_ = std::move(file);
+    return result;
+#else
+    return SafetensorsReader(path);
+#endif
+  }
+
   const SafetensorsHeader& header() const { return header_; }
   const std::string& name() const { return name_; }
+
+  // The tensor's elements where they are in a mapped file, and what keeps them there. None where
+  // the file is not mapped, the stored type is not T, or no T can be at that address.
+  template <class T>
+  std::pair<std::span<T>, std::shared_ptr<void>> map(const TensorInfo& tensor) const {
+#ifdef PLAIT_HAS_MMAP
+    if (mapped_ != nullptr && tensor.dtype == dtype_of<T>() &&
+        (data_start_ + tensor.begin) % alignof(T) == 0) {
+      std::byte* const begin = mapped_->bytes().data() + data_start_ + tensor.begin;
+      return {{reinterpret_cast<T*>(begin), static_cast<std::size_t>(tensor.count())}, mapped_};
+    }
+#endif
+    return {};
+  }
 
   // The tensor's elements, row-major, converted to T (see dtype.hpp). `out` has count() elements.
   // Throws FormatError for an integer T that is not the stored type.
@@ -131,6 +159,9 @@ class SafetensorsReader {
   std::vector<std::byte> buffer_;
   std::uint64_t data_start_ = 0;
   SafetensorsHeader header_;
+#ifdef PLAIT_HAS_MMAP
+  std::shared_ptr<MappedFile> mapped_;
+#endif
 };
 
 // Collects tensors and writes them as one file, in the order in which they were added. Borrows

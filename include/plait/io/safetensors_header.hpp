@@ -233,7 +233,9 @@ PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& 
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError(where, "text", error.what(), "UTF-8");
   }
-  result.append((8 - result.size() % 8) % 8, ' ');
+  // Data that begin at a multiple of a cache line: a mapped file's rows then lie as in memory.
+  constexpr std::size_t line = 64;
+  result.append((line - (8 + result.size()) % line) % line, ' ');
   require_config(result.size() <= max_header_bytes, where, "header", text(result.size(), " bytes"),
                  text("at most ", max_header_bytes));
   return result;

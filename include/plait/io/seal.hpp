@@ -2,6 +2,7 @@
 // or altered file is refused before anything in it is interpreted.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,11 +58,16 @@ inline void seal(SafetensorsWriter& writer) {
                       detail::header_checksum(writer.header()));
 }
 
+// What of a sealed file is compared with its checksum: all of it, or the header alone, so that a
+// mapped file is not read as a whole.
+enum class Verify { all, header };
+
 // Reads a sealed file: every tensor once, in the order of the file, then finish().
 class SealedReader {
  public:
   // Throws FormatError when the header is not the one that was sealed, or as SafetensorsReader.
-  explicit SealedReader(SafetensorsReader file) : file_(std::move(file)) {
+  explicit SealedReader(SafetensorsReader file, Verify verify = Verify::all)
+      : file_(std::move(file)), verify_(verify) {
     const std::string& expected = meta(detail::header_checksum_key);
     const std::string got = detail::header_checksum(header());
     if (got != expected)
@@ -82,18 +88,29 @@ class SealedReader {
   template <class T>
   void read(const TensorInfo& tensor, std::span<T> out) {
     PLAIT_ASSERT(tensor.begin == position_);
-    file_.read(tensor, out, &data_);
+    file_.read(tensor, out, checksum());
     position_ = tensor.end;
+  }
+  // As SafetensorsReader's; who is given the elements does not read them as well.
+  template <class T>
+  std::pair<std::span<T>, std::shared_ptr<void>> map(const TensorInfo& tensor) {
+    PLAIT_ASSERT(tensor.begin == position_);
+    auto mapped = file_.map<T>(tensor);
+    if (mapped.second == nullptr) return mapped;
+    if (verify_ == Verify::all) file_.skim(tensor, &data_);
+    position_ = tensor.end;
+    return mapped;
   }
 
   // Reads all data for their checksum alone.
   void skim() {
-    for (const TensorInfo& tensor : header().tensors) file_.skim(tensor, &data_);
+    for (const TensorInfo& tensor : header().tensors) file_.skim(tensor, checksum());
     finish();
   }
 
   // Throws FormatError when the data are not those that were sealed.
   void finish() const {
+    if (verify_ == Verify::header) return;
     const std::string& expected = meta(detail::data_checksum_key);
     const std::string got = hex(data_.value());
     if (got != expected)
@@ -101,7 +118,10 @@ class SealedReader {
   }
 
  private:
+  Checksum* checksum() { return verify_ == Verify::all ? &data_ : nullptr; }
+
   SafetensorsReader file_;
+  Verify verify_;
   Checksum data_;
   std::uint64_t position_ = 0;
 };

@@ -64,6 +64,11 @@ class EmbeddingTables {
   // [rows, dim] without gaps, the layout of torch.nn.EmbeddingBag.
   std::span<Scalar> values(Index table) { return values_[index(table)].span(); }
   std::span<const Scalar> values(Index table) const { return values_[index(table)].span(); }
+  // Numbers [rows, dim] in place of a table's, those of a mapped file for one.
+  void adopt(Index table, LargeArray<Scalar> values) {
+    PLAIT_ASSERT(values.size() == values_[index(table)].size());
+    values_[index(table)] = std::move(values);
+  }
   std::span<const Scalar> row(Index table, Index row) const {
     const auto dim = static_cast<std::size_t>(layout_.table(table).dim);
     return values(table).subspan(index(row) * dim, dim);

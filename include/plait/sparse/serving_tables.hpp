@@ -57,18 +57,6 @@ class ServingTables {
     }
     owner_ = std::move(tables);
   }
-  // Rows [rows, dim] of each table in memory of somebody else, a mapped file for one, which `owner`
-  // keeps. Throws ConfigError for tables that grow, whose ids this does not take.
-  ServingTables(EmbeddingLayout layout, std::vector<const Scalar*> rows,
-                std::shared_ptr<const void> owner)
-      : layout_(std::move(layout)), ids_(rows.size(), nullptr), owner_(std::move(owner)) {
-    PLAIT_ASSERT(std::ssize(rows) == layout_.num_tables());
-    for (const TableConfig& table : layout_.config().tables)
-      require_config(!table.growing, "ServingTables", "tables",
-                     in_quotes(table.name) + ", which grows", "tables that do not");
-    for (const Scalar* of_table : rows) rows_.push_back({of_table});
-  }
-
   // A copy in 8 bits, rows of `dim` numbers in dim + 8 bytes.
   PLAIT_COLD static ServingTables quantised(
       const EmbeddingTables<Scalar>& tables) requires std::same_as<Scalar, float>;

@@ -201,10 +201,20 @@ TEST_CASE("raw values of numbers alone, and rows of 8 bits") {
                               R"({"user": {"age": 33}, "candidates": [{"price": 3}, {}]})")),
               numbers.scores("{\"age\": 33, \"price\": 3}\n{\"age\": 33}"));
   const RawModel model(1);
-  RawService served(model, {.byte_tables = true});
+  RawService served(model, {.tables = service::TableRows::bytes});
   const auto scores = scores_in(score(served.service, body));
   check_equal(scores, model.scores(whole, true));
   CHECK((scores - model.scores(whole)).cwiseAbs().maxCoeff() > 0);
+}
+
+TEST_CASE("raw values looked up in the model's file, also after another has taken its place") {
+  const RawModel model(1), other(2);
+  RawService served(model, {.tables = service::TableRows::mapped});
+  check_equal(scores_in(score(served.service, body)), model.scores(whole));
+  other.save(served.path);
+  check_equal(scores_in(score(served.service, body)), model.scores(whole));
+  CHECK(served.service.reload().status == 200);
+  check_equal(scores_in(score(served.service, body)), other.scores(whole));
 }
 
 TEST_CASE("raw values that a feature cannot take are refused, and the next request is answered") {
@@ -288,6 +298,8 @@ TEST_CASE("options of another kind of model are refused") {
   CHECK_THROWS_WITH(service::Service({.model = path, .user_columns = {0}}),
                     ContainsSubstring("got --user-columns, expected none"));
   save(model(1), path);
-  CHECK_THROWS_WITH(service::Service({.model = path, .byte_tables = true}),
+  CHECK_THROWS_WITH(service::Service({.model = path, .tables = service::TableRows::bytes}),
                     ContainsSubstring("got no tables, expected some with --tables bytes"));
+  CHECK_THROWS_WITH(service::Service({.model = path, .tables = service::TableRows::mapped}),
+                    ContainsSubstring("got no tables, expected some with --tables mapped"));
 }
