@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Kills a training run at random instants and resumes it, until it has been killed often enough.
 
-    scripts/kill_test.py <train_ranker> [--kills 300] [--seed 1]
+    scripts/kill_test.py <train_ranker> [--raw-rows] [--kills 300] [--seed 1]
     scripts/kill_test.py <train_tables> --tables [--kills 300] [--seed 1]
 
-A run trains a small model and writes a checkpoint every other step; with --tables, one with
-embedding tables (tests/io/train_tables.cpp), full ones and deltas. It is killed with SIGKILL after
-a random time, resumed, killed again, and so on; a run that gets to its end must have written the
-very bytes that an uninterrupted run wrote. A checkpoint that no run can be resumed from fails the
-test, as does any error message. Standard library only.
+A run trains a small model and writes a checkpoint every other step; with --raw-rows, one of ids,
+whose checkpoints are full ones, deltas and a file of the best epoch's tables; with --tables, one of
+tests/io/train_tables.cpp, full ones and deltas. It is killed with SIGKILL after a random time,
+resumed, killed again, and so on; a run that gets to its end must have written the very bytes that an
+uninterrupted run wrote. A checkpoint that no run can be resumed from fails the test, as does any
+error message. Standard library only.
 """
 import argparse
 import pathlib
@@ -23,15 +24,28 @@ import time
 def command(arguments, checkpoints, model):
     if arguments.tables:
         return [arguments.program, str(checkpoints), str(model)]
-    return [arguments.program, "--models", "adatt", "--rows", "600", "--inputs", "8", "--levels", "4",
+    data = ["--rows", "600", "--inputs", "8"]
+    if arguments.raw_rows:
+        data = ["--data", str(checkpoints.parent / "clicks.csv"), "--tasks", "click"]
+    return [arguments.program, "--models", "adatt", *data, "--levels", "4",
             "--towers", "3", "--epochs", "8", "--batch", "30", "--optimizer", "adam",
             "--checkpoint-dir", str(checkpoints), "--checkpoint-every", "2", "--resume",
             "--save", str(model)]
 
 
+def write_clicks(path):
+    draw = random.Random(1)
+    rows = ["user_id,item_id,click"]
+    for _ in range(750):
+        user, item = draw.randrange(20), draw.randrange(30)
+        rows.append(f"{user},{item},{int(draw.random() < (user + item) % 7 / 6)}")
+    path.write_text("\n".join(rows) + "\n")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
+    parser.add_argument("--raw-rows", action="store_true")
     parser.add_argument("--tables", action="store_true")
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=1)
@@ -41,6 +55,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
+        write_clicks(folder / "clicks.csv")
         start = time.monotonic()
         subprocess.run(command(arguments, folder / "whole", folder / "whole.safetensors"),
                        check=True, stdout=subprocess.DEVNULL)

@@ -1,6 +1,7 @@
 // What the models train on: rows of numbers or of features, one label per task, and the rows that
 // train, validate and test.
 #pragma once
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -63,6 +64,8 @@ struct Dataset {
   std::vector<Index> train;
   std::vector<Index> validation;
   std::vector<Index> test;
+  // Of the rows of a file of raw rows and the description of their features; of other data 0.
+  std::uint64_t fingerprint = 0;
 
   Index input_dim() const { return encoded ? encoded->input_dim() : features.input_dim(); }
   bool has_label(Index row, Index task) const { return mask.size() == 0 || mask(row, task) != 0; }

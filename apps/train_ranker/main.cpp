@@ -40,14 +40,6 @@ RawRows raw_rows(const Options& options) {
   return rows;
 }
 
-// The best epoch's tables are in memory alone.
-void require_no_checkpoints(const Options& options) {
-  if (!options.tasks.empty() && !options.checkpoint_dir.empty())
-    throw UsageError(
-        "--checkpoint-dir: got it with --tasks, expected --data synthetic or Census-Income "
-        "(checkpoints do not hold the best epoch's tables yet)");
-}
-
 Dataset load(const Options& options) {
   if (options.is_synthetic()) return synthetic_dataset(options.synthetic);
   const RawRows rows = raw_rows(options);
@@ -159,7 +151,6 @@ int run(int argc, const char* const* argv) {
   plait::limit_instruction_set(options->instruction_set);
   require_writable("--csv", options->csv);
   require_writable("--report", options->report);
-  require_no_checkpoints(*options);
   if (!options->describe.empty()) {
     require_writable("--describe", options->describe);
     write_inferred(*options);

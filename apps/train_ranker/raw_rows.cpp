@@ -5,12 +5,14 @@
 #include <fstream>
 #include <iterator>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "errors.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
 #include "plait/features/encoder_fit.hpp"
+#include "plait/features/fingerprint.hpp"
 #include "plait/io/fields.hpp"
 #include "plait/io/read_features.hpp"
 #include "split.hpp"
@@ -82,6 +84,14 @@ struct Labels {
     if (std::ranges::count(mask, 0.0f) > 0) data.mask = Rows(mask.data(), rows, tasks);
   }
 };
+
+void add_row(plait::Fingerprint& fingerprint, plait::RawRow row) {
+  for (const plait::RawValue& value : row) {
+    fingerprint.add(value.is_missing() ? 0u : value.is_text() ? 1u : 2u + value.list().size());
+    if (value.is_text()) fingerprint.add(value.text());
+    for (const std::string_view item : value.list()) fingerprint.add(item);
+  }
+}
 
 void require_rows(const Dataset& data, const std::string& path) {
   for (const auto& [rows, what] :
@@ -199,6 +209,9 @@ Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
     const plait::ColumnLayout layout = fit.layout(reader.columns());
     const plait::ColumnLayout label_layout(label_columns(rows), reader.columns());
     HashSplit by_hash(reader.columns());
+    plait::Fingerprint fingerprint;
+    fingerprint.add_fields(features);
+    for (const std::string& column : reader.columns()) fingerprint.add(column);
     for (Index row = 0; reader.next(); ++row)
       plait::with_place(reader, [&] {
         const Part part =
@@ -208,7 +221,9 @@ Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
         labels.add(rows, reader.row(), label_layout, features);
         if (part == Part::train) fit.add(reader.row(), layout);
         rows_of(data, part).push_back(row);
+        add_row(fingerprint, reader.row());
       });
+    data.fingerprint = fingerprint.value();
   }
   require_rows(data, rows.path);
   labels.move_to(data);

@@ -11,14 +11,15 @@
 #include <vector>
 
 #include "batch.hpp"
+#include "best_tables.hpp"
 #include "curve.hpp"
 #include "errors.hpp"
 #include "evaluate.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/random.hpp"
+#include "plait/io/checksum.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
-#include "plait/sparse/embedding_tables.hpp"
 
 namespace ranker {
 namespace {
@@ -28,6 +29,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 constexpr const char* run_note = "run";
+constexpr const char* data_note = "data";
+
+// A delta costs what has moved since the checkpoint before, and all of a chain is read to resume.
+constexpr Index saves_per_full_checkpoint = 20;
 
 // "--models=mmoe --levels=64,32" as its options.
 std::vector<std::string_view> options_of(std::string_view run) {
@@ -55,21 +60,27 @@ std::string differing(const std::string& run, const std::string& other, bool new
 
 // Of the newest checkpoint that can be read; what cannot is reported by those who resume. Before
 // anything else is compared: another run may have another optimizer or method.
-void require_run(const Checkpointing& from) {
+void require_run(const Checkpointing& from, const std::string& data) {
   const auto paths = from.checkpoints->paths();
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    std::string run;
+    std::string run, its_data;
     try {
-      run = plait::SealedReader(plait::SafetensorsReader(*path)).meta(run_note);
+      const plait::SealedReader file{plait::SafetensorsReader(*path)};
+      run = file.meta(run_note);
+      its_data = file.meta(data_note);
     } catch (const plait::Error&) {
       continue;
     }
     const std::string got = differing(run, from.run, from.new_learning_rate);
     const std::string expected = differing(from.run, run, from.new_learning_rate);
-    if (got.empty() && expected.empty()) return;
-    throw UsageError("--resume: " + *path + " is of another run: got " +
-                     (got.empty() ? "none" : got) + ", expected " +
-                     (expected.empty() ? "none" : expected));
+    if (!got.empty() || !expected.empty())
+      throw UsageError("--resume: " + *path + " is of another run: got " +
+                       (got.empty() ? "none" : got) + ", expected " +
+                       (expected.empty() ? "none" : expected));
+    if (its_data != data)
+      throw UsageError("--resume: " + *path + " is of other rows or features: got those of hash " +
+                       plait::shown(its_data, 20) + ", expected " + data);
+    return;
   }
 }
 
@@ -94,27 +105,6 @@ std::optional<plait::EarlyStopping> early_stopping(const Dataset& data, const Sc
   return plait::EarlyStopping(std::vector<plait::Watch>(data.heads.size()), *schedule.early_stop);
 }
 
-// The values of tables, null for none, as they were when they were kept: a copy of all rows.
-class BestTables {
- public:
-  explicit BestTables(plait::EmbeddingTables<float>* tables) : tables_(tables) {}
-
-  void keep() {
-    if (tables_ == nullptr) return;
-    if (kept_)
-      kept_->assign(*tables_);
-    else
-      kept_.emplace(tables_->clone());
-  }
-  void load() {
-    if (kept_) tables_->assign(*kept_);
-  }
-
- private:
-  plait::EmbeddingTables<float>* tables_;
-  std::optional<plait::EmbeddingTables<float>> kept_;
-};
-
 // What the library refuses of a run's own numbers, with the epoch in which it did.
 template <class Action>
 auto in_epoch(Index number, const Action& action) {
@@ -134,6 +124,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   const auto rows = static_cast<Index>(data.train.size());
   plait::Progress<float> progress{.random = plait::Random(schedule.seed), .order = data.train};
   progress.notes[run_note] = checkpointing.run;
+  progress.notes[data_note] = plait::hex(data.fingerprint);
   auto stopping = early_stopping(data, schedule);
   std::array<double, 1> loss{};  // the sum over the rows of the epoch so far
   std::vector<double> curve;     // of the epochs so far
@@ -141,24 +132,34 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   parts.push_back({"loss", loss});
   if (stopping) parts.push_back({"early_stopping", *stopping});
   parts.push_back({"curve", curve});
+  BestTables best_tables(tables, checkpointing.checkpoints);
   Run run;
   run.seed = schedule.seed;
   if (checkpointing.resume) {
-    require_run(checkpointing);
+    require_run(checkpointing, progress.notes[data_note]);
     plait::ResumeOptions options;
     if (checkpointing.new_learning_rate) options.may_differ = {"learning_rate*"};
     const auto resumed = checkpointing.checkpoints->resume(trainer, progress, parts, options);
     require_place(progress, resumed.path, rows, schedule.batch);
     run.curve = curve_of(curve, progress.epoch, data.heads.size(), resumed.path);
     run.epochs = static_cast<int>(progress.epoch);
+    if (progress.best) best_tables.resume(progress.notes, resumed.path);
     progress.notes[run_note] = checkpointing.run;
     monitor.resumed(resumed);
   }
   Batch batch(data);
-  BestTables best_tables(tables);
   const auto load_best = [&] {
     trainer.load(progress.best->values);
     best_tables.load();
+  };
+  Index saved = 0;  // in this process
+  const auto save = [&] {
+    plait::Checkpoints& checkpoints = *checkpointing.checkpoints;
+    if (saved++ % saves_per_full_checkpoint == 0)
+      checkpoints.save(trainer, progress, parts);
+    else
+      checkpoints.save_delta(trainer, progress, parts);
+    best_tables.remove_unnamed(progress.notes);
   };
 
   double seconds = 0;
@@ -188,7 +189,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
       const bool goes_on = monitor.rows_done(first + count);
       if (checkpointing.checkpoints != nullptr &&
           (!goes_on || progress.step % checkpointing.every == 0))
-        checkpointing.checkpoints->save(trainer, progress, parts);
+        save();
       if (goes_on) continue;
       if (progress.best) load_best();
       monitor.ended(progress.best ? static_cast<int>(progress.best->epoch) : 0);
@@ -208,7 +209,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
                                 : epoch.total > progress.best->metric;
     if (epoch.best) {
       progress.best = plait::Best<float>{epoch.total, epoch.number, trainer.model().values()};
-      best_tables.keep();
+      best_tables.keep(trainer.model(), progress.notes);
     }
     if (stopping) {
       std::vector<double> values;

@@ -40,9 +40,9 @@ struct Checkpointing {
 // checkpoint of the last step is then written, and the model has the values of the best epoch so
 // far, if there is one. A run that goes on from a checkpoint ends in the same weights, curve and
 // scores as one that was never stopped. Throws RunError when a loss, a gradient, a weight or a
-// prediction is NaN or infinite, UsageError for a checkpoint of another run, and as
-// plait::Checkpoints does. `tables` are the trainer's, where the data have ids: their values of the
-// best epoch are kept as well, in memory for them a second time.
+// prediction is NaN or infinite, UsageError for a checkpoint of another run, rows or features, and
+// as plait::Checkpoints does. `tables` are the trainer's, where the data have ids: their values of
+// the best epoch are kept as well (best_tables.hpp), in memory for them a second time.
 std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const Dataset& data,
                          const Schedule& schedule, Monitor& monitor,
                          const Checkpointing& checkpointing = {},

@@ -171,6 +171,7 @@ TEST_CASE("checkpoint: two programs on one directory are told of each other") {
   {
     Checkpoints checkpoints(directory.path());
     CHECK(checkpoints.paths().size() == 1);
+    CHECK_THROWS_WITH(checkpoints.lock(), told);
     CHECK_THROWS_WITH(run.save(checkpoints), told);
     CHECK_THROWS_AS(run.save(checkpoints), plait::FileError);
     CHECK_THROWS_WITH(run.resume(checkpoints), told);

@@ -113,6 +113,15 @@ class Checkpoints {
     if (error) throw FileError(directory_, "directory", error.message(), "one to write to");
   }
 
+  const std::string& directory() const { return directory_; }
+
+  // Makes this the one program that writes to the directory, which the first save() or resume()
+  // does unasked: for who puts files of its own beside the checkpoints before it saves one. Throws
+  // FileError when another program uses it.
+  void lock() {
+    if (!run_->lock) run_->lock.emplace(directory_, "checkpoints.lock");
+  }
+
   // Writes a checkpoint, returns its path, and removes those of this run that are older than its
   // last `keep` whole ones. Throws FileError, also when another program uses the directory or no
   // number is left; ConfigError for notes and names that cannot be stored or that two parts have,
@@ -203,10 +212,6 @@ class Checkpoints {
     std::string last_identity;
     std::shared_ptr<const void> marked;  // since when the tables mark rows for a delta after it
   };
-
-  void lock() {
-    if (!run_->lock) run_->lock.emplace(directory_, "checkpoints.lock");
-  }
 
   template <class Scalar, class Trainer>
   std::string write_trainer(const Trainer& trainer, const Progress<Scalar>& progress,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <utility>
@@ -13,7 +14,11 @@
 #include "evaluate.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/random.hpp"
+#include "plait/io/checkpoint.hpp"
+#include "plait/io/embedding_file.hpp"
+#include "plait/io/encoded_model_file.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/seal.hpp"
 #include "support/catch.hpp"
 #include "support/files.hpp"
 #include "task_column.hpp"
@@ -95,11 +100,16 @@ std::string planted() {
 
 class Silent final : public ranker::Monitor {
  public:
+  explicit Silent(int steps = 1'000'000) : steps_left_(steps) {}
+
   void begin_epoch(int, Index) override {}
-  bool rows_done(Index) override { return true; }
+  bool rows_done(Index) override { return --steps_left_ > 0; }
   void end_epoch(const ranker::Epoch&) override {}
   void ended(int) override {}
   void resumed(const plait::Resumed&) override {}
+
+ private:
+  int steps_left_;
 };
 
 ranker::TraineeOptions trainee_options(const Dataset& data, plait::Executor* executor = nullptr) {
@@ -108,6 +118,61 @@ ranker::TraineeOptions trainee_options(const Dataset& data, plait::Executor* exe
           .sizes = {.levels = {16, 8}, .towers = {4}, .experts = 4, .shared_experts = 2},
           .executor = executor,
           .embeddings = data.encoded->embeddings()};
+}
+
+// Users in a table that grows and forgets, items in a fixed one.
+plait::EncoderConfig growing_users() {
+  return {.features = {{.name = "user_id",
+                        .kind = plait::FeatureKind::growing,
+                        .dim = 8,
+                        .rows = 20,
+                        .admission = 2},
+                       {.name = "item_id", .dim = 8}}};
+}
+
+// Of a rate at which the best epoch is none of the last.
+ranker::TraineeOptions hasty_options(const Dataset& data) {
+  auto options = trainee_options(data);
+  options.rule = ranker::make_rule("adam", 0.05);
+  return options;
+}
+
+constexpr ranker::Schedule hasty{.epochs = 6, .batch = 128};
+constexpr int steps_of_epoch = 20;  // of planted()
+
+// A trainee that goes on from the newest checkpoint, or begins, and ends after so many steps.
+struct HastyRun {
+  ranker::Trainee trainee;
+  std::optional<ranker::Run> run;
+
+  HastyRun(const Dataset& data, plait::Checkpoints* checkpoints, int steps = 1'000'000,
+           Index every = 10)
+      : trainee(ranker::models()[5], hasty_options(data)) {
+    Silent monitor(steps);
+    ranker::Checkpointing checkpointing;
+    if (checkpoints != nullptr)
+      checkpointing = {.checkpoints = checkpoints, .every = every, .resume = true, .run = "this"};
+    run = ranker::train(trainee.trainer, trainee.method, data, hasty, monitor, checkpointing,
+                        trainee.tables_or_null());
+  }
+
+  // The model file's.
+  std::string bytes(const Dataset& data) const {
+    const files::Directory directory;
+    const std::string path = directory / "model";
+    plait::save(trainee.model, *trainee.tables, data.encoded->encoder(), path);
+    return files::contents(path);
+  }
+};
+
+// The files of best epochs' tables.
+Names best_files(const files::Directory& directory) {
+  Names names;
+  for (const auto& entry : std::filesystem::directory_iterator(directory.path()))
+    if (const std::string name = entry.path().filename().string(); name.starts_with("best-"))
+      names.push_back(name);
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace
@@ -360,4 +425,100 @@ TEST_CASE(
   const auto norms = ranker::row_norms(*trainee.tables, *data.encoded, data.train);
   CHECK(norms[0].touched == 30);
   CHECK(norms[1].touched == 1 + static_cast<Index>(trainee.tables->ids(1)->num_rows()));
+}
+
+TEST_CASE("raw_rows: resumed, tables end in the bits of a run that was not stopped") {
+  const Folder folder;
+  const Dataset data =
+      ranker::raw_dataset(folder.rows("r.csv", planted(), both, ""), growing_users());
+  REQUIRE((data.train.size() + 127) / 128 == steps_of_epoch);
+  const HastyRun whole(data, nullptr);
+  REQUIRE(whole.run);
+  REQUIRE(whole.run->best_epoch < hasty.epochs);
+  REQUIRE(whole.run->best_epoch > 1);
+  const std::string expected = whole.bytes(data);
+
+  // Before there is a best epoch, in that epoch, at its end, right after it and in the last one.
+  const int best = steps_of_epoch * whole.run->best_epoch;
+  for (const int steps : {3, best - 5, best, best + 1, steps_of_epoch * hasty.epochs}) {
+    INFO("stopped after step " << steps);
+    const files::Directory directory;
+    {
+      plait::Checkpoints checkpoints(directory.path());
+      CHECK_FALSE(HastyRun(data, &checkpoints, steps).run);
+    }
+    plait::Checkpoints checkpoints(directory.path());
+    const HastyRun rest(data, &checkpoints);
+    REQUIRE(rest.run);
+    CHECK(rest.run->best_epoch == whole.run->best_epoch);
+    CHECK(rest.bytes(data) == expected);
+    REQUIRE(rest.run->curve.size() == whole.run->curve.size());
+    for (std::size_t e = 0; e < rest.run->curve.size(); ++e) {
+      CHECK(rest.run->curve[e].loss == whole.run->curve[e].loss);
+      CHECK(rest.run->curve[e].total == whole.run->curve[e].total);
+    }
+    CHECK(rest.run->test[0].auc == whole.run->test[0].auc);
+    CHECK(rest.run->test[1].mse == whole.run->test[1].mse);
+  }
+}
+
+TEST_CASE("raw_rows: the best epoch's tables are one file for all checkpoints that name them") {
+  const Folder folder;
+  const Dataset data =
+      ranker::raw_dataset(folder.rows("r.csv", planted(), both, ""), growing_users());
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  CHECK_FALSE(HastyRun(data, &checkpoints, steps_of_epoch).run);
+  CHECK(best_files(directory).empty());  // none of an epoch that has not been validated
+  CHECK_FALSE(HastyRun(data, &checkpoints, 1).run);
+  const Names first{"best-000000001.safetensors"};
+  CHECK(best_files(directory) == first);
+  const auto written = std::filesystem::last_write_time(directory / first.front());
+  CHECK_FALSE(HastyRun(data, &checkpoints, 5).run);
+  CHECK(best_files(directory) == first);
+  CHECK(std::filesystem::last_write_time(directory / first.front()) == written);
+
+  // The next one's is beside it while a checkpoint names the first, and alone in the end.
+  const HastyRun rest(data, &checkpoints, 1'000'000, 1);
+  const Names last = best_files(directory);
+  REQUIRE_FALSE(last.empty());
+  CHECK(last.front() > first.front());
+  const auto loaded = plait::load_with_tables<float>(directory / last.back());
+  CHECK(std::ranges::equal(loaded.tables.values(1), rest.trainee.tables->values(1)));
+  CHECK(std::ranges::equal(loaded.model.values().flat(), rest.trainee.model.values().flat()));
+
+  // One that has become another, and one that is gone.
+  const std::string path = directory / last.back();
+  const plait::SealedReader named{plait::SafetensorsReader(checkpoints.paths().back())};
+  const std::string& note = named.meta("best_tables");
+  plait::save(rest.trainee.model, *rest.trainee.tables, path, {.metadata = {{"a", "b"}}});
+  CHECK_THROWS_WITH(HastyRun(data, &checkpoints),
+                    Catch::Matchers::StartsWith("--resume: " + path + ": got ") &&
+                        Catch::Matchers::EndsWith(", expected " + note + " as " +
+                                                  checkpoints.paths().back() + " says"));
+  std::filesystem::remove(path);
+  CHECK_THROWS_AS(HastyRun(data, &checkpoints), plait::FileError);
+}
+
+TEST_CASE("raw_rows: a run does not go on with other rows or features") {
+  const Folder folder;
+  const std::string text = planted();
+  const RawRows rows = folder.rows("r.csv", text, both, "");
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  CHECK_FALSE(HastyRun(ranker::raw_dataset(rows, growing_users()), &checkpoints, 3).run);
+  const auto refused = [&](const std::string& other, const plait::EncoderConfig& features) {
+    const Dataset data = ranker::raw_dataset(folder.rows("r.csv", other, both, ""), features);
+    CHECK_THROWS_WITH(HastyRun(data, &checkpoints),
+                      Catch::Matchers::ContainsSubstring(" is of other rows or features: got "));
+  };
+  std::string changed = text;
+  const std::size_t label = changed.rfind(",1,");
+  REQUIRE(label != std::string::npos);
+  changed[label + 1] = '0';
+  refused(changed, growing_users());
+  plait::EncoderConfig features = growing_users();
+  features.features[0].admission = 3;
+  refused(text, features);
+  CHECK(HastyRun(ranker::raw_dataset(rows, growing_users()), &checkpoints, 1000).run);
 }
