@@ -24,7 +24,7 @@ import time
 def command(arguments, checkpoints, model):
     if arguments.tables:
         return [arguments.program, str(checkpoints), str(model)]
-    data = ["--rows", "600", "--inputs", "8"]
+    data = ["--data", "synthetic", "--rows", "600", "--inputs", "8"]
     if arguments.raw_rows:
         data = ["--data", str(checkpoints.parent / "clicks.csv"), "--tasks", "click"]
     return [arguments.program, "--models", "adatt", *data, "--levels", "4",

@@ -57,6 +57,7 @@ void require_effect(const CLI::App& app, const Options& options) {
   const bool shared_experts = any_model(options, {"cgc", "ple", "adatt"});
   const bool experts = shared_experts || any_model(options, {"mmoe", "ml-mmoe", "adatt-sp"});
   const bool synthetic = options.is_synthetic();
+  const bool ids = options.is_stream() || !options.tasks.empty();
   for (const Need& need : std::initializer_list<Need>{
            {"--experts", experts,
             "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
@@ -71,16 +72,16 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--task-factors", any_loss_weights(options, {"scheduled"}), "--loss-weights scheduled"},
            {"--correlation", synthetic, "--data synthetic"},
            {"--noise", synthetic, "--data synthetic"},
-           {"--rows", synthetic, "--data synthetic"},
+           {"--rows", !options.is_file(), "--data stream or synthetic"},
            {"--inputs", synthetic, "--data synthetic"},
-           {"--data-seed", synthetic, "--data synthetic"},
-           {"--tasks", !synthetic, "--data and a file"},
+           {"--data-seed", !options.is_file(), "--data stream or synthetic"},
+           {"--tasks", options.is_file(), "--data and a file"},
            {"--features", !options.tasks.empty(), "--tasks"},
            {"--describe", !options.tasks.empty(), "--tasks"},
            {"--describe", options.features.empty(), "no --features"},
            {"--split-column", !options.tasks.empty(), "--tasks"},
-           {"--row-rule", !options.tasks.empty(), "--tasks"},
-           {"--row-learning-rate", !options.tasks.empty(), "--tasks"},
+           {"--row-rule", ids, "--data stream or --tasks"},
+           {"--row-learning-rate", ids, "--data stream or --tasks"},
            {"--new-learning-rate", options.resume, "--resume"},
            {"--resume", !options.checkpoint_dir.empty(), "--checkpoint-dir"},
            {"--checkpoint-every", !options.checkpoint_dir.empty(), "--checkpoint-dir"}})

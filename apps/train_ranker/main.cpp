@@ -19,6 +19,7 @@
 #include "precision_report.hpp"
 #include "raw_rows.hpp"
 #include "report.hpp"
+#include "stream_dataset.hpp"
 #include "terminal.hpp"
 #include "text_file.hpp"
 #include "trainee.hpp"
@@ -41,6 +42,7 @@ RawRows raw_rows(const Options& options) {
 }
 
 Dataset load(const Options& options) {
+  if (options.is_stream()) return stream_dataset(options.stream);
   if (options.is_synthetic()) return synthetic_dataset(options.synthetic);
   const RawRows rows = raw_rows(options);
   if (rows.kind == FileKind::census)

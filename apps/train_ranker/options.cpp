@@ -151,6 +151,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string row_rule = "rowwise_adagrad";
   double row_learning_rate = 0;
   std::vector<std::string> tasks;
+  Index rows = 0;
   constexpr double many = 1e9;
 
   CLI::App app(
@@ -161,8 +162,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       list_of("Models:\n", models()) + list_of("\nMethods of --loss-weights:\n", loss_weights()) +
       list_of("\nMethods of --balancer:\n", balancers()) +
       "\nExamples:\n"
-      "  train_ranker                                       all models, synthetic data\n"
-      "  train_ranker --models single-task,shared-bottom,mmoe --correlation 0.2\n"
+      "  train_ranker                                       all models, a made-up stream of "
+      "clicks\n"
+      "  train_ranker --data synthetic --models single-task,shared-bottom,mmoe --correlation 0.2\n"
       "  train_ranker --data clicks.csv --tasks click,watch:regression --models single-task,mmoe\n"
       "  train_ranker --models single-task,mmoe --loss-weights equal,dwa --balancer pcgrad\n"
       "  train_ranker --data census-income.data.gz --levels 128,64 --towers 32 \\\n"
@@ -266,9 +268,11 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->always_capture_default(false)
       ->check(between(0, many));
 
-  app.add_option("--data", options.data,
-                 "synthetic, or a file, plain or gzip: CSV with a header, JSON lines, or "
-                 "Census-Income (KDD) of the UCI archive")
+  app.add_option(
+         "--data", options.data,
+         "stream (clicks with ids, made up), synthetic (numbers alone, the MMoE recipe), or "
+         "a file, plain or gzip: CSV with a header, JSON lines, or Census-Income (KDD) of "
+         "the UCI archive")
       ->group("Data");
   app.add_option(
          "--tasks", tasks,
@@ -298,14 +302,16 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--noise", options.synthetic.noise, "Synthetic: standard deviation of the noise")
       ->group("Data")
       ->check(between(0, 1e6));
-  app.add_option("--rows", options.synthetic.train_rows,
-                 "Synthetic: training rows; a quarter as many validate, half as many test")
+  app.add_option("--rows", rows,
+                 "Stream, synthetic: training rows; a quarter as many validate, half as many test; "
+                 "without it 24000 and 10000")
       ->group("Data")
+      ->default_str("")
       ->check(between(100, many));
   app.add_option("--inputs", options.synthetic.input_dim, "Synthetic: inputs of a row")
       ->group("Data")
       ->check(between(3, 1e6));
-  app.add_option("--data-seed", options.synthetic.seed, "Synthetic: seed of the data")
+  app.add_option("--data-seed", options.synthetic.seed, "Stream, synthetic: seed of the data")
       ->group("Data")
       ->check(between(0, many));
 
@@ -374,8 +380,14 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   options.rule = make_rule(optimizer, learning_rate);
   options.row_rule = make_row_rule(
       row_rule, row_learning_rate > 0 ? std::optional(row_learning_rate) : std::nullopt);
-  options.synthetic.validation_rows = options.synthetic.train_rows / 4;
-  options.synthetic.test_rows = options.synthetic.train_rows / 2;
+  const auto resize = [&](auto& data) {
+    if (rows > 0) data.train_rows = rows;
+    data.validation_rows = data.train_rows / 4;
+    data.test_rows = data.train_rows / 2;
+  };
+  resize(options.stream);
+  resize(options.synthetic);
+  options.stream.seed = options.synthetic.seed;
   return options;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "balancing.hpp"
+#include "click_stream.hpp"
 #include "models.hpp"
 #include "plait/core/instruction_set.hpp"
 #include "plait/model/precision.hpp"
@@ -17,7 +18,8 @@
 namespace ranker {
 
 struct Options {
-  std::string data = "synthetic";  // or a file
+  std::string data = "stream";  // or synthetic, or a file
+  StreamConfig stream;
   SyntheticConfig synthetic;
   std::vector<plait::Head> tasks;  // columns of a file of raw rows
   std::string features;            // a file that describes its features; empty: inferred
@@ -49,7 +51,9 @@ struct Options {
   bool new_learning_rate = false;  // of a run that is resumed
   std::string run;  // the options that a run to resume must share; not the number of epochs
 
+  bool is_stream() const { return data == "stream"; }
   bool is_synthetic() const { return data == "synthetic"; }
+  bool is_file() const { return !is_stream() && !is_synthetic(); }
 };
 
 // Nothing when help was asked for, which is then written to `out`. Throws UsageError.

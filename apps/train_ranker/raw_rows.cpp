@@ -4,6 +4,7 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -196,6 +197,13 @@ std::string summary(const plait::EncoderConfig& features) {
 }
 
 Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
+  return raw_dataset(rows, features, [&](std::vector<std::string> columns) {
+    return std::make_unique<RowFile>(rows.path, rows.kind, std::move(columns));
+  });
+}
+
+Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features,
+                    const OpenRows& open) {
   require_fitting(rows, features);
   plait::EncoderFit fit(features);
   Dataset data;
@@ -203,8 +211,8 @@ Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
   data.heads = rows.tasks;
   Labels labels;
   {
-    RowFile file(rows.path, rows.kind, read_columns(rows, features));
-    plait::RowReader& reader = file.reader();
+    const auto source = open(read_columns(rows, features));
+    plait::RowReader& reader = source->reader();
     require_columns(rows, features, reader.columns());
     const plait::ColumnLayout layout = fit.layout(reader.columns());
     const plait::ColumnLayout label_layout(label_columns(rows), reader.columns());
@@ -230,8 +238,8 @@ Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features) {
   const plait::FeatureEncoder encoder = fit.finish();
   require_values(data, encoder, rows.path);
 
-  RowFile file(rows.path, rows.kind, read_columns(rows, features));
-  data.encoded = encode(rows, file.reader(), encoder, data);
+  const auto source = open(read_columns(rows, features));
+  data.encoded = encode(rows, source->reader(), encoder, data);
   for (std::size_t t = 0; t < data.heads.size(); ++t)
     if (data.heads[t].kind == plait::HeadKind::regression) standardise(data, static_cast<Index>(t));
   return data;

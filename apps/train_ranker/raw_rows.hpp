@@ -1,5 +1,7 @@
 // Data sets of raw rows: a file of columns, some of which are labels and the others features.
 #pragma once
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -35,5 +37,11 @@ std::string summary(const plait::EncoderConfig& features);
 // for a value that cannot be taken, DataError where a part has no rows, a task no label to train on
 // or a feature no value.
 Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features);
+
+// The same of rows that come from elsewhere, the same whenever they are opened, with at least these
+// columns; rows.path describes them.
+using OpenRows = std::function<std::unique_ptr<RowSource>(std::vector<std::string> columns)>;
+Dataset raw_dataset(const RawRows& rows, const plait::EncoderConfig& features,
+                    const OpenRows& open);
 
 }  // namespace ranker

@@ -17,14 +17,21 @@ enum class FileKind { census, json_lines, table };
 // Throws DataError as open_text does.
 FileKind kind_of(const std::string& path);
 
-// A file of rows, plain or gzip, from its start.
-class RowFile {
+// Rows from their start.
+class RowSource {
+ public:
+  virtual ~RowSource() = default;
+  virtual plait::RowReader& reader() = 0;
+};
+
+// A file of rows, plain or gzip.
+class RowFile final : public RowSource {
  public:
   // JSON lines are read for these columns, or for all that come when there are none. Throws as
   // open_text and plait's readers do.
   RowFile(const std::string& path, FileKind kind, std::vector<std::string> columns = {});
 
-  plait::RowReader& reader() { return *reader_; }
+  plait::RowReader& reader() override { return *reader_; }
 
  private:
   std::unique_ptr<std::istream> stream_;

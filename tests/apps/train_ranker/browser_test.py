@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-OPTIONS = ["--models", "single-task,mmoe,adatt", "--rows", "400", "--inputs", "8", "--levels", "8,4"]
+OPTIONS = ["--models", "single-task,mmoe,adatt", "--data", "synthetic", "--rows", "400", "--inputs", "8", "--levels", "8,4"]
 OPTIONS += ["--towers", "4", "--epochs", "2", "--seeds", "1,2"]
 
 

@@ -7,7 +7,7 @@ trap 'rm -rf "$directory"' EXIT
 out=$directory/out
 
 # The experts slow the second model down and not the first: it is still training when it is stopped.
-"$1" --models single-task,mmoe --seeds 1 --rows 400 --inputs 10 --levels 8,4 --towers 4 \
+"$1" --models single-task,mmoe --seeds 1 --data synthetic --rows 400 --inputs 10 --levels 8,4 --towers 4 \
   --experts 300 --epochs 300 --csv "$directory/table.csv" >"$out" 2>&1 &
 program=$!
 until grep -q '^mmoe .* epoch 1/' "$out"; do

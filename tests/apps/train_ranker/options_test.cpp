@@ -33,9 +33,12 @@ std::string error_of(const std::vector<const char*>& arguments) {
 
 }  // namespace
 
-TEST_CASE("options: the defaults are all models on synthetic data") {
+TEST_CASE("options: the defaults are all models on the built-in stream") {
   const Options options = parse({});
-  CHECK(options.is_synthetic());
+  CHECK(options.is_stream());
+  CHECK_FALSE(options.is_file());
+  CHECK(options.stream.train_rows == 24000);
+  CHECK(options.synthetic.train_rows == 10000);
   CHECK(options.models.size() == ranker::models().size());
   CHECK(options.models.front()->name == ranker::baseline);
   CHECK(options.seeds == std::vector<std::uint64_t>{1, 2, 3});
@@ -44,13 +47,14 @@ TEST_CASE("options: the defaults are all models on synthetic data") {
 }
 
 TEST_CASE("options: values are taken") {
-  const Options options = parse({"--models",         "ple,mmoe", "--levels",      "128,64",
-                                 "--towers",         "32",       "--experts",     "9",
-                                 "--shared-experts", "6",        "--optimizer",   "sgd",
-                                 "--learning-rate",  "0.05",     "--epochs",      "2",
-                                 "--batch",          "64",       "--seeds",       "4,5,6",
-                                 "--threads",        "2",        "--correlation", "0.9",
-                                 "--rows",           "4000",     "--csv",         "out.csv"});
+  const Options options = parse({"--models",         "ple,mmoe",  "--levels",      "128,64",
+                                 "--towers",         "32",        "--experts",     "9",
+                                 "--shared-experts", "6",         "--optimizer",   "sgd",
+                                 "--learning-rate",  "0.05",      "--epochs",      "2",
+                                 "--batch",          "64",        "--seeds",       "4,5,6",
+                                 "--threads",        "2",         "--correlation", "0.9",
+                                 "--rows",           "4000",      "--csv",         "out.csv",
+                                 "--data",           "synthetic", "--data-seed",   "7"});
   REQUIRE(options.models.size() == 2);
   CHECK(options.models[0]->name == "mmoe");  // in the list's order, whatever was typed
   CHECK(options.models[1]->name == "ple");
@@ -69,7 +73,13 @@ TEST_CASE("options: values are taken") {
   CHECK(options.synthetic.train_rows == 4000);
   CHECK(options.synthetic.validation_rows == 1000);
   CHECK(options.synthetic.test_rows == 2000);
+  CHECK(options.synthetic.seed == 7);
   CHECK(options.csv == "out.csv");
+  const ranker::StreamConfig stream = parse({"--rows", "4000", "--data-seed", "7"}).stream;
+  CHECK(stream.train_rows == 4000);
+  CHECK(stream.validation_rows == 1000);
+  CHECK(stream.test_rows == 2000);
+  CHECK(stream.seed == 7);
 }
 
 TEST_CASE("options: methods are taken in the order of their lists, and each trains by itself") {
@@ -187,11 +197,20 @@ TEST_CASE("options: what would have no effect is refused") {
       {{"--data", "x.csv", "--tasks", "a", "--describe", "f", "--features", "f"},
        "--describe: expected no --features with it"},
       {{"--data", "x.csv", "--split-column", "s"}, "--split-column: expected --tasks with it"},
-      {{"--row-rule", "sgd"}, "--row-rule: expected --tasks with it"},
-      {{"--row-learning-rate", "0.1"}, "--row-learning-rate: expected --tasks with it"},
-      {{"--data", "x.gz", "--rows", "400"}, "--rows: expected --data synthetic with it"},
+      {{"--data", "synthetic", "--row-rule", "sgd"},
+       "--row-rule: expected --data stream or --tasks with it"},
+      {{"--data", "synthetic", "--row-learning-rate", "0.1"},
+       "--row-learning-rate: expected --data stream or --tasks with it"},
+      {{"--data", "x.gz", "--rows", "400"}, "--rows: expected --data stream or synthetic with it"},
       {{"--data", "x.gz", "--correlation", "0.5"},
        "--correlation: expected --data synthetic with it"},
+      {{"--correlation", "0.5"}, "--correlation: expected --data synthetic with it"},
+      {{"--noise", "2"}, "--noise: expected --data synthetic with it"},
+      {{"--inputs", "8"}, "--inputs: expected --data synthetic with it"},
+      {{"--data", "x.gz", "--data-seed", "2"},
+       "--data-seed: expected --data stream or synthetic with it"},
+      {{"--tasks", "click"}, "--tasks: expected --data and a file with it"},
+      {{"--data", "synthetic", "--tasks", "click"}, "--tasks: expected --data and a file with it"},
   };
   for (const auto& [arguments, message] : cases) CHECK(error_of(arguments) == message);
   CHECK(parse({"--csv", "a,,b"}).csv == "a,,b");

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 
-QUICK = ["--rows", "400", "--inputs", "8", "--levels", "8,4", "--towers", "4"]
+QUICK = ["--data", "synthetic", "--rows", "400", "--inputs", "8", "--levels", "8,4", "--towers", "4"]
 
 
 def run(program, *options, code=0, locale="C"):

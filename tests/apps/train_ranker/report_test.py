@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 MODELS = ["single-task", "cross-stitch", "adatt"]
 TASKS = ["click", "dwell", "buy"]
-OPTIONS = ["--models", ",".join(MODELS), "--rows", "400", "--inputs", "8", "--levels", "8,4"]
+OPTIONS = ["--models", ",".join(MODELS), "--data", "synthetic", "--rows", "400", "--inputs", "8", "--levels", "8,4"]
 OPTIONS += ["--towers", "4", "--epochs", "2", "--seeds", "1,2"]
 
 

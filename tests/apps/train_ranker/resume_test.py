@@ -17,7 +17,7 @@ import xml.etree.ElementTree
 # Checkpoints come from signals alone.
 OPTIONS = ["--models", "mmoe", "--levels", "8,4", "--towers", "4", "--experts", "60", "--epochs", "6",
            "--batch", "10", "--checkpoint-every", "1000000"]
-NUMBERS = ["--rows", "2000", "--inputs", "8"]
+NUMBERS = ["--data", "synthetic", "--rows", "2000", "--inputs", "8"]
 
 
 def write_clicks(path):
