@@ -102,7 +102,7 @@ double seconds_since(Clock::time_point start) {
 void serve(const std::string& path, bool mapped) {
   const auto start = Clock::now();
   auto loaded = mapped ? plait::load_with_tables<float>(plait::SafetensorsReader::mapped(path), {},
-                                                        plait::Verify::header)
+                                                        plait::Verify::unmapped)
                        : plait::load_with_tables<float>(path);
   const Index rows = loaded.tables.config().tables[0].rows;
   const plait::EmbeddingScorer<float> scorer(

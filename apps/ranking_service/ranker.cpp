@@ -57,7 +57,7 @@ std::unique_ptr<const Ranker> load_any(const std::string& path, const RankerOpti
                      ": got --user-columns, expected none: its features say which are the "
                      "user's");
   auto loaded = plait::load_with_encoder<float>(
-      std::move(reader), {}, mapped ? plait::Verify::header : plait::Verify::all);
+      std::move(reader), {}, mapped ? plait::Verify::unmapped : plait::Verify::all);
   require_heads(loaded.heads, path);
   return std::make_unique<const RawRanker>(std::move(loaded), options);
 }

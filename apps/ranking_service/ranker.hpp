@@ -17,7 +17,7 @@
 namespace service {
 
 // Where the rows of a model's tables are: in memory, there in 8 bits a number, or in the model's
-// file, of which the header, the network and the self-test's rows are read when it is loaded.
+// file, all of which but the rows is read and verified when it is loaded.
 enum class TableRows { floats, bytes, mapped };
 
 struct RankerOptions {

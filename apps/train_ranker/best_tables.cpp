@@ -79,6 +79,7 @@ void BestTables::keep(const plait::Model<float>& model, Notes& notes) {
   const std::string path = path_of(directory, number);
   plait::save(model, *tables_, path);
   notes[note_key] = note_of(path, number);
+  remove_unnamed(notes);
 }
 
 void BestTables::resume(const Notes& notes, const std::string& checkpoint) {
@@ -112,7 +113,9 @@ void BestTables::remove_unnamed(const Notes& notes) const {
     try {
       const plait::SealedReader file{plait::SafetensorsReader(path)};
       if (const std::string* note = file.header().meta(note_key)) named.insert(number_in(*note));
-    } catch (const plait::Error&) {  // nobody goes on from a torn one
+    } catch (const plait::FormatError&) {  // nobody goes on from a torn one
+    } catch (const plait::FileError&) {    // it may be a whole one
+      return;
     }
   }
   for (const Index number : numbers) {

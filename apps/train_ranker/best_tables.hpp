@@ -16,7 +16,8 @@ using plait::Index;
 // A copy of all rows, which may be gigabytes, so that checkpoints do not hold them: they are
 // written once, when their epoch turns out the best, with its model to
 // {directory}/best-{number}.safetensors, and a note of the checkpoints that follow names that file
-// by number and checksum. A file is never replaced, and removed once no checkpoint names it.
+// by number and checksum. A file is never replaced, and removed once neither a checkpoint nor the
+// run names it.
 class BestTables {
  public:
   using Notes = std::map<std::string, std::string>;

@@ -64,7 +64,7 @@ struct Dataset {
   std::vector<Index> train;
   std::vector<Index> validation;
   std::vector<Index> test;
-  // Of the rows of a file of raw rows and the description of their features; of other data 0.
+  // Of raw rows and the description of their features; of other data 0.
   std::uint64_t fingerprint = 0;
 
   Index input_dim() const { return encoded ? encoded->input_dim() : features.input_dim(); }

@@ -63,11 +63,11 @@ std::string differing(const std::string& run, const std::string& other, bool new
 void require_run(const Checkpointing& from, const std::string& data) {
   const auto paths = from.checkpoints->paths();
   for (auto path = paths.rbegin(); path != paths.rend(); ++path) {
-    std::string run, its_data;
+    std::string run, its_data = "none";
     try {
       const plait::SealedReader file{plait::SafetensorsReader(*path)};
       run = file.meta(run_note);
-      its_data = file.meta(data_note);
+      if (const std::string* noted = file.header().meta(data_note)) its_data = *noted;
     } catch (const plait::Error&) {
       continue;
     }

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -49,17 +51,11 @@ bool equal(const EmbeddingTables<S>& a, const EmbeddingTables<S>& b) {
 }
 
 template <class S>
-std::vector<S> logits(const plait::LoadedWithTables<S>& loaded, const Rows<S>& rows) {
+std::vector<S> looked_up(const plait::LoadedWithTables<S>& loaded, const Rows<S>& rows) {
   plait::Tensor<S> x(rows.batch().batch(), 1, loaded.tables.width());
   loaded.tables.lookup(rows.batch(), x);
   const auto all = std::as_const(x).view();
   return {all.data(), all.data() + all.batch() * all.dim()};
-}
-
-// The bytes of a file with one of its data changed and no checksum.
-std::string damaged(std::string bytes) {
-  bytes[bytes.size() - 1] = static_cast<char>(bytes[bytes.size() - 1] ^ 1);
-  return bytes;
 }
 
 }  // namespace
@@ -69,20 +65,40 @@ TEST_CASE("mapped tables are those that are read, in both scalars and when they 
   const std::string path = directory / "model";
   const auto check = [&]<class S>(const EmbeddingTables<S>& tables) {
     write_model(tables, path);
-    for (const Verify verify : {Verify::all, Verify::header}) {
+    for (const Verify verify : {Verify::all, Verify::unmapped}) {
       const auto mapped = map_model<S>(path, verify);
       CHECK(equal(mapped.tables, tables));
       const Rows<S> rows(5, 33);
-      CHECK(logits(mapped, rows) == logits(plait::load_with_tables<S>(path), rows));
+      CHECK(looked_up(mapped, rows) == looked_up(plait::load_with_tables<S>(path), rows));
     }
   };
   check(EmbeddingTables<float>(table_run::config(), 7));
   check(EmbeddingTables<double>(table_run::config(), 7));
-  auto growing = table_run::config();
-  growing.tables[0].growing = true;
-  growing.tables[0].reserved = 1;
-  check(EmbeddingTables<float>(growing, 7));
+  table_run::Run run;  // one of its tables grows
+  run.steps(5);
+  REQUIRE(table_run::ids(run.tables, 1).size() > 5);
+  check(run.tables);
 }
+
+#ifdef __linux__
+TEST_CASE("mapped tables are the file's own pages") {
+  const files::Directory directory;
+  const std::string path = directory / "model";
+  write_model(EmbeddingTables<float>(table_run::config(), 7), path);
+  const auto mapped = map_model<float>(path, Verify::unmapped);
+  const auto read = plait::load_with_tables<float>(path);
+  const auto reader = SafetensorsReader(path);
+  const auto& tensors = reader.header().tensors;
+  const auto data = std::filesystem::file_size(path) - tensors.back().end;
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(data));
+  const float number = 123;
+  file.write(reinterpret_cast<const char*>(&number), sizeof number);
+  file.flush();
+  CHECK(mapped.tables.values(0)[0] == number);
+  CHECK(read.tables.values(0)[0] != number);
+}
+#endif
 
 TEST_CASE("mapped tables start at a cache line, and are neither copied nor allocated") {
   const EmbeddingTables<float> tables(
@@ -111,7 +127,7 @@ TEST_CASE("mapped tables of another scalar, and of a file that is not mapped, ar
   const auto doubles = map_model<double>(path);
   for (Index t = 0; t < tables.num_tables(); ++t)
     CHECK(std::ranges::equal(doubles.tables.values(t), tables.values(t)));
-  auto plain = plait::load_with_tables<float>(SafetensorsReader(path), {}, Verify::header);
+  auto plain = plait::load_with_tables<float>(SafetensorsReader(path), {}, Verify::unmapped);
   CHECK(equal(plain.tables, tables));
 }
 
@@ -164,21 +180,62 @@ TEST_CASE("mapped files that are damaged are refused as far as they are verified
     }
     return "accepted";
   };
-  CHECK_THAT(message(damaged(bytes), Verify::all), Catch::Matchers::Contains("data: got checksum"));
-  std::string header = bytes;
-  header[header.find("embedding_bags") + 15] ^= 1;
-  CHECK_THAT(message(header, Verify::header), Catch::Matchers::Contains("header: got checksum"));
-  for (const std::size_t size :
-       {std::size_t{0}, std::size_t{7}, std::size_t{100}, bytes.size() - 1})
-    CHECK(message(bytes.substr(0, size), Verify::header) != "accepted");
-  // What is not verified shows where it changes what the model says.
-  std::string value = bytes;
+  using Catch::Matchers::Contains;
+  CHECK(message(bytes, Verify::unmapped) == "accepted");
   const auto reader = files::reader(bytes);
   const auto& tensors = reader.header().tensors;
   const std::size_t data = bytes.size() - tensors.back().end;
-  for (std::size_t i = data; i < data + tensors[0].end; ++i) value[i] = static_cast<char>(i * 7);
-  CHECK_THAT(message(value, Verify::header), Catch::Matchers::Contains("self-test"));
-  CHECK(message(bytes, Verify::header) == "accepted");
+  for (const auto& tensor : tensors) {
+    INFO(tensor.name);
+    if (tensor.begin == tensor.end) continue;
+    std::string flipped = bytes;
+    flipped[data + tensor.begin] = static_cast<char>(flipped[data + tensor.begin] ^ 1);
+    CHECK_THAT(message(flipped, Verify::all), Contains("data: got checksum"));
+    if (!tensor.name.starts_with("embedding_bags."))
+      CHECK_THAT(message(flipped, Verify::unmapped),
+                 Contains(plait::in_quotes(tensor.name) + ": got checksum"));
+  }
+  CHECK_THAT(
+      message(bytes.substr(0, data) + std::string(bytes.size() - data, '\0'), Verify::unmapped),
+      Contains("got checksum"));
+  // What is not verified shows where it changes what the model says.
+  std::string other = bytes;
+  for (std::size_t i = data; i < data + tensors[0].end; ++i) other[i] = static_cast<char>(i * 7);
+  CHECK_THAT(message(other, Verify::unmapped), Contains("self-test"));
+  std::string header = bytes;
+  header[header.find("embedding_bags") + 15] ^= 1;
+  CHECK_THAT(message(header, Verify::unmapped), Contains("header: got checksum"));
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{7}, std::size_t{100}, bytes.size() - 1})
+    CHECK(message(bytes.substr(0, size), Verify::unmapped) != "accepted");
+}
+
+TEST_CASE("mapped files without a checksum of every tensor are verified as a whole") {
+  const EmbeddingTables<float> tables(table_run::config(), 7);
+  const files::Directory directory;
+  const std::string path = directory / "model";
+  write_model(tables, path);
+  const auto with = [&](const std::function<void(files::Parts&)>& change) {
+    return files::resealed(files::contents(path), change);
+  };
+  std::string older = with([](files::Parts& parts) {
+    std::erase_if(parts.header.metadata, [](const auto& pair) {
+      return pair.first == plait::detail::tensor_checksums_key;
+    });
+  });
+  files::write(path, older);
+  CHECK(equal(map_model<float>(path, Verify::unmapped).tables, tables));
+  const std::size_t data = older.size() - files::reader(older).header().tensors.back().end;
+  older[data + 2] = static_cast<char>(older[data + 2] ^ 1);
+  files::write(path, older);
+  CHECK_THROWS_WITH(map_model<float>(path, Verify::unmapped),
+                    Catch::Matchers::Contains("data: got checksum"));
+  write_model(tables, path);
+  files::write(path, with([](files::Parts& parts) {
+                 parts.meta(std::string(plait::detail::tensor_checksums_key)).pop_back();
+               }));
+  CHECK_THROWS_WITH(map_model<float>(path, Verify::unmapped),
+                    Catch::Matchers::Contains("16 for every tensor"));
 }
 
 TEST_CASE("mapped files: what is no file is refused") {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -161,6 +162,24 @@ TEST_CASE("rows start uniform within the bound, and reserved ones at zero") {
   check(2);
   const auto zeros = EmbeddingTables<double>::zeros(config);
   CHECK(std::ranges::all_of(zeros.values(0), [](double number) { return number == 0; }));
+}
+
+TEST_CASE("tables adopt rows that somebody else keeps") {
+  auto tables = EmbeddingTables<float>::without_rows(good, 7);
+  CHECK(tables.values(0).empty());
+  const EmbeddingTables<float> others(good, 8);
+  std::vector<float> kept(others.values(0).begin(), others.values(0).end());
+  tables.adopt(0, LargeArray<float>(kept, nullptr));
+  CHECK(tables.values(0).data() == kept.data());
+  CHECK_THROWS_AS(tables.adopt(0, LargeArray<float>(1, 1)), ConfigError);
+  CHECK(tables.values(0).data() == kept.data());
+  const auto own = std::make_shared<std::vector<float>>(kept);
+  tables.adopt(0, LargeArray<float>(*own, own));
+  CHECK(own.use_count() == 2);
+  const EmbeddingTables<float> moved = std::move(tables);
+  CHECK(moved.values(0).data() == own->data());
+  CHECK(own.use_count() == 2);
+  CHECK(std::ranges::equal(kept, others.values(0)));
 }
 
 TEST_CASE("tables move and are cloned; a clone is apart") {

@@ -18,11 +18,12 @@
 // processes:
 //
 //   auto ranker = load_with_tables<float>(SafetensorsReader::mapped("ranker.safetensors"), {},
-//                                         Verify::header);
+//                                         Verify::unmapped);
 //
-// is there as soon as the header and the network are read, however large the tables are. Such
-// tables behave as others; numbers written to them are this process's alone (see MappedFile). They
-// stay in the file if its numbers are Scalar, and are read if not.
+// is there as soon as all but the rows is read, however large the tables are. Such tables behave as
+// others; numbers written to them are this process's alone (see MappedFile). Rows are read where
+// the file's numbers are not Scalar, a writer of another kind left them where no Scalar can be, or
+// the system has no mapped files.
 #pragma once
 #include <algorithm>
 #include <charconv>
@@ -79,8 +80,8 @@ class ModelFilePart {
   // Whether a tensor is this part's: it is then not taken for another's.
   virtual bool owns(std::string_view tensor) const = 0;
   // Called once the header's checksum is verified, then for every tensor of its own in the order of
-  // the file, then after the last of all, when the data's checksum is verified as well and the
-  // tables are there. Throw FormatError for what does not fit.
+  // the file, then after the last of all, when checksums of what was read are verified as well and
+  // the tables are there. Throw FormatError for what does not fit.
   virtual void open(const SealedReader& file) = 0;
   virtual void read(SealedReader& file, const TensorInfo& tensor) = 0;
   virtual void finish(const EmbeddingTables<Scalar>& tables) = 0;
@@ -288,17 +289,26 @@ class TableInput {
           return !is_table(tensor) || of_ids.contains(tensor.name);
         });
     const std::uint64_t seed = of_ids.empty() ? 0 : stored_seed(file);
-    tables_.emplace(build([&] { return EmbeddingTables<Scalar>::zeros(std::move(config), seed); }));
+    tables_.emplace(
+        build([&] { return EmbeddingTables<Scalar>::without_rows(std::move(config), seed); }));
     for (std::size_t t = 0; t < sources.size(); ++t)
       readers_.emplace(sources[t]->name, [this, table = static_cast<Index>(t)](
                                              SealedReader& from, const TensorInfo& tensor) {
-        auto [rows, owner] = from.map<Scalar>(tensor);
-        if (owner == nullptr) return from.read(tensor, tables_->values(table));
-        tables_->adopt(table, LargeArray<Scalar>(rows, std::move(owner)));
+        tables_->adopt(table, rows_of(table, from, tensor));
       });
     ids_.reserve(of_ids.size());  // what is read goes into them
     for (Index t = 0; t < tables_->num_tables(); ++t)
       if (tables_->ids(t) != nullptr) open_ids(file, t);
+  }
+
+  // In the file, or read from it.
+  PLAIT_COLD LargeArray<Scalar> rows_of(Index table, SealedReader& from, const TensorInfo& tensor) {
+    if (auto [rows, owner] = from.map<Scalar>(tensor); owner != nullptr)
+      return LargeArray<Scalar>(rows, std::move(owner));
+    const TableConfig& of = tables_->layout().table(table);
+    LargeArray<Scalar> rows(static_cast<std::size_t>(of.rows), static_cast<std::size_t>(of.dim));
+    from.read(tensor, rows.span());
+    return rows;
   }
 
   PLAIT_COLD static std::uint64_t stored_seed(const SealedReader& file) {
@@ -418,13 +428,14 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
     detail::add_logits(writer, model, tables, self_test, logits);
   }
   if (add) add(writer);
+  add_tensor_checksums(writer);
   seal(writer);
   writer.write(path);
 }
 
 // As load, of a file that save made with tables; their numbers are read into place, or stay in a
 // mapped file. `part` reads what else the file holds: without it a file that has more is refused.
-// Throws as load; for what is not verified only where it shows, in the self-test for one.
+// Throws as load.
 template <class Scalar>
 PLAIT_COLD LoadedWithTables<Scalar> load_with_tables(SafetensorsReader reader,
                                                      const Registry<Scalar>& registry = {},

@@ -34,7 +34,11 @@ class MappedFile {
     int error = 0;
     if (::fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
       size_ = static_cast<std::size_t>(status.st_size);
-      memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
+      int flags = MAP_PRIVATE;
+#ifdef MAP_NORESERVE
+      flags |= MAP_NORESERVE;  // few pages will be written to
+#endif
+      memory = ::mmap(nullptr, size_, PROT_READ | PROT_WRITE, flags, file, 0);
       error = memory == MAP_FAILED ? errno : 0;
     }
     ::close(file);

@@ -208,6 +208,8 @@ class SafetensorsWriter {
   void put_data(Put put) const {
     for (const auto& make : data_) make(put);
   }
+  // Those of header().tensors[i].
+  void put_data_of(std::size_t i, Put put) const { data_[i](put); }
 
   // The file's bytes in pieces: put(std::span<const std::byte>) is called for one after the other.
   // Throws ConfigError as write_safetensors_header does.
@@ -240,8 +242,8 @@ class SafetensorsWriter {
     };
     auto at = header_.tensors.end();
     while (at != header_.tensors.begin() && is_after(*(at - 1))) --at;
+    data_.insert(data_.begin() + (at - header_.tensors.begin()), std::move(make));
     header_.tensors.insert(at, std::move(tensor));
-    data_.push_back(std::move(make));
   }
 
   SafetensorsHeader header_;

@@ -1,5 +1,6 @@
 // Seals: two checksums in a file's metadata, one of the data and one of the header, so that a torn
-// or altered file is refused before anything in it is interpreted.
+// or altered file is refused before anything in it is interpreted; and where the data may be too
+// many to be read, one of every tensor, so that what is read is held against its own.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -19,6 +20,8 @@ namespace detail {
 
 inline constexpr std::string_view header_checksum_key = "plait.header_checksum";
 inline constexpr std::string_view data_checksum_key = "plait.data_checksum";
+// 16 digits for each tensor, in the order of the file.
+inline constexpr std::string_view tensor_checksums_key = "plait.tensor_checksums";
 
 // Of everything that the header says, except this checksum itself; texts are preceded by their
 // lengths so that none can pass for another.
@@ -49,6 +52,17 @@ PLAIT_COLD inline std::string header_checksum(const SafetensorsHeader& header) {
 
 }  // namespace detail
 
+// Adds a checksum of every tensor, for Verify::unmapped. After the last tensor, before seal().
+PLAIT_COLD inline void add_tensor_checksums(SafetensorsWriter& writer) {
+  std::string digits;
+  for (std::size_t i = 0; i < writer.header().tensors.size(); ++i) {
+    Checksum checksum;
+    writer.put_data_of(i, [&](std::span<const std::byte> bytes) { checksum.update(bytes); });
+    digits += hex(checksum.value());
+  }
+  writer.add_metadata(std::string(detail::tensor_checksums_key), std::move(digits));
+}
+
 // Adds both checksums. After the last tensor and the last metadata.
 inline void seal(SafetensorsWriter& writer) {
   Checksum data;
@@ -58,21 +72,29 @@ inline void seal(SafetensorsWriter& writer) {
                       detail::header_checksum(writer.header()));
 }
 
-// What of a sealed file is compared with its checksum: all of it, or the header alone, so that a
-// mapped file is not read as a whole.
-enum class Verify { all, header };
+// What of a sealed file is compared with a checksum: all of it, or all but the tensors that stay in
+// a mapped file, which is then not read as a whole. Files without a checksum of every tensor are
+// compared as a whole in any case.
+enum class Verify { all, unmapped };
 
 // Reads a sealed file: every tensor once, in the order of the file, then finish().
 class SealedReader {
  public:
   // Throws FormatError when the header is not the one that was sealed, or as SafetensorsReader.
-  explicit SealedReader(SafetensorsReader file, Verify verify = Verify::all)
-      : file_(std::move(file)), verify_(verify) {
+  PLAIT_COLD explicit SealedReader(SafetensorsReader file, Verify verify = Verify::all)
+      : file_(std::move(file)) {
     const std::string& expected = meta(detail::header_checksum_key);
     const std::string got = detail::header_checksum(header());
     if (got != expected)
       throw FormatError(name(), "header", "checksum " + got, expected + " as stored");
+    if (verify == Verify::all) return;
+    of_tensors_ = header().meta(detail::tensor_checksums_key);
+    if (of_tensors_ != nullptr && of_tensors_->size() != 16 * header().tensors.size())
+      throw FormatError(name(), std::string(detail::tensor_checksums_key),
+                        text(of_tensors_->size(), " digits"), "16 for every tensor");
   }
+  SealedReader(const SealedReader&) = delete;
+  SealedReader(SealedReader&& other) = default;
 
   const SafetensorsHeader& header() const { return file_.header(); }
   const std::string& name() const { return file_.name(); }
@@ -85,11 +107,18 @@ class SealedReader {
     return *value;
   }
 
+  // Throws FormatError when it has a checksum of its own, which is another.
   template <class T>
   void read(const TensorInfo& tensor, std::span<T> out) {
     PLAIT_ASSERT(tensor.begin == position_);
-    file_.read(tensor, out, checksum());
     position_ = tensor.end;
+    if (of_tensors_ == nullptr) return file_.read(tensor, out, &data_);
+    Checksum checksum;
+    file_.read(tensor, out, &checksum);
+    const auto i = static_cast<std::size_t>(&tensor - header().tensors.data());
+    const std::string got = hex(checksum.value());
+    if (const std::string expected = of_tensors_->substr(16 * i, 16); got != expected)
+      throw FormatError(name(), in_quotes(tensor.name), "checksum " + got, expected + " as stored");
   }
   // As SafetensorsReader's; who is given the elements does not read them as well.
   template <class T>
@@ -97,20 +126,20 @@ class SealedReader {
     PLAIT_ASSERT(tensor.begin == position_);
     auto mapped = file_.map<T>(tensor);
     if (mapped.second == nullptr) return mapped;
-    if (verify_ == Verify::all) file_.skim(tensor, &data_);
+    if (of_tensors_ == nullptr) file_.skim(tensor, &data_);
     position_ = tensor.end;
     return mapped;
   }
 
   // Reads all data for their checksum alone.
   void skim() {
-    for (const TensorInfo& tensor : header().tensors) file_.skim(tensor, checksum());
+    for (const TensorInfo& tensor : header().tensors) file_.skim(tensor, &data_);
     finish();
   }
 
   // Throws FormatError when the data are not those that were sealed.
   void finish() const {
-    if (verify_ == Verify::header) return;
+    if (of_tensors_ != nullptr) return;
     const std::string& expected = meta(detail::data_checksum_key);
     const std::string got = hex(data_.value());
     if (got != expected)
@@ -118,10 +147,8 @@ class SealedReader {
   }
 
  private:
-  Checksum* checksum() { return verify_ == Verify::all ? &data_ : nullptr; }
-
   SafetensorsReader file_;
-  Verify verify_;
+  const std::string* of_tensors_ = nullptr;  // in the header; null: all data have one checksum
   Checksum data_;
   std::uint64_t position_ = 0;
 };

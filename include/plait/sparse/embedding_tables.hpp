@@ -21,7 +21,9 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/config.hpp"
 #include "plait/core/counter_random.hpp"
+#include "plait/core/error.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/view.hpp"
 #include "plait/sparse/batch.hpp"
@@ -47,6 +49,10 @@ class EmbeddingTables {
   PLAIT_COLD static EmbeddingTables zeros(EmbeddingConfig config, std::uint64_t seed = 0) {
     return EmbeddingTables(seed, std::move(config));
   }
+  // The same without rows, and so without their memory: adopt() gives them to each table.
+  PLAIT_COLD static EmbeddingTables without_rows(EmbeddingConfig config, std::uint64_t seed = 0) {
+    return EmbeddingTables(seed, std::move(config), false);
+  }
   EmbeddingTables(EmbeddingTables&&) = default;
   EmbeddingTables& operator=(EmbeddingTables&&) = default;
   PLAIT_COLD EmbeddingTables clone() const;
@@ -64,9 +70,13 @@ class EmbeddingTables {
   // [rows, dim] without gaps, the layout of torch.nn.EmbeddingBag.
   std::span<Scalar> values(Index table) { return values_[index(table)].span(); }
   std::span<const Scalar> values(Index table) const { return values_[index(table)].span(); }
-  // Numbers [rows, dim] in place of a table's, those of a mapped file for one.
-  void adopt(Index table, LargeArray<Scalar> values) {
-    PLAIT_ASSERT(values.size() == values_[index(table)].size());
+  // Numbers [rows, dim] in place of a table's, those of a mapped file for one. Throws ConfigError
+  // for another number of them.
+  PLAIT_COLD void adopt(Index table, LargeArray<Scalar> values) {
+    const TableConfig& of = layout_.table(table);
+    const std::size_t expected = index(of.rows) * index(of.dim);
+    require_config(values.size() == expected, "EmbeddingTables", "values of " + in_quotes(of.name),
+                   text(values.size(), " numbers"), text(expected));
     values_[index(table)] = std::move(values);
   }
   std::span<const Scalar> row(Index table, Index row) const {
@@ -91,10 +101,10 @@ class EmbeddingTables {
   void lookup(const FeatureBatch<Scalar>& batch, View3<Scalar> x) const;
 
  private:
-  PLAIT_COLD EmbeddingTables(std::uint64_t seed, EmbeddingConfig config)
+  PLAIT_COLD EmbeddingTables(std::uint64_t seed, EmbeddingConfig config, bool with_rows = true)
       : layout_(std::move(config)), seed_(seed) {
     for (const TableConfig& table : this->config().tables) {
-      values_.emplace_back(index(table.rows), index(table.dim));
+      values_.emplace_back(index(with_rows ? table.rows : 0), index(table.dim));
       ids_.emplace_back();
       if (table.growing) ids_.back().emplace(table.rows, table.admission);
       CounterRandom of_table(seed);

@@ -47,21 +47,23 @@ class LargeArray {
 #endif
     data_ = static_cast<T*>(memory);
   }
-  // Numbers that `owner` keeps.
+  // Numbers that `owner` keeps, which may be null where somebody else sees to that.
   LargeArray(std::span<T> numbers, std::shared_ptr<void> owner)
-      : data_(numbers.data()), size_(numbers.size()), owner_(std::move(owner)) {}
+      : data_(numbers.data()), size_(numbers.size()), owns_(false), owner_(std::move(owner)) {}
   LargeArray(LargeArray&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)),
         size_(std::exchange(other.size_, 0)),
+        owns_(std::exchange(other.owns_, true)),
         owner_(std::move(other.owner_)) {}
   LargeArray& operator=(LargeArray&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(owns_, other.owns_);
     std::swap(owner_, other.owner_);
     return *this;
   }
   PLAIT_COLD ~LargeArray() {
-    if (data_ == nullptr || owner_ != nullptr) return;
+    if (data_ == nullptr || !owns_) return;
 #ifdef PLAIT_HAS_MMAP
     munmap(data_, size_ * sizeof(T));
 #else
@@ -80,7 +82,8 @@ class LargeArray {
 
   T* data_ = nullptr;
   std::size_t size_ = 0;
-  std::shared_ptr<void> owner_;  // null: the memory is this one's
+  bool owns_ = true;
+  std::shared_ptr<void> owner_;
 };
 
 }  // namespace plait

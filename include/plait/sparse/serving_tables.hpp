@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "plait/core/config.hpp"
-#include "plait/core/error.hpp"
 #include "plait/core/view.hpp"
 #include "plait/sparse/batch.hpp"
 #include "plait/sparse/embedding_layout.hpp"

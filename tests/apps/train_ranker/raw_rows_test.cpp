@@ -500,6 +500,19 @@ TEST_CASE("raw_rows: the best epoch's tables are one file for all checkpoints th
   CHECK_THROWS_AS(HastyRun(data, &checkpoints), plait::FileError);
 }
 
+TEST_CASE("raw_rows: best epochs between two checkpoints leave one file") {
+  const Folder folder;
+  const Dataset data =
+      ranker::raw_dataset(folder.rows("r.csv", planted(), both, ""), growing_users());
+  const files::Directory directory;
+  plait::Checkpoints checkpoints(directory.path());
+  const HastyRun whole(data, &checkpoints, 1'000'000, 1'000'000);
+  REQUIRE(whole.run);
+  REQUIRE(whole.run->best_epoch > 1);
+  CHECK(checkpoints.paths().empty());
+  CHECK(best_files(directory).size() == 1);
+}
+
 TEST_CASE("raw_rows: a run does not go on with other rows or features") {
   const Folder folder;
   const std::string text = planted();
