@@ -124,8 +124,8 @@ PLAIT_COLD void add_model_and_tables(SafetensorsWriter& writer, const Model<Scal
   require_width("save", model, tables);
   std::uint64_t numbers = 0;
   for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
-  // First, where all that a file is aligned to holds for them.
-  add_state_dict(writer, tables);
+  writer.align_data();
+  add_state_dict(writer, tables);  // first, so that it holds for them
   add_model(writer, model, options, rounded);
   writer.add_metadata(embeddings_key,
                       write_fields(tables.config(), largest_size_of_tables(numbers)));

@@ -207,10 +207,12 @@ PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view js
   return header;
 }
 
-// The JSON text, padded with spaces so that the data starts at a multiple of 8 bytes. Throws
+// The JSON text, padded with spaces so that the data start at a multiple of `alignment` bytes of
+// the file, by default as PyTorch's library lays them out. Throws
 // ConfigError for names or metadata that are not UTF-8, and for what no reader takes: more pairs of
 // metadata, sizes in a shape or bytes than above.
-PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& header) {
+PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& header,
+                                                      std::size_t alignment = 8) {
   const char* where = "write_safetensors_header";
   require_config(header.metadata.size() <= max_metadata, where, "metadata",
                  text(header.metadata.size(), " pairs, the library's own included"),
@@ -233,9 +235,7 @@ PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& 
   } catch (const nlohmann::json::exception& error) {
     throw ConfigError(where, "text", error.what(), "UTF-8");
   }
-  // Data that begin at a multiple of a cache line: a mapped file's rows then lie as in memory.
-  constexpr std::size_t line = 64;
-  result.append((line - (8 + result.size()) % line) % line, ' ');
+  result.append((alignment - (8 + result.size()) % alignment) % alignment, ' ');
   require_config(result.size() <= max_header_bytes, where, "header", text(result.size(), " bytes"),
                  text("at most ", max_header_bytes));
   return result;
