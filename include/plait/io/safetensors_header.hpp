@@ -212,7 +212,7 @@ PLAIT_COLD inline SafetensorsHeader parse_safetensors_header(std::string_view js
 // ConfigError for names or metadata that are not UTF-8, and for what no reader takes: more pairs of
 // metadata, sizes in a shape or bytes than above.
 PLAIT_COLD inline std::string write_safetensors_header(const SafetensorsHeader& header,
-                                                      std::size_t alignment = 8) {
+                                                       std::size_t alignment = 8) {
   const char* where = "write_safetensors_header";
   require_config(header.metadata.size() <= max_metadata, where, "metadata",
                  text(header.metadata.size(), " pairs, the library's own included"),
