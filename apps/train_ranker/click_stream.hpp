@@ -4,7 +4,8 @@
 // their category, all with a mean, so that some of an affinity is in the user and in the item
 // alone:
 //   w_g = sum_j ((u_gj + m) (v_gj + m) - m^2) / sqrt(2 (1 + 2 m^2))
-// The tasks share w_0 and disagree about w_1, and none asks for w_2; an hour is good or bad for a category by a cosine h:
+// The tasks share w_0 and disagree about w_1, and none asks for w_2; an hour is good or bad for a
+// category by a cosine h:
 //   click   w_0 + w_1 + 0.3 b_i    + N(0, 0.5^2)    the largest 30 %
 //   dwell   w_0 - w_1 + 0.5 h      + N(0, 0.5^2)
 //   buy     w_0 - w_1 / 2 + h / 2  + N(0, 3^2)      the largest 3 %
