@@ -9,7 +9,8 @@ build=$root/build/run
 
 {
   "$root/scripts/install_dependencies.sh"
-  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPLAIT_BUILD_TESTS=OFF
+  cmake -S "$root" -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPLAIT_BUILD_TESTS=OFF \
+        -DPLAIT_LINK_COMPILED=ON
   cmake --build "$build" --target train_ranker
 } >&2
 exec "$build/apps/train_ranker" "$@"
