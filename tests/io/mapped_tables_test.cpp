@@ -180,7 +180,7 @@ TEST_CASE("mapped files that are damaged are refused as far as they are verified
     }
     return "accepted";
   };
-  using Catch::Matchers::Contains;
+  using Catch::Matchers::ContainsSubstring;
   CHECK(message(bytes, Verify::unmapped) == "accepted");
   const auto reader = files::reader(bytes);
   const auto& tensors = reader.header().tensors;
@@ -190,21 +190,21 @@ TEST_CASE("mapped files that are damaged are refused as far as they are verified
     if (tensor.begin == tensor.end) continue;
     std::string flipped = bytes;
     flipped[data + tensor.begin] = static_cast<char>(flipped[data + tensor.begin] ^ 1);
-    CHECK_THAT(message(flipped, Verify::all), Contains("data: got checksum"));
+    CHECK_THAT(message(flipped, Verify::all), ContainsSubstring("data: got checksum"));
     if (!tensor.name.starts_with("embedding_bags."))
       CHECK_THAT(message(flipped, Verify::unmapped),
-                 Contains(plait::in_quotes(tensor.name) + ": got checksum"));
+                 ContainsSubstring(plait::in_quotes(tensor.name) + ": got checksum"));
   }
   CHECK_THAT(
       message(bytes.substr(0, data) + std::string(bytes.size() - data, '\0'), Verify::unmapped),
-      Contains("got checksum"));
+      ContainsSubstring("got checksum"));
   // What is not verified shows where it changes what the model says.
   std::string other = bytes;
   for (std::size_t i = data; i < data + tensors[0].end; ++i) other[i] = static_cast<char>(i * 7);
-  CHECK_THAT(message(other, Verify::unmapped), Contains("self-test"));
+  CHECK_THAT(message(other, Verify::unmapped), ContainsSubstring("self-test"));
   std::string header = bytes;
   header[header.find("embedding_bags") + 15] ^= 1;
-  CHECK_THAT(message(header, Verify::unmapped), Contains("header: got checksum"));
+  CHECK_THAT(message(header, Verify::unmapped), ContainsSubstring("header: got checksum"));
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{7}, std::size_t{100}, bytes.size() - 1})
     CHECK(message(bytes.substr(0, size), Verify::unmapped) != "accepted");
@@ -229,13 +229,13 @@ TEST_CASE("mapped files without a checksum of every tensor are verified as a who
   older[data + 2] = static_cast<char>(older[data + 2] ^ 1);
   files::write(path, older);
   CHECK_THROWS_WITH(map_model<float>(path, Verify::unmapped),
-                    Catch::Matchers::Contains("data: got checksum"));
+                    Catch::Matchers::ContainsSubstring("data: got checksum"));
   write_model(tables, path);
   files::write(path, with([](files::Parts& parts) {
                  parts.meta(std::string(plait::detail::tensor_checksums_key)).pop_back();
                }));
   CHECK_THROWS_WITH(map_model<float>(path, Verify::unmapped),
-                    Catch::Matchers::Contains("16 for every tensor"));
+                    Catch::Matchers::ContainsSubstring("16 for every tensor"));
 }
 
 TEST_CASE("mapped files: what is no file is refused") {

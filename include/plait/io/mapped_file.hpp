@@ -1,7 +1,10 @@
 // MappedFile: a file's bytes as memory, read from it when they are first looked at, page by page.
 #pragma once
-#include "plait/sparse/large_array.hpp"  // PLAIT_HAS_MMAP
-#ifdef PLAIT_HAS_MMAP
+#include "plait/core/config.hpp"
+#include "plait/io/error.hpp"
+#include "plait/sparse/large_array.hpp"
+
+#ifdef PLAIT_HAS_MMAP  // of large_array.hpp
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -14,9 +17,6 @@
 #include <streambuf>
 #include <string>
 #include <system_error>
-
-#include "plait/core/config.hpp"
-#include "plait/io/error.hpp"
 
 namespace plait {
 
