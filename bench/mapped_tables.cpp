@@ -7,16 +7,14 @@
 // and in the last five seconds, and what is resident then: memory of the process's own, and pages
 // of the file, which the system takes back when it needs them. One process per way. A request has
 // 50 rows of three ids, drawn as floor(rows^u - 1), u uniform: nearly Zipf's law with exponent 1.
+// What is loaded gives the logits that were saved, by its self-test.
 #include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
-#include <limits>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,9 +25,11 @@
 #include "plait/serve/embedding_scorer.hpp"
 #include "plait/sparse/embedding_tables.hpp"
 #include "plait/sparse/serving_tables.hpp"
+#include "support/memory.hpp"
 
 namespace {
 
+using bench::memory;
 using plait::Index;
 using Clock = std::chrono::steady_clock;
 
@@ -77,22 +77,6 @@ void write(const std::string& path, double gigabytes) {
   std::printf("%.2f GB in %s\n",
               static_cast<double>(features * dim * sizeof(float)) * static_cast<double>(rows) / 1e9,
               path.c_str());
-}
-
-// A field of /proc/self/status, in bytes.
-double memory(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word != field + ":") {
-      status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-      continue;
-    }
-    double kilobytes = 0;
-    status >> kilobytes;
-    return kilobytes * 1024;
-  }
-  throw std::runtime_error("/proc/self/status has no " + field);
 }
 
 double seconds_since(Clock::time_point start) {

@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <fstream>
-#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -18,28 +16,13 @@
 #include "plait/optim/adam.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
+#include "support/memory.hpp"
 #include "support/models.hpp"
 #include "support/torch_models.hpp"
 
 namespace {
 
 using namespace bench;
-
-// A field of /proc/self/status, in bytes.
-double memory(const std::string& field) {
-  std::ifstream status("/proc/self/status");
-  std::string word;
-  while (status >> word) {
-    if (word != field + ":") {
-      status.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-      continue;
-    }
-    double kilobytes = 0;
-    status >> kilobytes;
-    return kilobytes * 1024;
-  }
-  throw std::runtime_error("/proc/self/status has no " + field);
-}
 
 void train_plait(const Reference& reference, const plait::Matrix<float>& x,
                  const plait::Matrix<float>& labels) {

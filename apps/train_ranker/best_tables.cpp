@@ -1,18 +1,17 @@
 #include "best_tables.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <set>
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "errors.hpp"
 #include "plait/core/error.hpp"
 #include "plait/io/embedding_file.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/numbered_files.hpp"
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 
@@ -22,39 +21,15 @@ namespace {
 constexpr const char* note_key = "best_tables";
 constexpr std::string_view prefix = "best-";
 
-std::string path_of(const std::string& directory, Index number) {
-  std::string digits = std::to_string(number);
-  digits.insert(0, digits.size() < 9 ? 9 - digits.size() : 0, '0');
-  const std::string name = std::string(prefix) + digits + ".safetensors";
-  return (std::filesystem::path(directory) / name).string();
-}
-
 // What a note says, and of which number; 0 for none.
-Index number_in(std::string_view digits) {
+Index number_in(std::string_view note) {
   Index number = 0;
-  std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  std::from_chars(note.data(), note.data() + note.size(), number);
   return number;
 }
 Index number_noted(const BestTables::Notes& notes) {
   const auto note = notes.find(note_key);
   return note == notes.end() ? 0 : number_in(note->second);
-}
-
-// Of the files in the directory, rising.
-std::vector<Index> numbers_of_files(const std::string& directory) {
-  namespace fs = std::filesystem;
-  std::vector<Index> numbers;
-  std::error_code error;
-  for (fs::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string name = entry->path().filename().string();
-    if (!name.starts_with(prefix)) continue;
-    const Index number = number_in(std::string_view(name).substr(prefix.size()));
-    if (number >= 1 && entry->path() == path_of(directory, number)) numbers.push_back(number);
-  }
-  if (error) throw plait::FileError(directory, "directory", error.message(), "one to read");
-  std::ranges::sort(numbers);
-  return numbers;
 }
 
 // The note of a file: its header's checksum covers that of its data.
@@ -74,9 +49,9 @@ void BestTables::keep(const plait::Model<float>& model, Notes& notes) {
   if (checkpoints_ == nullptr) return;
   checkpoints_->lock();
   const std::string& directory = checkpoints_->directory();
-  const auto numbers = numbers_of_files(directory);
-  const Index number = numbers.empty() ? 1 : numbers.back() + 1;
-  const std::string path = path_of(directory, number);
+  const auto files = plait::numbered_files(directory, prefix);
+  const Index number = files.empty() ? 1 : files.back().number + 1;
+  const std::string path = plait::numbered_path(directory, prefix, number);
   plait::save(model, *tables_, path);
   notes[note_key] = note_of(path, number);
   remove_unnamed(notes);
@@ -88,7 +63,7 @@ void BestTables::resume(const Notes& notes, const std::string& checkpoint) {
   if (number < 1)
     throw UsageError("--resume: " + checkpoint +
                      ": got no file of the best epoch's tables, expected one");
-  const std::string path = path_of(checkpoints_->directory(), number);
+  const std::string path = plait::numbered_path(checkpoints_->directory(), prefix, number);
   const std::string got = note_of(path, number);
   const std::string& expected = notes.find(note_key)->second;
   if (got != expected)
@@ -106,8 +81,8 @@ void BestTables::load() {
 
 void BestTables::remove_unnamed(const Notes& notes) const {
   if (tables_ == nullptr || checkpoints_ == nullptr) return;
-  const auto numbers = numbers_of_files(checkpoints_->directory());
-  if (numbers.size() < 2) return;  // nothing but the best one's
+  const auto files = plait::numbered_files(checkpoints_->directory(), prefix);
+  if (files.size() < 2) return;  // nothing but the best one's
   std::set<Index> named{number_noted(notes)};
   for (const std::string& path : checkpoints_->paths()) {
     try {
@@ -118,10 +93,9 @@ void BestTables::remove_unnamed(const Notes& notes) const {
       return;
     }
   }
-  for (const Index number : numbers) {
+  for (const plait::NumberedFile& file : files) {
     std::error_code ignored;  // what cannot be removed now is tried again next time
-    if (!named.contains(number))
-      std::filesystem::remove(path_of(checkpoints_->directory(), number), ignored);
+    if (!named.contains(file.number)) std::filesystem::remove(file.path, ignored);
   }
 }
 

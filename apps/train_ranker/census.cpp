@@ -2,12 +2,15 @@
 
 #include <array>
 #include <cmath>
+#include <cstdint>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 
 #include "errors.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/error.hpp"
+#include "plait/features/fingerprint.hpp"
 
 namespace ranker {
 namespace {
@@ -152,6 +155,20 @@ Index write_positions(const CensusColumn& column, const std::vector<Index>& trai
   return first;
 }
 
+std::uint64_t fingerprint_of(const std::vector<CensusColumn>& columns) {
+  plait::Fingerprint fingerprint;
+  const auto add = [&](const auto& numbers) {
+    const auto bytes = std::as_bytes(std::span(numbers));
+    fingerprint.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  };
+  for (const CensusColumn& column : columns) {
+    add(column.numbers);
+    add(column.codes);
+    for (const std::string& value : column.values) fingerprint.add(value);
+  }
+  return fingerprint.value();
+}
+
 }  // namespace
 
 std::vector<CensusColumn> read_census(std::istream& in, const std::string& name) {
@@ -216,6 +233,7 @@ Dataset census_dataset(const std::vector<CensusColumn>& columns, const std::stri
       columns[marital], [](std::string_view v) { return v == "Never married"; }, 1, data.labels);
   write_labels(columns[education], is_degree, 2, data.labels);
 
+  data.fingerprint = fingerprint_of(columns);
   Index numbers = 0;
   Index categories = 0;
   for (const auto& column : columns) {

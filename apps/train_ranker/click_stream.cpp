@@ -16,6 +16,7 @@ namespace {
 
 constexpr Index categories = 20;
 constexpr Index hours = 24;
+constexpr Index affinities = 2;      // shared and disputed
 constexpr Index factors = 2;         // of an affinity
 constexpr double mean_factor = 0.4;  // m
 constexpr double of_category = 0.9;  // what an item's factors have of its category's
@@ -38,11 +39,11 @@ Factors normals(Index rows, Index columns, plait::Random& random) {
 class Tastes {
  public:
   Tastes(const StreamConfig& config, plait::Random& random)
-      : users_(normals(config.users, 3 * factors, random)),
-        items_(normals(config.items, 3 * factors, random)),
+      : users_(normals(config.users, affinities * factors, random)),
+        items_(normals(config.items, affinities * factors, random)),
         likings_(normals(config.items, 1, random)),
         log_prices_(0.7 * normals(config.items, 1, random)) {
-    const Factors of_categories = normals(categories, 3 * factors, random);
+    const Factors of_categories = normals(categories, affinities * factors, random);
     const double own = std::sqrt(1 - of_category * of_category);
     for (Index item = 0; item < config.items; ++item) {
       category_.push_back(random.below(categories));

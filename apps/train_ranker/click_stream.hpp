@@ -1,11 +1,9 @@
 // A stream of clicks that is made up: users and items by Zipf's law, labels from planted tastes.
 //
-// User u and item i have three affinities w_0, w_1, w_2 of two factors each, items' mostly those of
-// their category, all with a mean, so that some of an affinity is in the user and in the item
-// alone:
+// User u and item i have affinities w_0 and w_1 of two factors each, items' mostly those of their
+// category, all with a mean, so that some of an affinity is in the user and in the item alone:
 //   w_g = sum_j ((u_gj + m) (v_gj + m) - m^2) / sqrt(2 (1 + 2 m^2))
-// The tasks share w_0 and disagree about w_1, and none asks for w_2; an hour is good or bad for a
-// category by a cosine h:
+// The tasks share w_0 and disagree about w_1; an hour is good or bad for a category by a cosine h:
 //   click   w_0 + w_1 + 0.3 b_i    + N(0, 0.5^2)    the largest 30 %
 //   dwell   w_0 - w_1 + 0.5 h      + N(0, 0.5^2)
 //   buy     w_0 - w_1 / 2 + h / 2  + N(0, 3^2)      the largest 3 %

@@ -64,7 +64,7 @@ struct Dataset {
   std::vector<Index> train;
   std::vector<Index> validation;
   std::vector<Index> test;
-  // Of raw rows and the description of their features; of other data 0.
+  // Of the rows, and of raw ones' features; 0 of synthetic rows of numbers, which options decide.
   std::uint64_t fingerprint = 0;
 
   Index input_dim() const { return encoded ? encoded->input_dim() : features.input_dim(); }

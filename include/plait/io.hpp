@@ -24,6 +24,7 @@
 #include "plait/io/mapped_file.hpp"
 #include "plait/io/metadata_keys.hpp"
 #include "plait/io/model_file.hpp"
+#include "plait/io/numbered_files.hpp"
 #include "plait/io/read_features.hpp"
 #include "plait/io/reports.hpp"
 #include "plait/io/row_reader.hpp"
@@ -32,4 +33,5 @@
 #include "plait/io/seal.hpp"
 #include "plait/io/sharded_state_dict.hpp"
 #include "plait/io/state_dict.hpp"
+#include "plait/io/stored_rows.hpp"
 #include "plait/io/windows_files.hpp"

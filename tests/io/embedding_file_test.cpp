@@ -25,6 +25,7 @@ using plait::EmbeddingTables;
 using plait::FormatError;
 using plait::Index;
 using plait::Model;
+using table_run::equal;
 using table_run::Rows;
 
 template <class S>
@@ -45,15 +46,6 @@ std::string saved() {
 template <class S>
 plait::LoadedWithTables<S> load(const std::string& bytes, plait::ModelFilePart<S>* part = nullptr) {
   return plait::load_with_tables<S>(files::reader(bytes), {}, plait::Verify::all, part);
-}
-
-template <class S>
-bool equal(const EmbeddingTables<S>& a, const EmbeddingTables<S>& b) {
-  bool same = a.num_tables() == b.num_tables();
-  for (Index t = 0; same && t < a.num_tables(); ++t)
-    same = std::ranges::equal(a.values(t), b.values(t)) &&
-           table_run::ids(a, t) == table_run::ids(b, t);
-  return same;
 }
 
 template <class S>

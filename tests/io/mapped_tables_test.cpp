@@ -28,6 +28,7 @@ using plait::FormatError;
 using plait::Index;
 using plait::SafetensorsReader;
 using plait::Verify;
+using table_run::equal;
 using table_run::Rows;
 
 template <class S>
@@ -39,15 +40,6 @@ void write_model(const EmbeddingTables<S>& tables, const std::string& path) {
 template <class S>
 plait::LoadedWithTables<S> map_model(const std::string& path, Verify verify = Verify::all) {
   return plait::load_with_tables<S>(SafetensorsReader::mapped(path), {}, verify);
-}
-
-template <class S>
-bool equal(const EmbeddingTables<S>& a, const EmbeddingTables<S>& b) {
-  bool same = a.num_tables() == b.num_tables();
-  for (Index t = 0; same && t < a.num_tables(); ++t)
-    same = std::ranges::equal(a.values(t), b.values(t)) &&
-           table_run::ids(a, t) == table_run::ids(b, t);
-  return same;
 }
 
 template <class S>

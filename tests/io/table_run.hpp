@@ -121,6 +121,13 @@ std::vector<plait::IdMap::Record> ids(const plait::EmbeddingTables<S>& tables, I
   return records;
 }
 
+template <class S>
+bool equal(const plait::EmbeddingTables<S>& a, const plait::EmbeddingTables<S>& b) {
+  bool same = a.num_tables() == b.num_tables();
+  for (Index t = 0; same && t < a.num_tables(); ++t)
+    same = std::ranges::equal(a.values(t), b.values(t)) && ids(a, t) == ids(b, t);
+  return same;
+}
 inline bool equal(const Run& a, const Run& b) {
   bool same = a.progress.step == b.progress.step &&
               a.trainer.optimizer().steps() == b.trainer.optimizer().steps() &&
@@ -129,10 +136,8 @@ inline bool equal(const Run& a, const Run& b) {
     same = same && std::ranges::equal(a.trainer.optimizer().moments()[k].flat(),
                                       b.trainer.optimizer().moments()[k].flat());
   for (Index t = 0; t < a.tables.num_tables(); ++t)
-    same = same && std::ranges::equal(a.tables.values(t), b.tables.values(t)) &&
-           std::ranges::equal(a.rows.state(t), b.rows.state(t)) &&
-           ids(a.tables, t) == ids(b.tables, t);
-  return same;
+    same = same && std::ranges::equal(a.rows.state(t), b.rows.state(t));
+  return same && equal(a.tables, b.tables);
 }
 
 }  // namespace table_run

@@ -54,6 +54,7 @@
 #include "plait/io/checkpoint_settings.hpp"
 #include "plait/io/directory_lock.hpp"
 #include "plait/io/error.hpp"
+#include "plait/io/numbered_files.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/optimizer.hpp"
 #include "plait/sparse/input_tables.hpp"
@@ -302,30 +303,16 @@ class Checkpoints {
   }
 
   std::string path_of(Index number, bool is_delta) const {
-    std::string digits = std::to_string(number);
-    digits.insert(0, digits.size() < 9 ? 9 - digits.size() : 0, '0');
-    const std::string name = std::string(prefix(is_delta)) + digits + ".safetensors";
-    return (std::filesystem::path(directory_) / name).string();
+    return numbered_path(directory_, prefix(is_delta), number);
   }
   static std::string_view prefix(bool is_delta) { return is_delta ? "delta-" : "checkpoint-"; }
 
   // Every file named like a checkpoint or a delta, by number.
   std::vector<File> list() const {
     std::vector<File> result;
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(directory_, error), end; !error && entry != end;
-         entry.increment(error)) {
-      const std::string name = entry->path().filename().string();
-      for (const bool is_delta : {false, true}) {
-        const std::string_view before = prefix(is_delta);
-        Index number = 0;
-        if (!name.starts_with(before)) continue;
-        std::from_chars(name.data() + before.size(), name.data() + name.size(), number);
-        if (number >= 1 && entry->path() == path_of(number, is_delta))
-          result.push_back({number, entry->path().string(), is_delta});
-      }
-    }
-    if (error) throw FileError(directory_, "directory", error.message(), "one to read");
+    for (const bool is_delta : {false, true})
+      for (NumberedFile& file : numbered_files(directory_, prefix(is_delta)))
+        result.push_back({file.number, std::move(file.path), is_delta});
     std::ranges::sort(result, {},
                       [](const File& file) { return std::pair(file.number, file.path); });
     return result;

@@ -53,7 +53,7 @@
 #include "plait/io/safetensors.hpp"
 #include "plait/io/seal.hpp"
 #include "plait/io/state_dict.hpp"
-#include "plait/kernels/reduce.hpp"
+#include "plait/io/stored_rows.hpp"
 #include "plait/model/model.hpp"
 #include "plait/model/registry.hpp"
 #include "plait/sparse/batch.hpp"
@@ -102,10 +102,6 @@ inline Index largest_size_of_tables(std::uint64_t numbers) {
 }
 inline constexpr const char* embeddings_seed_key = "plait.embeddings_seed";
 
-inline std::string self_test_tensor(const char* what, const std::string& feature) {
-  return text("plait.self_test.", what, ".", feature);
-}
-
 template <class Scalar>
 void require_width(const char* where, const Model<Scalar>& model,
                    const EmbeddingTables<Scalar>& tables) {
@@ -148,42 +144,6 @@ PLAIT_COLD void add_logits(SafetensorsWriter& writer, const Model<Scalar>& model
   add_self_test(writer, self_test_logits, logits);
 }
 
-// The rows of a self-test, as far as the writer borrows them from here.
-template <class Scalar>
-struct StoredRows {
-  std::vector<std::vector<std::int64_t>> offsets;  // [features], from 0 on
-  Tensor<Scalar> x;
-};
-
-template <class Scalar>
-PLAIT_COLD void add_rows(SafetensorsWriter& writer, const EmbeddingTables<Scalar>& tables,
-                         const FeatureBatch<Scalar>& rows, StoredRows<Scalar>& stored) {
-  stored.offsets.resize(tables.config().features.size());
-  for (std::size_t f = 0; f < stored.offsets.size(); ++f) {
-    const std::string& name = tables.config().features[f].name;
-    SparseFeature bags = rows.sparse.feature(static_cast<Index>(f));
-    if (!bags.offsets.empty()) {
-      const std::int64_t first = bags.offsets.front();
-      const auto begin = static_cast<std::size_t>(first);
-      const auto count = static_cast<std::size_t>(bags.offsets.back() - first);
-      bags.ids = bags.ids.subspan(begin, count);
-      if (!bags.weights.empty()) bags.weights = bags.weights.subspan(begin, count);
-      for (const std::int64_t offset : bags.offsets) stored.offsets[f].push_back(offset - first);
-      writer.add(self_test_tensor("offsets", name), {bags.offsets.size()},
-                 std::span<const std::int64_t>(stored.offsets[f]));
-    }
-    writer.add_bytes(self_test_tensor("ids", name), DType::i64, {bags.ids.size()},
-                     std::as_bytes(bags.ids));
-    if (!bags.weights.empty())
-      writer.add(self_test_tensor("weights", name), {bags.weights.size()}, bags.weights);
-  }
-  if (tables.layout().num_dense() > 0) {
-    stored.x.resize(rows.batch(), 1, tables.layout().num_dense());
-    kernels::copy<Scalar>(rows.dense, stored.x.view());
-    add_self_test(writer, self_test_x, stored.x);
-  }
-}
-
 // Reads tables, the self-test's ids and a part of somebody else's beside a network. DenseInput says
 // when what is called.
 template <class Scalar>
@@ -203,7 +163,9 @@ class TableInput {
     if (const TensorInfo* logits = file.header().find(self_test_logits)) {
       has_rows_ = true;
       batch_ = logits->shape.empty() ? 0 : static_cast<Index>(logits->shape.front());
-      if (part_ == nullptr || !part_->makes_rows()) open_rows(file);
+      if (part_ == nullptr || !part_->makes_rows())
+        stored_.open(file, tables_->layout(), batch_,
+                     [this](const TensorInfo& tensor, auto room) { read_into(tensor, room); });
     } else if (part_ != nullptr && part_->makes_rows()) {
       throw FormatError(file.name(), "self-test", "rows without logits", "both or none");
     }
@@ -229,7 +191,7 @@ class TableInput {
     if (part_ != nullptr) part_->finish(*tables_);
     if (!has_rows_) return;
     build_from_file(file.name(), "self-test", [&] {
-      rows_ = part_ != nullptr && part_->makes_rows() ? part_->rows() : stored_rows();
+      rows_ = part_ != nullptr && part_->makes_rows() ? part_->rows() : stored_.rows();
       tables_->check(rows_);
     });
     if (rows_.batch() != batch_)
@@ -245,12 +207,6 @@ class TableInput {
   EmbeddingTables<Scalar> take_tables() { return std::move(*tables_); }
 
  private:
-  struct Bags {
-    std::vector<std::int64_t> ids;
-    std::vector<std::int64_t> offsets;
-    std::vector<float> weights;
-  };
-
   // The ids of a table that grows, as they were read.
   struct StoredIds {
     Index table;
@@ -340,69 +296,13 @@ class TableInput {
         });
   }
 
-  PLAIT_COLD void open_rows(const SealedReader& file) {
-    std::map<std::string_view, const TensorInfo*> by_name;
-    for (const TensorInfo& tensor : file.header().tensors) by_name.emplace(tensor.name, &tensor);
-    const auto find = [&](const std::string& name) {
-      const auto found = by_name.find(name);
-      return found == by_name.end() ? nullptr : found->second;
-    };
-    const auto refuse = [&](const std::string& name, const std::string& got,
-                            const std::string& expected) {
-      throw FormatError(file.name(), in_quotes(name), got, expected);
-    };
-    bags_.resize(tables_->config().features.size());
-    for (std::size_t f = 0; f < bags_.size(); ++f) {
-      const std::string& feature = tables_->config().features[f].name;
-      const auto open = [&](const char* what, auto& numbers) {
-        const std::string name = self_test_tensor(what, feature);
-        const TensorInfo* tensor = find(name);
-        if (tensor == nullptr) return false;
-        using Number = typename std::remove_cvref_t<decltype(numbers)>::value_type;
-        if (tensor->dtype != dtype_of<Number>() || tensor->shape.size() != 1)
-          refuse(name, std::string(info(tensor->dtype).name) + " " + shape_text(tensor->shape),
-                 text("a list of ", info(dtype_of<Number>()).name));
-        numbers.resize(static_cast<std::size_t>(tensor->count()));
-        read_into(*tensor, std::span(numbers));
-        return true;
-      };
-      if (!open("ids", bags_[f].ids)) refuse(self_test_tensor("ids", feature), "none", "one");
-      const bool jagged = open("offsets", bags_[f].offsets);
-      open("weights", bags_[f].weights);
-      const std::size_t rows = jagged ? bags_[f].offsets.size() : bags_[f].ids.size() + 1;
-      if (rows != static_cast<std::size_t>(batch_) + 1)
-        refuse(self_test_tensor(jagged ? "offsets" : "ids", feature), text(rows - (jagged ? 0 : 1)),
-               text(static_cast<std::size_t>(batch_) + (jagged ? 1 : 0)));
-    }
-    if (tables_->layout().num_dense() == 0) return;
-    const TensorInfo* x = find(std::string(self_test_x));
-    if (x == nullptr) refuse(std::string(self_test_x), "none", "one");
-    require_self_test(file, *x, static_cast<std::uint64_t>(batch_),
-                      {1, tables_->layout().num_dense()});
-    x_.resize(batch_, 1, tables_->layout().num_dense());
-    read_into(*x, numbers(x_.view()));
-  }
-
-  FeatureBatch<Scalar> stored_rows() {
-    for (const Bags& bags : bags_)
-      features_.push_back(
-          {{reinterpret_cast<const std::uint64_t*>(bags.ids.data()), bags.ids.size()},
-           bags.offsets,
-           bags.weights});
-    FeatureBatch<Scalar> rows{.sparse = {batch_, features_}};
-    if (tables_->layout().num_dense() > 0) rows.dense = std::as_const(x_).view();
-    return rows;
-  }
-
   ModelFilePart<Scalar>* part_;
   std::optional<EmbeddingTables<Scalar>> tables_;
   std::map<std::string_view, std::function<void(SealedReader&, const TensorInfo&)>> readers_;
   std::vector<StoredIds> ids_;
   bool has_rows_ = false;
   Index batch_ = 0;
-  std::vector<Bags> bags_;  // [features]
-  Tensor<Scalar> x_;
-  std::vector<SparseFeature> features_;
+  StoredRows<Scalar> stored_;
   FeatureBatch<Scalar> rows_;
   Tensor<Scalar> row_;
 };
@@ -424,12 +324,11 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
   detail::add_model_and_tables(writer, model, tables, options, rounded);
   if (self_test.batch() > 0) {
     tables.check(self_test, "save");
-    detail::add_rows(writer, tables, self_test, rows);
+    rows.add(writer, tables.layout(), self_test);
     detail::add_logits(writer, model, tables, self_test, logits);
   }
   if (add) add(writer);
-  add_tensor_checksums(writer);
-  seal(writer);
+  seal(writer, /*of_every_tensor=*/true);
   writer.write(path);
 }
 

@@ -283,8 +283,7 @@ PLAIT_COLD void save(const Model<Scalar>& model, const EmbeddingTables<Scalar>& 
     stored.add_to(writer);
     detail::add_logits(writer, model, tables, encoded.batch(), logits);
   }
-  add_tensor_checksums(writer);
-  seal(writer);
+  seal(writer, /*of_every_tensor=*/true);
   writer.write(path);
 }
 

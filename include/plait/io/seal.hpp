@@ -52,21 +52,21 @@ PLAIT_COLD inline std::string header_checksum(const SafetensorsHeader& header) {
 
 }  // namespace detail
 
-// Adds a checksum of every tensor, for Verify::unmapped. After the last tensor, before seal().
-PLAIT_COLD inline void add_tensor_checksums(SafetensorsWriter& writer) {
+// Adds both checksums, with one of every tensor before them if they are asked for, which
+// Verify::unmapped needs. After the last tensor and the last metadata.
+PLAIT_COLD inline void seal(SafetensorsWriter& writer, bool of_every_tensor = false) {
+  Checksum data;
   std::string digits;
   for (std::size_t i = 0; i < writer.header().tensors.size(); ++i) {
-    Checksum checksum;
-    writer.put_data_of(i, [&](std::span<const std::byte> bytes) { checksum.update(bytes); });
-    digits += hex(checksum.value());
+    Checksum tensor;
+    writer.put_data_of(i, [&](std::span<const std::byte> bytes) {
+      data.update(bytes);
+      if (of_every_tensor) tensor.update(bytes);
+    });
+    if (of_every_tensor) digits += hex(tensor.value());
   }
-  writer.add_metadata(std::string(detail::tensor_checksums_key), std::move(digits));
-}
-
-// Adds both checksums. After the last tensor and the last metadata.
-inline void seal(SafetensorsWriter& writer) {
-  Checksum data;
-  writer.put_data([&](std::span<const std::byte> bytes) { data.update(bytes); });
+  if (of_every_tensor)
+    writer.add_metadata(std::string(detail::tensor_checksums_key), std::move(digits));
   writer.add_metadata(std::string(detail::data_checksum_key), hex(data.value()));
   writer.add_metadata(std::string(detail::header_checksum_key),
                       detail::header_checksum(writer.header()));

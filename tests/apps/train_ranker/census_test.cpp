@@ -97,6 +97,15 @@ TEST_CASE("census: a byte order mark, signs and numbers below float's range chan
                     "census.data:2: column age: got '\\xef\\xbb\\xbf21', expected a number");
 }
 
+TEST_CASE("census: data of other rows have another fingerprint") {
+  CHECK(dataset(sample()).fingerprint == dataset(sample()).fingerprint);
+  for (const auto& [value, other] :
+       {std::pair("1032.38", "1032.39"), {"21, ?", "22, ?"}, {"21, ?", "21, Private"}}) {
+    INFO(value);
+    CHECK(dataset(replaced(sample(), value, other)).fingerprint != dataset(sample()).fingerprint);
+  }
+}
+
 TEST_CASE("census: labels and parts follow the protocol") {
   const Dataset data = dataset(sample());
   CHECK(data.train == std::vector<plait::Index>{0, 1, 2, 3, 4, 5});
