@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -100,6 +101,9 @@ inline void take_options(int& argc, char** argv) {
     } else if (argument == "--keep_memory") {
       mallopt(M_MMAP_MAX, 0);
       mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    } else if (argument == "--lock_memory") {
+      if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+        throw std::runtime_error("cannot keep the memory's pages");
     } else {
       argv[rest++] = argv[i];
     }
@@ -114,6 +118,8 @@ inline void take_options(int& argc, char** argv) {
 //   --instruction_sets   scores under every set that this machine has, too (serving)
 //   --keep_memory    freed memory stays with the process; by default glibc gives large blocks back
 //                    to the system, and LibTorch allocates every intermediate
+//   --lock_memory    no page is taken back: for machines that take those of large tables while they
+//                    are timed
 //
 // and Google Benchmark's own options. Returns the exit status: 1 after a message when a contest
 // cannot be held, as when two contestants do not agree.

@@ -164,8 +164,9 @@ class TableInput {
       has_rows_ = true;
       batch_ = logits->shape.empty() ? 0 : static_cast<Index>(logits->shape.front());
       if (part_ == nullptr || !part_->makes_rows())
-        stored_.open(file, tables_->layout(), batch_,
-                     [this](const TensorInfo& tensor, auto room) { read_into(tensor, room); });
+        stored_.open(file, tables_->layout(), batch_, [this](const TensorInfo& tensor, auto room) {
+          this->read_into(tensor, room);
+        });
     } else if (part_ != nullptr && part_->makes_rows()) {
       throw FormatError(file.name(), "self-test", "rows without logits", "both or none");
     }
