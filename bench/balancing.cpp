@@ -4,6 +4,8 @@
 //   balancing/<tasks>/<batch>/PCGrad     the same with the tasks' gradients one by one
 //   balancing/<tasks>/<batch>/UPGrad     by another method
 //   balancing/<tasks>/<batch>/MGDA       and another
+//   balancing/<tasks>/<batch>/UPGrad-UB  UPGrad at the representation, in one backward pass
+//   balancing/<tasks>/<batch>/MGDA-UB    and MGDA
 //   balancing/<tasks>/<batch>/torch      PCGrad in LibTorch, a backward per task through one graph
 //
 // The reference AdaTT with two experts per task and three shared ones. The floor is the FMA peak
@@ -70,17 +72,17 @@ struct Training {
       model, std::vector<plait::Head>(static_cast<std::size_t>(model.num_tasks())), plait::Adam{}};
 };
 
-template <class Method>
+template <class Method, plait::BalanceAt at = plait::BalanceAt::parameters>
 struct Balanced : Training {
   explicit Balanced(Index tasks) : Training(tasks) {}
-  double step(const Batch& batch) { return trainer.step(batch.x, batch.targets(), balancer); }
+  double step(const Batch& batch) { return trainer.step(batch.x, batch.targets(), balancer, at); }
   plait::GradientBalancer<float> balancer{Method{}, model.num_tasks(),
                                           model.values().shared_table(), trainer.shared()};
 };
 
-template <class Method>
-std::shared_ptr<Balanced<Method>> add_method(const std::shared_ptr<Batch>& batch, Cell& cell) {
-  const auto training = std::make_shared<Balanced<Method>>(batch->labels.cols());
+template <class Method, plait::BalanceAt at = plait::BalanceAt::parameters>
+std::shared_ptr<Balanced<Method, at>> add_method(const std::shared_ptr<Batch>& batch, Cell& cell) {
+  const auto training = std::make_shared<Balanced<Method, at>>(batch->labels.cols());
   cell.calls.push_back([batch, training] { training->step(*batch); });
   return training;
 }
@@ -114,6 +116,8 @@ Cell balance(Index tasks, Index rows) {
   const auto pcgrad = add_method<plait::PCGrad>(batch, cell);
   add_method<plait::UPGrad>(batch, cell);
   add_method<plait::MGDA>(batch, cell);
+  add_method<plait::UPGrad, plait::BalanceAt::representation>(batch, cell);
+  add_method<plait::MGDA, plait::BalanceAt::representation>(batch, cell);
   if constexpr (has_torch) {
     const auto shared = shared_tensors(pcgrad->trainer.shared(), pcgrad->model.table());
     const auto theirs =
@@ -133,7 +137,8 @@ Cell balance(Index tasks, Index rows) {
 
 void add_contests() {
   stay_on_one_core();
-  std::vector<std::string> contestants = {"plain", "PCGrad", "UPGrad", "MGDA"};
+  std::vector<std::string> contestants = {"plain", "PCGrad",    "UPGrad",
+                                          "MGDA",  "UPGrad-UB", "MGDA-UB"};
   if constexpr (has_torch) {
     benchmark::AddCustomContext("torch", prepare_torch(measure_peak<float>()));
     contestants.push_back("torch");

@@ -24,12 +24,14 @@ plait::GradientBalancer<float> make_fairgrad(const BalancerSetting& setting) {
 }  // namespace
 
 std::span<const BalancerEntry> balancers() {
-  static constexpr std::array<BalancerEntry, 11> list{{
+  static constexpr std::array<BalancerEntry, 12> list{{
       {"pcgrad", "projects conflicting gradients", make<plait::PCGrad>},
       {"gradvac", "turns gradients to the cosines seen so far", make<plait::GradVac>},
       {"mgda", "the shortest vector in the convex hull", make<plait::MGDA>},
       {"cagrad", "helps the worst-off task, near the mean", make<plait::CAGrad>},
       {"imtl-g", "equal projections on all gradients", make<plait::IMTLG>},
+      {"config", "the way on which all gradients project alike, as far as they go",
+       make<plait::ConFIG>},
       {"nash-mtl", "Nash bargaining", make<plait::NashMTL>},
       {"fairgrad", "fair bargaining, fairness 2", make_fairgrad},
       {"aligned-mtl", "gradients of equal singular values", make<plait::AlignedMTL>},

@@ -3,12 +3,15 @@
 #include <string>
 #include <vector>
 
+#include "plait/train/representation.hpp"
+
 namespace ranker {
 
 // A method by its name in loss_weights() or balancers(); at most one of them.
 struct Balancing {
   std::string loss_weights{};
   std::string balancer{};
+  plait::BalanceAt at = plait::BalanceAt::parameters;  // of a balancer
 
   bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
   const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }

@@ -23,6 +23,11 @@ bool any_loss_weights(const Options& options, std::initializer_list<std::string_
   });
 }
 
+bool any_balancer(const Options& options) {
+  return std::ranges::any_of(
+      options.balancing, [](const Balancing& balancing) { return !balancing.balancer.empty(); });
+}
+
 }  // namespace
 
 void require_entries(const CLI::App& app, std::span<const char* const> arguments) {
@@ -67,6 +72,7 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--precision-bound", options.precision != plait::Precision::full, "--precision"},
            {"--loss-weights", sharing, "a model other than single-task"},
            {"--balancer", sharing, "a model other than single-task"},
+           {"--balance-at", any_balancer(options), "--balancer"},
            {"--task-weights", any_loss_weights(options, {"static", "scheduled"}),
             "--loss-weights static or scheduled"},
            {"--task-factors", any_loss_weights(options, {"scheduled"}), "--loss-weights scheduled"},

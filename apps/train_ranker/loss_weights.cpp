@@ -5,6 +5,7 @@
 
 // One by one: the balancers in methods.hpp would be compiled along.
 #include "plait/methods/dwa.hpp"
+#include "plait/methods/famo.hpp"
 #include "plait/methods/geometric_mean.hpp"
 #include "plait/methods/gradnorm.hpp"
 #include "plait/methods/imtl_l.hpp"
@@ -47,13 +48,14 @@ plait::LossWeighting make_uncertainty(const LossWeightsSetting& setting) {
 }  // namespace
 
 std::span<const LossWeightsEntry> loss_weights() {
-  static constexpr std::array<LossWeightsEntry, 9> list{{
+  static constexpr std::array<LossWeightsEntry, 10> list{{
       {"static", "as --task-weights says", make_static},
       {"scheduled", "--task-weights times --task-factors to the power of the epoch",
        make_scheduled},
       {"uncertainty", "learned variances", make_uncertainty},
       {"imtl-l", "learned, so that all weighted losses are 1 at rest", make<plait::IMTLL>},
       {"dwa", "more for tasks whose loss falls more slowly", make<plait::DWA>},
+      {"famo", "log-losses that fall at one rate, by what steps did to them", make<plait::FAMO>},
       {"gradnorm", "gradients that follow the training rates", make<plait::GradNorm>},
       {"random", "softmax of normals", make<plait::RandomWeights>},
       {"geometric", "the geometric mean of the losses", make<plait::GeometricMean>},

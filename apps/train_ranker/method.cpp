@@ -7,7 +7,7 @@ namespace ranker {
 
 double Method::step(plait::Trainer<float>& trainer, const plait::BatchArgument<float>& x,
                     const plait::Targets<float>& targets) {
-  if (balancer) return trainer.step(x, targets, *balancer);
+  if (balancer) return trainer.step(x, targets, *balancer, at);
   if (loss_weights) return trainer.step(x, targets, *loss_weights);
   return trainer.step(x, targets);
 }
@@ -25,7 +25,7 @@ plait::CheckpointParts<float> Method::parts() {
 
 Method make_method(const Balancing& balancing, const plait::Trainer<float>& trainer,
                    const TaskWeights& task_weights, std::uint64_t seed) {
-  Method result;
+  Method result{.at = balancing.at};
   for (const BalancerEntry& entry : balancers())
     if (entry.name == balancing.balancer)
       result.balancer.emplace(entry.make({.num_tasks = trainer.num_tasks(),

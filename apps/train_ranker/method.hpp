@@ -17,6 +17,7 @@ namespace ranker {
 // At most one of the two is there.
 struct Method {
   std::optional<plait::GradientBalancer<float>> balancer{};
+  plait::BalanceAt at = plait::BalanceAt::parameters;
   std::optional<plait::LossWeighting> loss_weights{};
 
   // A step on a batch; returns its loss, before anything weighs it.

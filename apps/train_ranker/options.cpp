@@ -53,6 +53,12 @@ plait::Stitch stitch_start(const std::string& name) {
   throw UsageError("--stitch: got " + name + ", expected near-identity, uniform or ones");
 }
 
+plait::BalanceAt balance_at(const std::string& name) {
+  if (name == "parameters") return plait::BalanceAt::parameters;
+  if (name == "representation") return plait::BalanceAt::representation;
+  throw UsageError("--balance-at: got " + name + ", expected parameters or representation");
+}
+
 plait::InstructionSet instruction_set(const std::string& name) {
   if (name == "sse2") return plait::InstructionSet::baseline;
   if (name == "avx2") return plait::InstructionSet::avx2;
@@ -88,7 +94,8 @@ CLI::Validator name_of(const char* what, const Entries& entries, std::string_vie
 // Equal weights, the methods that weigh losses, then those that balance gradients, in the order of
 // their lists.
 std::vector<Balancing> chosen_balancing(const std::vector<std::string>& loss_weight_names,
-                                        const std::vector<std::string>& balancer_names) {
+                                        const std::vector<std::string>& balancer_names,
+                                        plait::BalanceAt at) {
   const auto has = [](const std::vector<std::string>& names, std::string_view name) {
     return std::any_of(names.begin(), names.end(),
                        [&](const std::string& given) { return given == "all" || given == name; });
@@ -99,7 +106,8 @@ std::vector<Balancing> chosen_balancing(const std::vector<std::string>& loss_wei
     if (has(loss_weight_names, entry.name))
       result.push_back({.loss_weights = std::string(entry.name)});
   for (const BalancerEntry& entry : balancers())
-    if (has(balancer_names, entry.name)) result.push_back({.balancer = std::string(entry.name)});
+    if (has(balancer_names, entry.name))
+      result.push_back({.balancer = std::string(entry.name), .at = at});
   if (result.empty()) result.push_back({});
   return result;
 }
@@ -140,6 +148,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   Options options;
   std::vector<std::string> names{"all"};
   std::string stitch = "near-identity";
+  std::string at = "parameters";
   std::string optimizer = "adam";
   std::vector<std::string> loss_weight_names;
   std::vector<std::string> balancer_names;
@@ -256,6 +265,10 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Balancing")
       ->always_capture_default(false)
       ->check(name_of("method", balancers(), equal));
+  app.add_option("--balance-at", at,
+                 "Where a balancer sees the tasks' gradients: all shared parameters, or the "
+                 "representation (one backward pass, whatever the number of tasks)")
+      ->group("Balancing");
   app.add_option("--task-weights", options.task_weights.initial,
                  "A weight per task for static and scheduled")
       ->delimiter(',')
@@ -359,7 +372,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(error.what());
   }
   options.models = chosen(names);
-  options.balancing = chosen_balancing(loss_weight_names, balancer_names);
+  options.balancing = chosen_balancing(loss_weight_names, balancer_names, balance_at(at));
   if (!early_stop.empty()) {
     stopping.stop_when = stop_when(early_stop);
     options.early_stop = stopping;

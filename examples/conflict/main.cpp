@@ -16,6 +16,7 @@
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/core/random.hpp"
 #include "plait/methods/cagrad.hpp"
+#include "plait/methods/conflict_free.hpp"
 #include "plait/methods/equal_weights.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 #include "plait/methods/gradient_cosines.hpp"
@@ -60,7 +61,7 @@ double r2(const plait::Matrix<double>& labels, double loss, Index task) {
 }
 
 // Trains, and prints a row.
-template <class Method>
+template <class Method, plait::BalanceAt at = plait::BalanceAt::parameters>
 void run(const char* name, const char* promise) {
   const Data data;
   const plait::Targets<double> targets{.labels = data.labels};
@@ -74,8 +75,9 @@ void run(const char* name, const char* promise) {
       Method{}, trainer.num_tasks(), model.values().shared_table(), trainer.shared(), /*seed=*/1);
   plait::GradientCosines cosines(trainer.num_tasks());
   for (int step = 0; step < 3000; ++step) {
-    trainer.step(data.x, targets, balancer);
+    trainer.compute_task_gradients(data.x, targets);
     cosines.add<double>(trainer.task_gradients(), trainer.shared());
+    trainer.step(data.x, targets, balancer, at);
   }
   trainer.compute_gradient(data.x, targets);
   std::printf("%-10s %7.3f %8.3f %10.0f %%  %s\n", name,
@@ -95,5 +97,10 @@ int main() {
   run<plait::UPGrad>("UPGrad", "a point of the front, by steps that hurt no task");
   run<plait::MGDA>("MGDA", "a point of the front, by steps along the smallest gradient");
   run<plait::IMTLG>("IMTL-G", "both tasks alike, whatever the scale of their losses");
+  run<plait::ConFIG>("ConFIG", "the same way, as far as the gradients go it");
   run<plait::NashMTL>("Nash-MTL", "both tasks in proportion, whatever the scale");
+  using enum plait::BalanceAt;
+  run<plait::UPGrad, representation>("UPGrad-UB",
+                                     "UPGrad at the representation: one backward pass");
+  run<plait::MGDA, representation>("MGDA-UB", "MGDA at the representation");
 }

@@ -2,10 +2,12 @@
 #pragma once
 #include "plait/methods/aligned_mtl.hpp"
 #include "plait/methods/cagrad.hpp"
+#include "plait/methods/conflict_free.hpp"
 #include "plait/methods/db_mtl.hpp"
 #include "plait/methods/dwa.hpp"
 #include "plait/methods/equal_weights.hpp"
 #include "plait/methods/fairgrad.hpp"
+#include "plait/methods/famo.hpp"
 #include "plait/methods/geometric_mean.hpp"
 #include "plait/methods/graddrop.hpp"
 #include "plait/methods/gradnorm.hpp"
@@ -40,6 +42,7 @@ void for_each_balancing_method(const Function& function) {
   function("CAGrad", plait::CAGrad{});
   function("CAGrad far", plait::CAGrad{.c = 3, .rescale = plait::CAGradRescale::by_squared});
   function("IMTL-G", plait::IMTLG{});
+  function("ConFIG", plait::ConFIG{});
   function("Nash-MTL", plait::NashMTL{});
   function("Nash-MTL of length 1", plait::NashMTL{.max_norm = 1});
   function("Aligned-MTL", plait::AlignedMTL{});
@@ -64,6 +67,7 @@ void for_each_weighting_method(const Function& function) {
   function("UncertaintyWeights", plait::UncertaintyWeights{});
   function("IMTL-L", plait::IMTLL{});
   function("DWA", plait::DWA{});
+  function("FAMO", plait::FAMO{});
   function("UncertaintyWeights, RMSprop",
            plait::UncertaintyWeights{.rule = plait::RMSprop{.momentum = 0.9, .centered = true}});
   function("GradNorm", plait::GradNorm{});

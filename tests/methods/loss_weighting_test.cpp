@@ -30,7 +30,9 @@ void run(LossWeighting& weighting, int first, int last, std::vector<Numbers>* we
   for (int step = first; step < last; ++step) {
     const auto w = weighting.weigh(losses_of(step));
     if (weights != nullptr) weights->emplace_back(w.begin(), w.end());
-    weighting.update(losses_of(step), Numbers{1, 0.5 * step, 2});
+    Numbers after = losses_of(step);
+    for (double& loss : after) loss *= 0.9 - 0.01 * step;
+    weighting.update(losses_of(step), Numbers{1, 0.5 * step, 2}, after);
     if (step % 2 == 1) weighting.end_epoch();
   }
 }
@@ -74,7 +76,7 @@ TEST_CASE("weighting: one task is legal") {
       const auto w = weighting.weigh(Numbers{0.5});
       REQUIRE(w.size() == 1);
       CHECK(w[0] > 0);
-      weighting.update(Numbers{0.5}, Numbers{2});
+      weighting.update(Numbers{0.5}, Numbers{2}, Numbers{0.4});
       weighting.end_epoch();
     }
   });

@@ -10,6 +10,7 @@
 #include "architectures/frozen_sources.hpp"
 #include "fusion/frozen_experts.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
+#include "mutation/balancing.hpp"
 #include "mutation/checks.hpp"
 #include "mutation/embeddings.hpp"
 #include "mutation/reduced.hpp"
@@ -78,6 +79,8 @@ int main() {
   if (check_losses() != 0) return 1;
   if (const std::string wrong = training::check(); !wrong.empty())
     return failure("training", wrong);
+  if (const std::string wrong = balancing::check(); !wrong.empty())
+    return failure("balancing", wrong);
   if (const std::string wrong = embeddings::check(); !wrong.empty())
     return failure("embeddings", wrong);
   if (const std::string wrong = reduced::check(); !wrong.empty())

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <vector>
 
+#include "plait/methods/famo.hpp"
 #include "plait/methods/geometric_mean.hpp"
 #include "plait/methods/gradnorm.hpp"
 #include "plait/methods/loss_weighting.hpp"
@@ -93,6 +94,39 @@ TEST_CASE("weights that depend on the losses see them with the experts that the 
   const auto weights = same.weigh(losses);
   const std::vector<double> expected(weights.begin(), weights.end());
   check_step(fixture, weighting, expected);
+}
+
+TEST_CASE("FAMO learns from the batch's losses after the step, with the experts that it dropped") {
+  Fixture fixture(0.4);
+  const auto losses = fixture.losses();
+  LossWeighting weighting(FAMO{.rule = SGD{.learning_rate = 1}}, 3);
+  LossWeighting same(FAMO{.rule = SGD{.learning_rate = 1}}, 3);
+  const auto weights = same.weigh(losses);
+  const std::vector<double> expected(weights.begin(), weights.end());
+  const auto before = fixture.model.values();
+  check_step(fixture, weighting, expected);
+  // The step's own losses are what is told of it.
+  for (std::size_t t = 0; t < 3; ++t)
+    CHECK(std::abs(fixture.trainer.task_losses()[t] * heads[t].weight - losses[t]) < 1e-13);
+
+  // The same draws: as another trainer's first step.
+  Fixture moved(0.4);
+  const auto after_values = fixture.model.values();
+  moved.trainer.load(after_values);
+  same.update(losses, {}, moved.losses());
+  for (std::size_t t = 0; t < 3; ++t)
+    CHECK(std::abs(same.state().numbers[t] - weighting.state().numbers[t]) < 1e-12);
+  CHECK(std::abs(weighting.state().numbers[0]) > 1e-4);
+}
+
+TEST_CASE("FAMO learns nothing from a step after which losses are infinite") {
+  Fixture fixture;
+  Trainer<double> wild(fixture.model, heads, SGD{.learning_rate = 1e160});
+  LossWeighting weighting(FAMO{}, 3);
+  CHECK(std::isfinite(wild.step(fixture.x, fixture.targets(), weighting)));
+  CHECK(wild.optimizer().steps() == 1);
+  CHECK(weighting.state().steps == 0);
+  CHECK_THROWS_AS(wild.step(fixture.x, fixture.targets(), weighting), ValueError);
 }
 
 TEST_CASE("a weighting that refuses what it saw leaves model and optimizer as they were") {

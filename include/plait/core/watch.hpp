@@ -25,6 +25,9 @@ struct WatchedLevel {
   std::vector<std::vector<Index>> selections{};  // of each unit, the experts that it weighs: as
                                                  // many columns, unit by unit
   std::vector<bool> gated{};                     // of each unit, whether it has a gate
+  std::vector<std::vector<Index>> stopped{};     // of each unit, positions of its selection whose
+                                                 // experts it passes no gradient to; or empty
+  bool makes_output = false;  // the layer's outputs are the units' sums, Σ_j (gate + static) E_j
 };
 
 template <class Scalar>

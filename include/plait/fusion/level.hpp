@@ -95,6 +95,7 @@ class FusionLevel {
       for (Index j = 0; j < selections_.count(static_cast<Index>(u)); ++j)
         selection.push_back(expert_at(u, j));
       result.gated.push_back(units_[u].has_gate());
+      result.stopped.push_back(units_[u].stopped);
     }
     return result;
   }

@@ -55,6 +55,7 @@ class FusionStack {
   PLAIT_COLD std::vector<WatchedLevel> watched() const {
     std::vector<WatchedLevel> result;
     for (const auto& level : levels_) result.push_back(level.watched());
+    result.back().makes_output = true;
     return result;
   }
   void watch(ParamView<Scalar> theta, const Workspace& workspace, Scratch& scratch,

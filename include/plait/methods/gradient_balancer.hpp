@@ -108,9 +108,7 @@ class GradientBalancer {
   // for.
   std::span<const double> weigh(const Eigen::MatrixXd& gramian,
                                 std::span<const double> losses = {}) {
-    if (has_.transform)
-      throw ConfigError("GradientBalancer", "method", "one that changes the gradients",
-                        "one that needs their Gramian alone");
+    require_weighs(tasks_);
     if (gramian.rows() != tasks_ || gramian.cols() != tasks_)
       throw ShapeError("GradientBalancer", "gramian",
                        text("[", gramian.rows(), ", ", gramian.cols(), "]"),
@@ -127,6 +125,13 @@ class GradientBalancer {
     next_gramian_ = gramian;
     step(losses, [](std::span<const double>) {});
     return weights_;
+  }
+
+  // Throws ConfigError unless weigh() is for this method and for so many tasks.
+  void require_weighs(Index tasks) const {
+    require_config(!has_.transform, "GradientBalancer", "method", "one that changes the gradients",
+                   "one that needs their Gramian alone");
+    require_config(tasks == tasks_, "GradientBalancer", "tasks", text(tasks), text(tasks_));
   }
 
   Index num_tasks() const { return tasks_; }

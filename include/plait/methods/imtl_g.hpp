@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "plait/methods/balancing_method.hpp"
+#include "plait/methods/equal_projections.hpp"
 #include "plait/methods/memory.hpp"
 #include "plait/methods/numbers.hpp"
-#include "plait/methods/symmetric_eigen.hpp"
 #include "plait/methods/unit_gramian.hpp"
 
 namespace plait {
@@ -32,21 +32,8 @@ struct IMTLG {
     detail::UnitGramian unit(input.gramian, scratch);
     const Index n = unit.size();
     if (n == 0) return std::fill(out.begin(), out.end(), 0.0);
-    detail::Square& vectors = unit.cosines;
-    detail::Numbers values = detail::take_numbers(scratch, n);
-    detail::symmetric_eigen(vectors, values);
-    const double least = detail::rank_tolerance(n) * values[n - 1];
-    detail::Numbers ones = detail::take_numbers(scratch, n);
-    detail::fill(ones, 1);
-    detail::Numbers along = detail::take_numbers(scratch, n);
-    along.noalias() = vectors.transpose() * ones;
-    // Nor does what rounding leaves of 0 count, which a small eigenvalue would make large.
-    for (Index k = 0; k < n; ++k) {
-      const bool counts = values[k] > least && std::abs(along[k]) > detail::rank_tolerance(n);
-      along[k] *= counts ? 1 / values[k] : 0;
-    }
-    detail::Numbers alpha = detail::take_numbers(scratch, n);
-    detail::multiply(vectors, along, alpha);
+    detail::Numbers projections = detail::take_numbers(scratch, n);
+    detail::Numbers alpha = detail::equal_projections(unit, projections, scratch);
     detail::Numbers sizes = detail::take_numbers(scratch, n);
     for (Index t = 0; t < n; ++t) {
       alpha[t] /= unit.norms[t];

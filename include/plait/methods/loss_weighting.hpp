@@ -22,7 +22,8 @@ namespace plait {
 // goes on from the same state independently. A step of training calls
 //
 //   weigh(losses)                      w [T], before the gradient of Σ_t w_t L_t is taken
-//   update(losses, gradient_norms)     after it
+//   update(losses, gradient_norms, losses_after)
+//                                      after it
 //
 // and an epoch ends with end_epoch(). Not thread-safe. Allocates on construction, and in the first
 // step of a copy.
@@ -35,6 +36,7 @@ class LossWeighting {
       : method_(std::make_shared<const Of<Method>>(std::move(method))),
         needs_losses_(Method::needs_losses),
         needs_gradient_norms_(Method::needs_gradient_norms),
+        needs_losses_after_(plait::needs_losses_after<Method>),
         tasks_(tasks) {
     require_config(tasks >= 1, "LossWeighting", "tasks", text(tasks), "at least 1");
     method_->validate(tasks);
@@ -47,6 +49,7 @@ class LossWeighting {
   // What weigh() and update() need: see weighting_method.hpp.
   bool needs_losses() const { return needs_losses_; }
   bool needs_gradient_norms() const { return needs_gradient_norms_; }
+  bool needs_losses_after() const { return needs_losses_after_; }
 
   // The weights [T] of the coming step; the same as weights() from then on. losses [T] are those of
   // its batch and may be empty for a method that does not need them. Throws before anything is
@@ -56,17 +59,20 @@ class LossWeighting {
     if (needs_losses_ || !losses.empty()) require_finite("losses", losses);
     const Scratch::Frame frame(scratch_);
     const auto weights = detail::take_span<double>(scratch_, tasks_);
-    method_->weights({tasks_, losses, {}}, state_, weights, scratch_);
+    method_->weights({.tasks = tasks_, .losses = losses}, state_, weights, scratch_);
     std::ranges::copy(weights, weights_.begin());
     return weights_;
   }
 
   // Learns from a step that was taken: its losses [T], unweighted, and for a method that needs them
-  // the norms [T] of their gradients. Throws as weigh does.
-  void update(std::span<const double> losses, std::span<const double> gradient_norms = {}) {
+  // the norms [T] of their gradients and the same batch's losses [T] after it. Throws as weigh
+  // does.
+  void update(std::span<const double> losses, std::span<const double> gradient_norms = {},
+              std::span<const double> losses_after = {}) {
     require_finite("losses", losses);
     if (needs_gradient_norms_) require_finite("gradient_norms", gradient_norms);
-    method_->update({tasks_, losses, gradient_norms}, state_, scratch_);
+    if (needs_losses_after_) require_finite("losses_after", losses_after);
+    method_->update({tasks_, losses, gradient_norms, losses_after}, state_, scratch_);
     ++state_.steps;
   }
 
@@ -140,6 +146,7 @@ class LossWeighting {
   std::shared_ptr<const Erased> method_;  // does not change, so copies share it
   bool needs_losses_;
   bool needs_gradient_norms_;
+  bool needs_losses_after_;
   Index tasks_;
   MethodState state_;
   std::vector<double> weights_;

@@ -20,6 +20,9 @@
 //                                           hyper-parameters (core/fields.hpp)
 //   method.initial_numbers(tasks)           the state.numbers that it keeps, as they start
 //   method.update(input, state, scratch)    learns from a step's losses, after it
+//   M::needs_losses_after                   true: update() reads the losses of the same batch at
+//                                           the parameters that the step has led to, which cost a
+//                                           forward pass; otherwise none
 //   method.end_epoch(state)                 after the last step of an epoch
 //
 // Common to all methods of this folder: everything is computed in double, and weights are finite. A
@@ -42,6 +45,7 @@ struct WeightingInput {
   Index tasks;                                  // T
   std::span<const double> losses = {};          // [T], without w_t; may be empty where not needed
   std::span<const double> gradient_norms = {};  // [T], ‖∇L_t‖, without w_t; the same
+  std::span<const double> losses_after = {};    // [T], of the batch once the step is made; the same
 };
 
 template <class M>
@@ -53,5 +57,15 @@ concept WeightingMethod = std::copyable<M> &&
   method.validate(tasks);
   method.weights(input, state, out, scratch);
 };
+
+// True for a method that learns from what the step did to the batch's losses.
+template <WeightingMethod M>
+inline constexpr bool needs_losses_after = [] {
+  if constexpr (requires { M::needs_losses_after; }) {
+    return M::needs_losses_after;
+  } else {
+    return false;
+  }
+}();
 
 }  // namespace plait

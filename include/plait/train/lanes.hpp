@@ -16,12 +16,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
+#include "plait/core/eigen.hpp"
 #include "plait/core/options.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/core/param_buffer.hpp"
@@ -29,30 +31,13 @@
 #include "plait/core/tensor.hpp"
 #include "plait/kernels/reduce.hpp"
 #include "plait/layers/sequential.hpp"
-#include "plait/losses/multi_task_loss.hpp"
-#include "plait/sparse/input_tables.hpp"
+#include "plait/train/lane_work.hpp"
+#include "plait/train/representation.hpp"
+#include "plait/train/representation_pass.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 
 namespace plait {
-
-// What is run: a batch, cut into tiles, through a network with its numbers, into a loss. With
-// tables the batch is one of features, whose rows are looked up tile by tile, and passes that make
-// gradients write those of the network's input to dx, too.
-template <class Scalar>
-struct LaneWork {
-  const Sequential<Scalar>& network;
-  ParamView<Scalar> theta;
-  const MultiTaskLoss<Scalar>& loss;
-  View3<const Scalar> x;
-  const Targets<Scalar>& targets;
-  std::span<const double> normaliser;  // of the loss, on the whole batch
-  const Tiles& tiles;
-  ForwardOptions options;
-  const InputTables<Scalar>* tables = nullptr;  // null: x are the rows
-  SparseBatch sparse = {};                      // beside x, which are the numbers then
-  View3<Scalar> dx = {};                        // [B, 1, width] of the tables
-};
 
 // Allocates in the first call of each kind, for tiles that are larger than any before, and in the
 // first batch of more than tiles_per_run tiles for a lane.
@@ -76,6 +61,10 @@ class Lanes {
     run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       for_each_tile([&](Index tile) { lane.evaluate(work, tile); });
     });
+  }
+  // Puts back those of another call.
+  void set_task_losses(std::span<const double> losses) {
+    std::ranges::copy(losses, lanes_.front().task_losses.begin());
   }
   // gradient(), of the total with every task's share times scales [T], if not empty.
   void compute_gradient(const Work& work, std::span<const double> scales = {}) {
@@ -107,6 +96,38 @@ class Lanes {
     for (std::size_t t = 0; t < tasks; ++t)
       sum(
           used(work.tiles), [t](Lane & lane) -> auto& { return lane.task_gradients[t]; });
+  }
+  // gradient(), in the trunk that of Σ_t α_t weight_t L_t and in the towers that of the total.
+  // weigh(M) gives α [T], from the Gramian of the tasks' gradients at the representation.
+  template <class Weigh>
+  void compute_balanced_gradient(const Work& work, const Representation<Scalar>& representation,
+                                 const Weigh& weigh) {
+    run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
+      const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
+      lane.begin(gradient);
+      if (!lane.balanced) lane.balanced.emplace(lane.gradient.shared_table());
+      lane.balanced->begin(work);
+      for_each_tile([&](Index tile) {
+        lane.begin_tile(gradient);
+        lane.balanced->add_upper(work, representation, tile, lane.input(work, tile),
+                                 lane.view_of(lane.gradient), lane.task_losses, lane.scratch);
+      });
+    });
+    gramian_ = lanes_.front().balanced->gramian();
+    for (const Lane& lane : used(work.tiles).subspan(1)) gramian_ += lane.balanced->gramian();
+    const std::span<const double> alpha = weigh(std::as_const(gramian_));
+    for_each_lane(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
+      const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
+      for_each_tile([&](Index tile) {
+        lane.begin_tile(gradient);
+        lane.balanced->add_lower(work, representation, tile, lane.input(work, tile), alpha,
+                                 lane.dx_of(work, tile), lane.view_of(lane.gradient), lane.scratch);
+        lane.finish_dx(work, tile);
+      });
+      lane.finish(gradient);
+    });
+    sum(
+        used(work.tiles), [](Lane & lane) -> auto& { return lane.gradient; });
   }
 
   // logits = network(x), rows of the tiles; task_losses() stay as they are.
@@ -154,12 +175,13 @@ class Lanes {
     std::vector<ParamBuffer<Scalar>> task_gradients;  // [T], or none before they are asked for
     typename Sequential<Scalar>::Workspace workspace;
     Scratch scratch;
-    Tensor<Scalar> looked_up;             // [tile, 1, width] of tables
-    Tensor<Scalar> dx;                    // of one task
-    double dx_squared = 0;                // Σ g² of the input's gradient in the last run
-    Tensor<Scalar> logits;                // [tile, 1, C]
-    Tensor<Scalar> dlogits;               // [tile, 1, C]
-    std::vector<double> task_losses;      // [T]
+    Tensor<Scalar> looked_up;  // [tile, 1, width] of tables
+    Tensor<Scalar> dx;         // of one task
+    double dx_squared = 0;     // Σ g² of the input's gradient in the last run
+    Tensor<Scalar> logits;     // [tile, 1, C]
+    Tensor<Scalar> dlogits;    // [tile, 1, C]
+    std::optional<RepresentationPass<Scalar>> balanced;  // none before it is asked for
+    std::vector<double> task_losses;                     // [T]
     std::vector<std::uint8_t> unclaimed;  // [gradient, tensor]: no tile of the run has written it
     std::vector<AlignedVector<double>> runs;  // [gradient]: the sum of the runs before this one
     Index tiles_in_run = 0;
@@ -228,24 +250,19 @@ class Lanes {
       if (work.dx)
         dx_squared += work.tables->finish_rows(features_of(work, tile), dx_of(work, tile));
     }
-    Targets<Scalar> targets_of(const Work& work, Index tile) const {
-      return work.targets.rows(work.tiles.first(tile), work.tiles.rows(tile));
-    }
 
     void forward(const Work& work, Index tile, View3<const Scalar> x) {
-      ForwardOptions options = work.options;
-      options.expert_dropout.first_row = work.tiles.first(tile);
-      work.network.forward(work.theta, x, logits, &workspace, scratch, options);
+      work.network.forward(work.theta, x, logits, &workspace, scratch, work.options_of(tile));
     }
     void evaluate(const Work& work, Index tile) {
       const auto rows = rows_of(work, tile);
       forward(work, tile, rows);
-      work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, {}, task_losses);
+      work.loss.evaluate(logits, work.targets_of(tile), work.normaliser, {}, task_losses);
     }
     void add_gradient(const Work& work, Index tile, std::span<const double> scales) {
       const auto rows = rows_of(work, tile);
       forward(work, tile, rows);
-      work.loss.evaluate(logits, targets_of(work, tile), work.normaliser, dlogits, task_losses,
+      work.loss.evaluate(logits, work.targets_of(tile), work.normaliser, dlogits, task_losses,
                          scales);
       work.network.backward(work.theta, rows, logits, dlogits, dx_of(work, tile), workspace,
                             view_of(gradient), scratch);
@@ -259,7 +276,7 @@ class Lanes {
       for (std::size_t t = 0; t < task_gradients.size(); ++t) {
         if (work.normaliser[t] == 0) continue;  // no label that counts
         const auto task = static_cast<Index>(t);
-        work.loss.evaluate_task(task, logits, targets_of(work, tile), work.normaliser, dlogits,
+        work.loss.evaluate_task(task, logits, work.targets_of(tile), work.normaliser, dlogits,
                                 task_losses);
         work.network.backward(work.theta, rows, logits, dlogits, task_dx, workspace,
                               view_of(task_gradients[t], t), scratch, reach.outputs_of(task));
@@ -322,6 +339,7 @@ class Lanes {
 
   Executor* executor_;
   std::vector<Lane> lanes_;
+  Eigen::MatrixXd gramian_;  // of the last balanced gradient
 };
 
 }  // namespace plait

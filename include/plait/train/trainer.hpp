@@ -43,6 +43,7 @@
 #include "plait/optim/optimizer.hpp"
 #include "plait/sparse/input_tables.hpp"
 #include "plait/train/lanes.hpp"
+#include "plait/train/representation.hpp"
 #include "plait/train/task_reach.hpp"
 #include "plait/train/tiles.hpp"
 
@@ -114,14 +115,21 @@ class Trainer {
   // method throws as well; a gradient that is refused only once it is combined leaves model and
   // optimizer as they were, but the method has made its step. Rows of tables move by the plain sum
   // of the tasks' gradients.
+  //
+  // At the representation (train/representation.hpp) the method's weights come from the gradients
+  // there, GradientBalancer::weigh, and are those of the tasks' losses in all of the trunk, its
+  // private parameters included, and in the rows of tables; towers get their own task's gradient.
+  // One backward pass, whatever the number of tasks. Throws ConfigError for a method that
+  // transforms() gradients, and a trunk without a representation.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
-              GradientBalancer<Scalar>& balancer);
+              GradientBalancer<Scalar>& balancer, BalanceAt at = BalanceAt::parameters);
 
   // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
   // weight_t L_t and learns from them afterwards; the total that is returned is without w. Weights
-  // that depend on the losses of the very batch cost a forward pass more. Those that learn from
-  // gradient norms cost a backward pass per task; the norms are those over the ranges in `layer`,
-  // or over all shared parameters when it is empty.
+  // that depend on the losses of the very batch cost a forward pass more, as do those that learn
+  // from what they are after the step (and learn nothing where they are not finite). Those that
+  // learn from gradient norms cost a backward pass per task; the norms are those over the ranges in
+  // `layer`, or over all shared parameters when it is empty.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
               std::span<const ParamRange> layer = {});
 
@@ -190,6 +198,10 @@ class Trainer {
   // Checks a batch and makes everything ready that its lanes read.
   LaneWork<Scalar> prepare(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets);
   LaneWork<Scalar> work_of(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const;
+  double step_at_representation(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets,
+                                GradientBalancer<Scalar>& balancer);
+  // What a weighting learns from the batch's losses after the step.
+  void update_after(const LaneWork<Scalar>& work, LossWeighting& weighting);
   // Sorts the ids of a batch whose gradients are there.
   void collect(const LaneWork<Scalar>& work);
 
@@ -221,10 +233,13 @@ class Trainer {
   ExpertDropout dropout_;
   Tiles tiles_;
   TaskReach reach_;
+  std::optional<Representation<Scalar>> representation_;  // none before a step is balanced there
   Lanes<Scalar> lanes_;
   std::vector<double> normaliser_;
   std::vector<double> weighted_losses_;
-  std::vector<double> norms_;  // of the tasks' gradients, for weightings that need them
+  std::vector<double> norms_;          // of the tasks' gradients, for weightings that need them
+  std::vector<double> losses_before_;  // of the step's batch and after it, for those that need both
+  std::vector<double> losses_after_;
   std::vector<Index> lane_ends_;
 };
 
@@ -278,12 +293,36 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
 
 template <class Scalar>
 double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
-                             GradientBalancer<Scalar>& balancer) {
+                             GradientBalancer<Scalar>& balancer, BalanceAt at) {
+  if (at == BalanceAt::representation) return step_at_representation(x, targets, balancer);
   const double loss = compute_task_gradients(x, targets);
   if (!has_gradient()) return loss;
   balancer.combine(task_gradients(), weighted_losses(), lanes_.gradient());
   apply(gradient());
   return loss;
+}
+
+template <class Scalar>
+double Trainer<Scalar>::step_at_representation(const BatchArgument<Scalar>& x,
+                                               const Targets<Scalar>& targets,
+                                               GradientBalancer<Scalar>& balancer) {
+  const detail::OneUser::Use use(user_);
+  model_.require("Trainer");
+  balancer.require_weighs(num_tasks());
+  if (!representation_) representation_.emplace(model_->network(), reach_);
+  const auto work = prepare(x, targets);
+  if (has_gradient()) {
+    lanes_.compute_balanced_gradient(work, *representation_, [&](const Eigen::MatrixXd& gramian) {
+      return balancer.weigh(gramian, weighted_losses());
+    });
+  } else {
+    lanes_.compute_gradient(work);
+  }
+  collect(work);
+  if (!has_gradient()) return total();
+  check_gradient(gradient());
+  move(gradient());
+  return total();
 }
 
 template <class Scalar>
@@ -320,9 +359,28 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
   }
   collect(work);
   check_gradient(gradient());
-  weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
-  move(gradient());
+  if (weighting.needs_losses_after()) {
+    move(gradient());
+    update_after(work, weighting);
+  } else {
+    weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
+    move(gradient());
+  }
   return total();
+}
+
+template <class Scalar>
+void Trainer<Scalar>::update_after(const LaneWork<Scalar>& work, LossWeighting& weighting) {
+  losses_before_.assign(task_losses().begin(), task_losses().end());
+  packed_.pack(model_->values(), executor_);
+  lanes_.compute_losses(work);
+  const auto after = weighted_losses();
+  losses_after_.assign(after.begin(), after.end());
+  lanes_.set_task_losses(losses_before_);
+  // A step that led to losses without bounds is no lesson; the next one says so.
+  const auto is_finite = [](double loss) { return std::isfinite(loss); };
+  if (!std::ranges::all_of(losses_after_, is_finite)) return;
+  weighting.update(weighted_losses(), norms_, losses_after_);
 }
 
 template <class Scalar>
