@@ -11,6 +11,7 @@
 #include "fusion/frozen_experts.hpp"
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
+#include "mutation/dselect.hpp"
 #include "mutation/embeddings.hpp"
 #include "mutation/reduced.hpp"
 #include "mutation/training.hpp"
@@ -78,6 +79,8 @@ int main() {
   if (check_losses() != 0) return 1;
   if (const std::string wrong = training::check(); !wrong.empty())
     return failure("training", wrong);
+  if (const std::string wrong = dselect::check(); !wrong.empty())
+    return failure("DSelect-k", wrong);
   if (const std::string wrong = embeddings::check(); !wrong.empty())
     return failure("embeddings", wrong);
   if (const std::string wrong = reduced::check(); !wrong.empty())
