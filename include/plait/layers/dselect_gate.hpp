@@ -5,9 +5,9 @@
 // Selector k chooses by m = ⌈log2 n⌉ numbers z_k, through a smooth step of width γ
 // (kernels/dselect.hpp has r). Once they have left the step's slope its weight is on one expert,
 // and all others are exactly 0. z and a are linear functions of x (per_example) or parameters, the
-// same for all rows. With Z = w_k Σ_e dq_e ∂r_k(e)/∂z, backward is
+// same for all rows. Backward:
 //
-//   dw_k = Σ_e dq_e r_k(e),   da = w ⊙ (dw - Σ_j w_j dw_j),   dz_kj = Z_kj
+//   dw_k = Σ_e dq_e r_k(e),   da = w ⊙ (dw - Σ_k w_k dw_k),   dz_k = w_k Σ_e dq_e ∂r_k(e)/∂z_k
 //
 // For n that is no power of two some numbers stand for no expert; what a selector gives them is
 // lost, Σ_e q(e) < 1. Regularisers against that and for an early choice: dselect_penalty.hpp.
