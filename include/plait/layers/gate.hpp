@@ -10,6 +10,8 @@
 #include <string>
 #include <variant>
 
+#include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/network.hpp"
 #include "plait/core/workspace.hpp"
