@@ -67,6 +67,8 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--experts", experts,
             "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
            {"--shared-experts", shared_experts, "cgc, ple or adatt"},
+           {"--gate", experts, "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
+           {"--selectors", options.gate.dselect.has_value(), "--gate dselect or dselect-static"},
            {"--stitch", any_model(options, {"cross-stitch"}), "cross-stitch"},
            {"--patience", options.early_stop.has_value(), "--early-stop"},
            {"--precision-bound", options.precision != plait::Precision::full, "--precision"},

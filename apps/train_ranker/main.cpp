@@ -168,6 +168,7 @@ int run(int argc, const char* const* argv) {
                                        .heads = data.heads,
                                        .sizes = options->sizes,
                                        .stitch = options->stitch,
+                                       .gate = options->gate,
                                        .rule = options->rule,
                                        .balancing = {},
                                        .task_weights = options->task_weights,

@@ -63,40 +63,46 @@ Trunk mmoe(const TrunkOptions& o) {
   return plait::MMoE{.input_dim = o.input_dim,
                      .num_tasks = o.num_tasks,
                      .num_experts = o.sizes.experts,
-                     .expert = stacked(o)};
+                     .expert = stacked(o),
+                     .gate = o.gate};
 }
 Trunk ml_mmoe(const TrunkOptions& o) {
   return plait::MLMMoE{.input_dim = o.input_dim,
                        .num_tasks = o.num_tasks,
                        .num_experts = o.sizes.experts,
-                       .levels = per_level(o)};
+                       .levels = per_level(o),
+                       .gates = {o.gate}};
 }
 Trunk cgc(const TrunkOptions& o) {
   return plait::CGC{.input_dim = o.input_dim,
                     .num_tasks = o.num_tasks,
                     .expert = stacked(o),
                     .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
-                    .shared_experts = o.sizes.shared_experts};
+                    .shared_experts = o.sizes.shared_experts,
+                    .gate = o.gate};
 }
 Trunk ple(const TrunkOptions& o) {
   return plait::PLE{.input_dim = o.input_dim,
                     .num_tasks = o.num_tasks,
                     .levels = per_level(o),
                     .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
-                    .shared_experts = o.sizes.shared_experts};
+                    .shared_experts = o.sizes.shared_experts,
+                    .gates = {o.gate}};
 }
 Trunk adatt_sp(const TrunkOptions& o) {
   return plait::AdaTTSp{.input_dim = o.input_dim,
                         .num_tasks = o.num_tasks,
                         .levels = per_level(o),
-                        .task_experts = o.experts_per_task(0)};
+                        .task_experts = o.experts_per_task(0),
+                        .gates = {o.gate}};
 }
 Trunk adatt(const TrunkOptions& o) {
   return plait::AdaTT{.input_dim = o.input_dim,
                       .num_tasks = o.num_tasks,
                       .levels = per_level(o),
                       .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
-                      .shared_experts = o.sizes.shared_experts};
+                      .shared_experts = o.sizes.shared_experts,
+                      .gates = {o.gate}};
 }
 
 }  // namespace

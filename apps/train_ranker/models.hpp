@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "plait/architectures/cross_stitch.hpp"
+#include "plait/layers/gate.hpp"
 #include "plait/model/trunk.hpp"
 
 namespace ranker {
@@ -25,6 +26,7 @@ struct TrunkOptions {
   Index num_tasks = 0;
   Sizes sizes{};
   plait::Stitch stitch = plait::Stitch::near_identity;
+  plait::GateConfig gate{};  // of every model that has gates
 
   // Experts of each task when `shared` of all are shared. Throws UsageError unless they can be
   // dealt out evenly.

@@ -59,6 +59,15 @@ plait::BalanceAt balance_at(const std::string& name) {
   throw UsageError("--balance-at: got " + name + ", expected parameters or representation");
 }
 
+// As many experts as `selectors` have weight, unless it is a softmax.
+plait::GateConfig gate_config(const std::string& name, Index selectors) {
+  if (name == "softmax") return {};
+  const bool per_example = name == "dselect";
+  if (!per_example && name != "dselect-static")
+    throw UsageError("--gate: got " + name + ", expected softmax, dselect or dselect-static");
+  return {.dselect = plait::DSelectK{.selectors = selectors, .per_example = per_example}};
+}
+
 plait::InstructionSet instruction_set(const std::string& name) {
   if (name == "sse2") return plait::InstructionSet::baseline;
   if (name == "avx2") return plait::InstructionSet::avx2;
@@ -149,6 +158,8 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::vector<std::string> names{"all"};
   std::string stitch = "near-identity";
   std::string at = "parameters";
+  std::string gate = "softmax";
+  Index selectors = 2;
   std::string optimizer = "adam";
   std::vector<std::string> loss_weight_names;
   std::vector<std::string> balancer_names;
@@ -206,6 +217,14 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   app.add_option("--stitch", stitch,
                  "Cross-stitch matrices start near-identity, uniform (the reference) or ones")
       ->group("Models");
+
+  app.add_option("--gate", gate,
+                 "Weights of experts: softmax of all, or of a few that are chosen row by row "
+                 "(dselect) or once for all rows (dselect-static)")
+      ->group("Models");
+  app.add_option("--selectors", selectors, "Experts that a gate of --gate dselect chooses at most")
+      ->group("Models")
+      ->check(between(1, 1e3));
 
   app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
       ->group("Training");
@@ -378,6 +397,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     options.early_stop = stopping;
   }
   options.stitch = stitch_start(stitch);
+  options.gate = gate_config(gate, selectors);
   if (!set.empty()) options.instruction_set = instruction_set(set);
   if (app.count("--precision") > 0) options.precision = reduced_precision(precision);
   const bool files = !options.save.empty() || !options.checkpoint_dir.empty();

@@ -28,6 +28,7 @@ struct Options {
   std::vector<const ModelEntry*> models;
   Sizes sizes;
   plait::Stitch stitch = plait::Stitch::near_identity;
+  plait::GateConfig gate{};
   std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
   TaskWeights task_weights;
   plait::Rule<float> rule = make_rule("adam", 1e-3);

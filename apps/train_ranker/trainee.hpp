@@ -22,6 +22,7 @@ struct TraineeOptions {
   std::vector<plait::Head> heads{};
   Sizes sizes{};
   plait::Stitch stitch = plait::Stitch::near_identity;
+  plait::GateConfig gate{};
   plait::Rule<float> rule = make_rule("adam", 1e-3);
   Balancing balancing{};
   TaskWeights task_weights{};
@@ -31,8 +32,11 @@ struct TraineeOptions {
   plait::RowRule<float> row_rule = make_row_rule("rowwise_adagrad");
 
   TrunkOptions trunk() const {
-    return {
-        .input_dim = input_dim, .num_tasks = std::ssize(heads), .sizes = sizes, .stitch = stitch};
+    return {.input_dim = input_dim,
+            .num_tasks = std::ssize(heads),
+            .sizes = sizes,
+            .stitch = stitch,
+            .gate = gate};
   }
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include "fusion/dropping.hpp"
 #include "plait/architectures/adatt.hpp"
 #include "plait/architectures/asymmetric.hpp"
 #include "plait/architectures/asymmetric_networks.hpp"
@@ -21,34 +22,13 @@ using plait::View3;
 
 namespace {
 
-// A trunk whose forward drops experts whatever it is asked: what the gradient check needs.
-struct Dropping {
-  using Scalar = double;
-  using Workspace = plait::Network<double>::Workspace;
-
-  plait::Network<double> trunk;
-  ExpertDropout dropout;
-
-  plait::Shape in_shape() const { return trunk.in_shape(); }
-  plait::Shape out_shape() const { return trunk.out_shape(); }
-  void forward(plait::ParamView<double> theta, View3<const double> x, View3<double> y,
-               Workspace* workspace, Scratch& scratch) const {
-    trunk.forward(theta, x, y, workspace, scratch, {.expert_dropout = dropout});
-  }
-  void backward(plait::ParamView<double> theta, View3<const double> x, View3<const double> y,
-                View3<const double> dy, View3<double> dx, const Workspace& workspace,
-                plait::GradView<double> grad, Scratch& scratch) const {
-    trunk.backward(theta, x, y, dy, dx, workspace, grad, scratch);
-  }
-};
-
 const ExpertDropout half{.rate = 0.5, .seed = 3, .step = 2};
 
 void check_gradients(const char* name, const plait::Trunk<double>& trunk) {
   INFO(name);
   const auto built = plait::testing::build<double>(4, trunk);
   CHECK(built.layer.drops_experts());
-  const Dropping layer{built.layer, half};
+  const dropping::Dropping layer{built.layer, half};
   const auto x = data::normal<double>(9, 4, 5);
   const auto report = plait::testing::check_gradients(layer, built.theta, View3<const double>(x));
   INFO(report.text());
@@ -86,6 +66,49 @@ TEST_CASE("expert dropout: gradients of trunks that drop are those of what they 
                                         .num_tasks = 2,
                                         .levels = {{{3}, tanh}, {{2}, tanh}},
                                         .task_experts = {2}});
+  check_gradients("MMoE with DSelect-k", plait::MMoE{.input_dim = 4,
+                                                     .num_tasks = 2,
+                                                     .num_experts = 5,
+                                                     .expert = {{3}, tanh},
+                                                     .gate = {.dselect = plait::DSelectK{}}});
+  check_gradients("PLE with static DSelect-k",
+                  plait::PLE{.input_dim = 4,
+                             .num_tasks = 2,
+                             .levels = {{{3}, tanh}, {{2}, tanh}},
+                             .task_experts = {3},
+                             .gates = {{.dselect = plait::DSelectK{.per_example = false}}}});
+}
+
+TEST_CASE("expert dropout: weights that do not add up to 1 keep their sum") {
+  plait::Matrix<double> before = 0.6 * gate_weights(4000, 5);
+  before.col(2).setZero();
+  auto after = before;
+  plait::drop_experts(half, View3<double>(after), 0, /*of_softmax=*/false);
+  Index dropped = 0;
+  for (Index b = 0; b < before.rows(); ++b) {
+    CHECK(std::abs(after.row(b).sum() - before.row(b).sum()) < 1e-12);
+    CHECK(after(b, 2) == 0);
+    double kept = 0;
+    for (Index j = 0; j < 5; ++j) kept += after(b, j) > 0 ? before(b, j) : 0;
+    dropped += kept < before.row(b).sum() ? 1 : 0;
+    for (Index j = 0; j < 5; ++j)
+      if (after(b, j) > 0)
+        CHECK(std::abs(after(b, j) - before(b, j) * before.row(b).sum() / kept) < 1e-12);
+  }
+  CHECK(dropped > 3000);
+
+  // What is less than 1/256 of all does not stand for all.
+  plait::Matrix<double> lopsided(400, 2);
+  lopsided.col(0).setConstant(0.9);
+  lopsided.col(1).setConstant(0.9 / 300);
+  const plait::Matrix<double> whole = lopsided;
+  plait::drop_experts(half, View3<double>(lopsided), 0, /*of_softmax=*/false);
+  Index without_second = 0;
+  for (Index b = 0; b < 400; ++b) {
+    CHECK(lopsided(b, 0) > 0);
+    without_second += lopsided(b, 1) == 0 ? 1 : 0;
+  }
+  CHECK(without_second > 50);
 }
 
 TEST_CASE("expert dropout: the weights that are kept are the softmax over their experts") {

@@ -124,9 +124,9 @@ ParamBuffer<double> random_parameters(const std::shared_ptr<const ParamTable>& t
   ParamBuffer<double> theta(table);
   Random random(20);
   initialise(theta, random);
-  // No unit is off for the whole batch.
+  // No unit is off for the whole batch; the steps of DSelect-k would be.
   for (const ParamEntry& entry : table->entries())
-    if (entry.name.ends_with(".bias"))
+    if (entry.name.ends_with(".bias") && !entry.name.ends_with(".z.bias"))
       for (double& b : theta.of(entry.id)) b += 3;
   return theta;
 }

@@ -42,6 +42,10 @@ const GateConfig warm{.temperature = 2.5};
 const GateConfig unbiased{.bias = false};
 const GateConfig hidden{.body = {{3}, Activation::silu}};
 const GateConfig deep{.body = {4, 3}, .bias = false, .temperature = 0.5};
+const GateConfig dselect{.dselect = plait::DSelectK{.selectors = 2}};
+const GateConfig dselect_static{.dselect = plait::DSelectK{.selectors = 3, .per_example = false}};
+const GateConfig dselect_hidden{
+    .body = {{3}, Activation::silu}, .bias = false, .dselect = plait::DSelectK{.selectors = 1}};
 
 }  // namespace
 
@@ -97,6 +101,10 @@ std::vector<Specimen> gates() {
   add("hidden layer", 4, 3, hidden);
   add("deep, without bias, cold", 4, 3, deep);
   add("many experts", 3, 18, {});
+  add("DSelect-k", 4, 5, dselect);
+  add("DSelect-k, static", 4, 5, dselect_static);
+  add("DSelect-k, hidden layer", 4, 3, dselect_hidden);
+  add("DSelect-k, one expert", 4, 1, dselect_hidden);
   return result;
 }
 
@@ -176,6 +184,8 @@ std::vector<Specimen> mmoes() {
       built<L>("gate without bias", {3, 2, 3, smooth({4}), unbiased}),
       built<L>("gate with a hidden layer", {3, 2, 3, smooth({4}), hidden}),
       built<L>("gate with temperature", {3, 2, 3, smooth({4}), warm}),
+      built<L>("DSelect-k", {3, 2, 5, smooth({4}), dselect}),
+      built<L>("DSelect-k, static", {3, 2, 5, smooth({4}), dselect_static}),
   };
 }
 
@@ -192,6 +202,8 @@ std::vector<Specimen> ml_mmoes() {
       built<L>("gates with hidden layers", {3, 2, 2, {smooth({4}), smooth({2})}, {hidden}}),
       built<L>("a gate configuration per level",
                {3, 2, 2, {smooth({4}), smooth({2})}, {unbiased, deep}}),
+      built<L>("DSelect-k, static below",
+               {3, 2, 3, {smooth({4}), smooth({2})}, {dselect_static, dselect_hidden}}),
   };
 }
 
@@ -223,6 +235,9 @@ std::vector<Specimen> ples() {
                {3, 2, {smooth({4}), smooth({2})}, {1}, 1, {hidden, unbiased}}),
       built<L>("separate inputs",
                {3, 2, {smooth({4}), smooth({2})}, {1, 2}, 1, {GateConfig{}}, true}),
+      built<L>("DSelect-k", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, {dselect}}),
+      built<L>("DSelect-k, static", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, {dselect_static}}),
+      built<L>("DSelect-k, one expert", {3, 2, {smooth({4})}, {1}, 0, {dselect}}),
   };
 }
 
@@ -257,6 +272,9 @@ std::vector<Specimen> adatts() {
       built<L>("no residual", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, false}),
       built<L>("deep experts", {3, 2, {{5, 4}, {3, 2}}, {2}, 1}),
       built<L>("hidden gates", {3, 2, {smooth({4}), smooth({2})}, {1}, 2, true, {hidden}}),
+      built<L>("DSelect-k", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, true, {dselect}}),
+      built<L>("DSelect-k, static below",
+               {3, 2, {smooth({4}), smooth({2})}, {2}, 1, true, {dselect_static, dselect}}),
       built<L>("separate inputs", {3, 2, {smooth({4}), smooth({2})}, {2}, 1, true, plain, true}),
   };
 }

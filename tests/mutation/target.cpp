@@ -12,6 +12,7 @@
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/balancing.hpp"
 #include "mutation/checks.hpp"
+#include "mutation/dselect.hpp"
 #include "mutation/embeddings.hpp"
 #include "mutation/reduced.hpp"
 #include "mutation/training.hpp"
@@ -81,6 +82,8 @@ int main() {
     return failure("training", wrong);
   if (const std::string wrong = balancing::check(); !wrong.empty())
     return failure("balancing", wrong);
+  if (const std::string wrong = dselect::check(); !wrong.empty())
+    return failure("DSelect-k", wrong);
   if (const std::string wrong = embeddings::check(); !wrong.empty())
     return failure("embeddings", wrong);
   if (const std::string wrong = reduced::check(); !wrong.empty())

@@ -4,7 +4,7 @@
 // that it selects with the weights of its gate (if any) plus static weights (if any):
 //
 //   E_e = expert_e(x[slot(e)])                          e = 0 ... experts - 1
-//   g_u = softmax(gate_u(x[gate slot(u)]))              or of the model's input (multi-level MMoE)
+//   g_u = gate_u(x[gate slot(u)])                       or of the model's input (multi-level MMoE)
 //   y_u = Σ_j (g_u,j + s_u,j) E_selection(u)_j
 //
 // Shared bottom, cross-stitch, MMoE, multi-level MMoE, CGC, PLE, AdaTT-sp and AdaTT differ only in
@@ -122,6 +122,7 @@ class FusionLevel {
       }
       if (!unit.has_gate()) continue;
       mark(unit.gate_params);
+      if (!gate_of(unit).reads_input()) continue;
       (gates_read_input_ ? live_input : live_state)[static_cast<std::size_t>(unit.gate_slot)] =
           true;
     }
@@ -149,14 +150,16 @@ class FusionLevel {
       const auto g = static_cast<std::size_t>(unit.gate);
       const View3<Scalar> weights = columns_of(u, gate_weights);
       if (joint != nullptr) {
-        gates_[g].normalise(weights);
+        gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
         gates_[g].forward(theta, gate_input.slot(unit.gate_slot), weights,
                           part(workspace, &Workspace::gates, g), scratch);
       } else if (!gates_.empty()) {
         kernels::set_zero(weights);
       }
-      if (unit.has_gate()) drop_experts(dropout, weights, selections_.first(static_cast<Index>(u)));
+      if (unit.has_gate())
+        drop_experts(dropout, weights, selections_.first(static_cast<Index>(u)),
+                     gates_[g].softmax() != nullptr);
     }
     kernels::mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }
@@ -205,18 +208,19 @@ class FusionLevel {
           grad.add_to(*route->weights).data + route->row * route->weights->cols);
     }
 
-    // g_u = softmax(gate_u(x[gate slot(u)]))
+    // g_u = gate_u(x[gate slot(u)])
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const View3<Scalar> dgate_input = gates_read_input_ ? dinput : dx;
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
       if (!unit.has_gate() || !is_live(u)) continue;
       const auto g = static_cast<std::size_t>(unit.gate);
-      const bool adds = gates_read_input_ ||
+      const bool reads = gates_[g].reads_input();
+      const bool adds = !reads || gates_read_input_ ||
                         std::exchange(written[static_cast<std::size_t>(unit.gate_slot)], true);
       gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
                          columns_of(u, View3<const Scalar>(dweights)),
-                         dgate_input ? dgate_input.slot(unit.gate_slot) : View3<Scalar>(),
+                         reads && dgate_input ? dgate_input.slot(unit.gate_slot) : View3<Scalar>(),
                          workspace.gates[g], grad, scratch, {.adds_to_dx = adds});
     }
     if (whole) ExpertBank<Scalar>::clear_unwritten(written, dx);
@@ -311,15 +315,19 @@ class FusionLevel {
     return !first;
   }
 
-  // Gates of all units that read one slot, without hidden layers, multiply as one.
+  const Gate<Scalar>& gate_of(const Unit& unit) const {
+    return gates_[static_cast<std::size_t>(unit.gate)];
+  }
+
+  // Softmax gates of all units that read one slot, without hidden layers, multiply as one.
   PLAIT_COLD void join_gates(ParamTable& table) {
     if (units_.size() < 2 || gates_.size() != units_.size()) return;
     ParamTable::Joint joint;
     for (const Unit& unit : units_) {
-      const auto* gate = gates_[static_cast<std::size_t>(unit.gate)].input_linear();
+      const auto* gate = gate_of(unit).plain_softmax();
       if (gate == nullptr || unit.gate_slot != units_.front().gate_slot) return;
-      joint.weights.push_back(gate->weight());
-      if (const auto bias = gate->bias()) joint.biases.push_back(*bias);
+      joint.weights.push_back(gate->linear().weight());
+      if (const auto bias = gate->linear().bias()) joint.biases.push_back(*bias);
     }
     joint_gates_ = joint.weights.front();
     table.join(std::move(joint));

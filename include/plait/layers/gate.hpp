@@ -1,33 +1,37 @@
-// Gate: softmax weights over the experts that a unit selects.
+// Gate: the weights of the experts that a unit selects.
 //
-//   g = softmax((body(x) Aᵀ + c) / τ)
+//   g = last(body(x))
 //
 // The body is any Body and usually the identity (an MLP without layers); hidden layers make it a
-// gate MLP. The bias c is absent in the papers (MMoE eq. 8, PLE eq. 3, AdaTT eq. 10) and present in
-// the reference code; on by default, `bias = false` drops it.
+// gate MLP. The last layer is a SoftmaxGate or, with `dselect`, a DSelectGate, whose weights are
+// exactly 0 for most experts.
 #pragma once
-#include <cmath>
+#include <optional>
 #include <string>
-#include <utility>
+#include <variant>
 
+#include "plait/core/error.hpp"
+#include "plait/core/fields.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/network.hpp"
 #include "plait/core/workspace.hpp"
-#include "plait/kernels/softmax.hpp"
 #include "plait/layers/body.hpp"
-#include "plait/layers/linear.hpp"
+#include "plait/layers/dselect_gate.hpp"
+#include "plait/layers/softmax_gate.hpp"
 
 namespace plait {
 
 struct GateConfig {
   Body body{};  // hidden layers
   bool bias = true;
-  double temperature = 1;  // τ > 0
+  double temperature = 1;             // τ > 0, of a softmax
+  std::optional<DSelectK> dselect{};  // instead of a softmax
 
-  void fields(FieldVisitor& visit) {
+  PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("body", body);
     visit("bias", bias);
     visit("temperature", temperature);
+    visit.unless_default("dselect", dselect, {});
   }
 };
 
@@ -38,31 +42,46 @@ class Gate {
   struct Workspace {
     typename Network<Scalar>::Workspace body;
     Tensor<Scalar> hidden;  // body(x) [B, 1, hidden], unused when the body is the identity
+    typename SoftmaxGate<Scalar>::Workspace softmax;
+    typename DSelectGate<Scalar>::Workspace dselect;
   };
 
   // [batch, 1, input_dim] to [batch, 1, num_weights]. The two names prefix the parameters of the
-  // body and of the linear layer. Throws ConfigError for a temperature that is not positive.
-  PLAIT_COLD Gate(ParamTable& table, const std::string& body_name, const std::string& linear_name,
+  // body and of the last layer. Throws ConfigError for a temperature that is not positive, and for
+  // settings that a DSelectGate has no use for: a temperature, and for static routing, which reads
+  // nothing, a body or no bias.
+  PLAIT_COLD Gate(ParamTable& table, const std::string& body_name, const std::string& last_name,
                   Index input_dim, Index num_weights, const GateConfig& config)
       : body_(config.body.build<Scalar>(table, body_name, input_dim)),
-        linear_(table, linear_name, body_.out_shape().dim, num_weights, config.bias),
-        temperature_(static_cast<Scalar>(config.temperature)) {
-    require_config(temperature_ > 0 && std::isfinite(temperature_), "Gate", "temperature",
-                   text(config.temperature), "a positive, finite number");
-    table.mark_last(linear_.weight());
+        last_(make_last(table, last_name, body_.out_shape().dim, num_weights, config)) {
+    if (!config.dselect) return;
+    require_config(config.temperature == 1, "Gate", "temperature", text(config.temperature),
+                   "1 with dselect");
+    if (config.dselect->per_example) return;
+    require_config(body_.is_identity(), "Gate", "body", "hidden layers",
+                   "none with dselect of static routing");
+    require_config(config.bias, "Gate", "bias", "false", "true with dselect of static routing");
   }
 
   Shape in_shape() const { return body_.in_shape(); }
-  Shape out_shape() const { return linear_.out_shape(); }
+  Shape out_shape() const {
+    return std::visit([](const auto& last) { return last.out_shape(); }, last_);
+  }
 
-  // The linear layer, where it reads the gate's input itself; null behind hidden layers.
-  const Linear<Scalar>* input_linear() const { return body_.is_identity() ? &linear_ : nullptr; }
-  // g = softmax(a / τ), in place.
-  void normalise(View3<Scalar> logits) const { kernels::softmax(temperature_, logits); }
+  // False for weights that are the same whatever x is.
+  bool reads_input() const {
+    const auto* dselect = std::get_if<DSelectGate<Scalar>>(&last_);
+    return dselect == nullptr || dselect->reads_input();
+  }
+  // The softmax, where it is all that there is; null behind hidden layers, and for another gate.
+  const SoftmaxGate<Scalar>* plain_softmax() const {
+    return body_.is_identity() ? softmax() : nullptr;
+  }
+  const SoftmaxGate<Scalar>* softmax() const { return std::get_if<SoftmaxGate<Scalar>>(&last_); }
 
   bool visit_input_linears(VisitLinear visit) const {
-    return body_.is_identity() ? linear_.visit_input_linears(visit)
-                               : body_.visit_input_linears(visit);
+    if (!body_.is_identity()) return body_.visit_input_linears(visit);
+    return std::visit([&](const auto& last) { return last.visit_input_linears(visit); }, last_);
   }
 
   // x [B, 1, I], y [B, 1, n].
@@ -76,33 +95,53 @@ class Gate {
       body_.forward(theta, x, hidden, part(workspace, &Workspace::body), scratch);
       input = hidden;
     }
-    linear_.apply(theta, input, y, Activation::identity);
-    normalise(y);
+    std::visit(
+        [&](const auto& last) {
+          last.forward(theta, input, y, part(workspace, kept_by(last)), scratch);
+        },
+        last_);
   }
 
+  // y is what the level made of it, which may have dropped experts (fusion/dropout.hpp).
   void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
                 View3<const Scalar> dy, View3<Scalar> dx, const Workspace& workspace,
                 GradView<Scalar> grad, Scratch& scratch, BackwardOptions options = {}) const {
     PLAIT_ASSERT(!options.passed_last_relu);
+    const auto reverse_last = [&](View3<const Scalar> input, View3<Scalar> dinput,
+                                  BackwardOptions of_last) {
+      std::visit(
+          [&](const auto& last) {
+            last.backward(theta, input, y, dy, dinput, workspace.*kept_by(last), grad, scratch,
+                          of_last);
+          },
+          last_);
+    };
+    if (body_.is_identity()) return reverse_last(x, dx, options);
     const Scratch::Frame frame(scratch);
-    // g = softmax(a / τ)
-    const View3<Scalar> dlogits = scratch.take<Scalar>(x.batch(), 1, y.dim());
-    kernels::softmax_backward(temperature_, y, dy, dlogits);
-    // a = h Aᵀ + c
-    if (body_.is_identity())
-      return linear_.backward(theta, x, y, dlogits, dx, {}, grad, scratch, options);
     const View3<const Scalar> hidden = workspace.hidden;
     const View3<Scalar> dhidden = scratch.take<Scalar>(x.batch(), 1, hidden.dim());
-    linear_.backward(theta, hidden, y, dlogits, dhidden, {}, grad, scratch);
+    reverse_last(hidden, dhidden, {});
     // h = body(x)
     body_.backward(theta, x, hidden, dhidden, dx, workspace.body, grad, scratch,
                    {.adds_to_dx = options.adds_to_dx});
   }
 
  private:
+  using Last = std::variant<SoftmaxGate<Scalar>, DSelectGate<Scalar>>;
+
+  PLAIT_COLD static Last make_last(ParamTable& table, const std::string& name, Index input_dim,
+                                   Index num_weights, const GateConfig& config) {
+    if (config.dselect)
+      return DSelectGate<Scalar>(table, name, input_dim, num_weights, *config.dselect, config.bias);
+    return SoftmaxGate<Scalar>(table, name, input_dim, num_weights, config.bias,
+                               config.temperature);
+  }
+
+  static auto kept_by(const SoftmaxGate<Scalar>&) { return &Workspace::softmax; }
+  static auto kept_by(const DSelectGate<Scalar>&) { return &Workspace::dselect; }
+
   Network<Scalar> body_;
-  Linear<Scalar> linear_;
-  Scalar temperature_;
+  Last last_;
 };
 
 static_assert(TakesBackwardOptions<Gate<float>>);

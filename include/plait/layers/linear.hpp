@@ -19,12 +19,14 @@ class Linear {
   struct Workspace {};  // backward needs only x
 
   // [batch, 1, input_dim] to [batch, 1, output_dim]. Throws ConfigError for a width below 1.
+  // With `start` its parameters start otherwise.
   PLAIT_COLD Linear(ParamTable& table, const std::string& name, Index input_dim, Index output_dim,
-                    bool bias = true)
+                    bool bias = true, std::optional<Init> start = {})
       : input_dim_(input_dim), output_dim_(output_dim), has_bias_(bias) {
     require_config(input_dim >= 1, "Linear", name + " input_dim", text(input_dim), "at least 1");
     require_config(output_dim >= 1, "Linear", name + " output_dim", text(output_dim), "at least 1");
-    const Init init = Init::uniform(1.0 / std::sqrt(static_cast<double>(input_dim)));
+    const Init init =
+        start.value_or(Init::uniform(1.0 / std::sqrt(static_cast<double>(input_dim))));
     weight_ = table.add_weight(join_name(name, "weight"), output_dim, input_dim, init);
     if (bias) bias_ = table.add_vector(join_name(name, "bias"), output_dim, init);
   }

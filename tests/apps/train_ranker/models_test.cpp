@@ -1,5 +1,6 @@
 #include "models.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 #include <string>
@@ -71,6 +72,31 @@ TEST_CASE("models: every model learns, and returns to the weights it kept") {
     trainee.trainer.load(values);
     trainee.trainer.score(x, later);
     CHECK(later.view().of_slot(0) == kept.view().of_slot(0));
+  }
+}
+
+TEST_CASE("models: every model that has gates takes those it is told to") {
+  const auto x = data::normal<float>(64, 4, 5);
+  const plait::Matrix<float> labels = (x.leftCols(3).array() > 0).cast<float>();
+  for (const bool per_example : {true, false}) {
+    auto setting = config();
+    setting.gate = {.dselect = plait::DSelectK{.per_example = per_example}};
+    std::string with_gates;
+    for (const auto& model : ranker::models()) {
+      INFO(std::string(model.name));
+      ranker::Trainee trainee(model, setting);
+      const bool has =
+          std::ranges::any_of(trainee.model.table().entries(), [&](const plait::ParamEntry& entry) {
+            return entry.name.ends_with(per_example ? "0.z.weight" : "0.z") ||
+                   entry.name.ends_with(per_example ? "1.z.weight" : "1.z");
+          });
+      if (!has) continue;
+      with_gates += std::string(model.name) + ' ';
+      const double first = step(trainee, x, labels);
+      for (int i = 0; i < 60; ++i) step(trainee, x, labels);
+      CHECK(step(trainee, x, labels) < 0.8 * first);
+    }
+    CHECK(with_gates == "mmoe ml-mmoe cgc ple adatt-sp adatt ");
   }
 }
 

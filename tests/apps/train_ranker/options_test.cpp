@@ -191,6 +191,11 @@ TEST_CASE("options: what would have no effect is refused") {
        "--experts: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with "
        "it"},
       {{"--models", "mmoe", "--stitch", "ones"}, "--stitch: expected cross-stitch with it"},
+      {{"--models", "cross-stitch", "--gate", "dselect"},
+       "--gate: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+      {{"--selectors", "3"}, "--selectors: expected --gate dselect or dselect-static with it"},
+      {{"--gate", "softmax", "--selectors", "3"},
+       "--selectors: expected --gate dselect or dselect-static with it"},
       {{"--tasks", "click"}, "--tasks: expected --data and a file with it"},
       {{"--data", "x.csv", "--features", "f"}, "--features: expected --tasks with it"},
       {{"--data", "x.csv", "--describe", "f"}, "--describe: expected --tasks with it"},
@@ -217,6 +222,15 @@ TEST_CASE("options: what would have no effect is refused") {
   CHECK(parse({"--levels", "64", "32"}).sizes.levels == std::vector<plait::Index>{64, 32});
 }
 
+TEST_CASE("options: gates are softmaxes, or choose experts") {
+  CHECK_FALSE(parse({}).gate.dselect);
+  const auto per_row = parse({"--gate", "dselect"}).gate.dselect;
+  CHECK(per_row == plait::DSelectK{});
+  const Options once = parse({"--models", "ple", "--gate", "dselect-static", "--selectors", "3"});
+  CHECK(once.gate.dselect == plait::DSelectK{.selectors = 3, .per_example = false});
+  CHECK(once.run.find("--gate=dselect-static --selectors=3") != std::string::npos);
+}
+
 TEST_CASE("options: help lists every model, every method and is not an error") {
   std::ostringstream help;
   const char* arguments[] = {"train_ranker", "--help"};
@@ -238,6 +252,9 @@ TEST_CASE("options: errors are one line that names the option") {
        "--learning-rate: got nan, expected a number from 1e-12 to 1000"},
       {{"--correlation", "1.5"}, "--correlation: got 1.5, expected a number from 0 to 1"},
       {{"--stitch", "zigzag"}, "--stitch: got zigzag, expected near-identity, uniform or ones"},
+      {{"--gate", "top-k"}, "--gate: got top-k, expected softmax, dselect or dselect-static"},
+      {{"--gate", "dselect", "--selectors", "0"},
+       "--selectors: got 0, expected a number from 1 to 1000"},
       {{"--instruction-set", "AVX9"}, "--instruction-set: got AVX9, expected sse2, avx2 or avx512"},
       {{"--optimizer", "lion"},
        "--optimizer: got lion, expected adam, adamw, adagrad, rmsprop or sgd"},
