@@ -10,6 +10,8 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
@@ -98,11 +100,14 @@ Trunk adatt(const TrunkOptions& o) {
                       .task_experts = {o.experts_per_task(o.sizes.shared_experts)},
                       .shared_experts = o.sizes.shared_experts};
 }
+Trunk mtan(const TrunkOptions& o) {
+  return plait::MTAN{.input_dim = o.input_dim, .num_tasks = o.num_tasks, .levels = o.sizes.levels};
+}
 
 }  // namespace
 
 std::span<const ModelEntry> models() {
-  static constexpr std::array<ModelEntry, 11> list{{
+  static constexpr std::array<ModelEntry, 12> list{{
       {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
       {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
       {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
@@ -119,6 +124,7 @@ std::span<const ModelEntry> models() {
       {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", Owners::tasks,
        adatt_sp},
       {"adatt", "adatt-sp with shared experts", Owners::tasks_and_shared, adatt},
+      {"mtan", "one network, seen by each task through masks of its own", Owners::tasks, mtan},
   }};
   return list;
 }

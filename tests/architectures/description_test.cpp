@@ -14,6 +14,8 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
@@ -196,6 +198,21 @@ TEST_CASE("names: AdaTT") {
     CHECK(name.find("self_exp_weights") == std::string::npos);
 }
 
+TEST_CASE("names: MTAN") {
+  Names expected;
+  const auto add = [&](const std::string& name, Index out, Index in) {
+    expected.insert(plait::text(name, ".mlp_net.0.weight [", out, ", ", in, "]"));
+    expected.insert(plait::text(name, ".mlp_net.0.bias [", out, "]"));
+  };
+  add("u.0", 4, 3), add("p.0", 4, 4), add("q.0", 4, 4);
+  add("u.1", 2, 4), add("p.1", 2, 2);
+  for (const std::string t : {"0", "1"}) {
+    add("mask_hidden.0." + t, 4, 4), add("mask.0." + t, 4, 4);
+    add("mask_hidden.1." + t, 2, 2 + 4), add("mask.1." + t, 2, 2);
+  }
+  CHECK(described<plait::MTAN>({3, 2, {4, 2}}) == expected);
+}
+
 TEST_CASE("names: towers on a trunk") {
   ParamTable table;
   const auto trunk = plait::build<double>(table, "mtl_arch", plait::SharedBottom{3, 2, {4}});
@@ -307,6 +324,10 @@ TEST_CASE("errors: sizes that every trunk has") {
         "plait::AdaTTSp: levels: got 0 levels, expected at least one");
   CHECK(config_error<plait::AdaTT>({-3, 2, {{4}}}) ==
         "plait::AdaTT: input_dim: got -3, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 0, {4}}) ==
+        "plait::MTAN: num_tasks: got 0, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 2, {}}) ==
+        "plait::MTAN: levels: got 0 levels, expected at least one");
 }
 
 TEST_CASE("errors: experts and gates") {
@@ -337,6 +358,8 @@ TEST_CASE("errors: experts and gates") {
 TEST_CASE("errors: widths") {
   CHECK(config_error<plait::SharedBottom>({3, 2, {4, 0}}) ==
         "plait::Linear: bottom_projection.mlp_net.2 output_dim: got 0, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 2, {4, 0}}) ==
+        "plait::Linear: u.1.mlp_net.0 output_dim: got 0, expected at least 1");
   CHECK(error_of([](ParamTable& table) { plait::MLP<double>(table, "", 0, {2}); }) ==
         "plait::MLP: input_dim: got 0, expected at least 1");
   CHECK(error_of([](ParamTable& table) { plait::Linear<double>(table, "a", 0, 1); }) ==

@@ -1,5 +1,5 @@
-// The worked examples A01-A11 and B09 (tests/fixtures): outputs and all gradients, in double and
-// float.
+// The worked examples A01-A11, B02 and B09 (tests/fixtures): outputs and all gradients, in double
+// and float.
 //
 // A fixture nests its parameters by role (levels, experts, gates, ...); one walk over that nesting
 // finds the parameter that each array belongs to.
@@ -17,6 +17,8 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/layers/mlp.hpp"
@@ -90,6 +92,13 @@ class Names {
     if (p[0] == "bottom_A") return {"bottoms.0" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_B") return {"bottoms.1" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_shared") return {"shared_bottom" + layer(p[1]) + kind(p.back())};
+    if (p[0] == "A") return {"u." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "C") return {"p." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "F") return {"q." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "att1" || p[0] == "att2") {
+      const std::string role = p[0] == "att1" ? "mask_hidden." : "mask.";
+      return {role + p[1] + "." + p[2] + ".mlp_net.0" + kind(p.back())};
+    }
     if (p[0] == "proj_B") return {"projections.1" + kind(p.back())};
     throw std::runtime_error("no parameter for " + p[0]);
   }
@@ -393,6 +402,31 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     example.backward(dlogits.view());
     adam.step(example.theta, example.grad);
   }
+}
+
+// With the masks, which are what the layer shows.
+TEMPLATE_TEST_CASE("math example B02: MTAN", "", double, float) {
+  using Scalar = TestType;
+  const auto build = [](ParamTable& table) {
+    return plait::build<Scalar>(table, "", plait::MTAN{2, 2, {2, 2}});
+  };
+  check_example<plait::Network<Scalar>>("B02_mtan_fc", build);
+
+  const Json fixture = fixtures::load("B02_mtan_fc");
+  Example<plait::Network<Scalar>> example(fixture, Names(), build);
+  Index levels = 0;
+  example.layer.watch(
+      example.theta, example.workspace, example.scratch,
+      [&](Index l, View3<const Scalar> masks, View3<const Scalar>, View3<const Scalar>) {
+        ++levels;
+        for (Index t = 0; t < 2; ++t) {
+          Tensor<Scalar> mask(masks.batch(), 1, masks.dim());
+          mask.view().of_slot(0) = masks.of_slot(t);
+          check_tensor("mask", mask,
+                       fixture.at("outputs").at("masks").at(std::size_t(l)).at(std::size_t(t)));
+        }
+      });
+  CHECK(levels == 2);
 }
 
 // Towers beside small ones: both losses, and the gradients of their weighted sum.

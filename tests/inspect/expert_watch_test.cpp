@@ -273,6 +273,19 @@ TEST_CASE("the networks of sharing without units are compared as well") {
   }
 }
 
+TEST_CASE("the masks of MTAN are compared") {
+  const plait::Model<double> model(plait::MTAN{.input_dim = 4, .num_tasks = 3, .levels = {6, 5}},
+                                   {}, 1);
+  const auto report = watched(model, data::normal<double>(50, 4, 6));
+  REQUIRE(report.levels.size() == 2);
+  for (const LevelReport& level : report.levels) {
+    CHECK(level.num_units() == 0);
+    REQUIRE(level.num_experts() == 3);
+    CHECK((level.output_rms.array() > 0 && level.output_rms.array() < 1).all());
+    CHECK((level.similarity.array() > 0).all());
+  }
+}
+
 TEST_CASE("every architecture can be watched, in one batch or in several") {
   const models::Sizes sizes;
   for (const auto& [name, trunk] : models::all_trunks<double>(sizes)) {

@@ -493,7 +493,10 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
         sizes("2") + two_levels + R"(,"task_experts":[)" + n +
             R"(],"shared_experts":0,"residual":true)" + gates + same,
         sizes("1") + many_levels + R"(,"task_experts":[1],"shared_experts":0,"residual":true)" +
-            deep_gates + same}}};
+            deep_gates + same}},
+      {"MTAN",
+       {sizes(n) + R"(,"levels":[1,1]})", sizes("2") + R"(,"levels":)" + repeated("1", room) + "}",
+        sizes("2") + R"(,"levels":[)" + n + "]}"}}};
   REQUIRE(all.size() == plait::Registry<float>().trunks().size());
   models::Sizes tiny{.input_dim = 1, .num_tasks = 2, .first = 1, .second = 1};
   for (const auto& named : models::all_trunks<float>(tiny)) {

@@ -9,6 +9,8 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
@@ -302,6 +304,20 @@ std::vector<Specimen> customized_sharings() {
       built<L>("silu", {3, 3, {{4, 2}, Activation::silu}}),
       built<L>("without bias", {3, 2, {{4}, Activation::relu, false}}),
       built<L>("one unit", {1, 2, {{1}, Activation::sigmoid}}),
+  };
+}
+
+std::vector<Specimen> mtans() {
+  using L = plait::MTAN;
+  return {
+      built<L>("one level", {5, 3, {4}}),
+      built<L>("one task", {3, 1, {4, 4}}),
+      built<L>("one task, one level", {3, 1, {5}}),
+      built<L>("narrowing levels", {5, 3, {6, 4}}),
+      built<L>("widening levels", {2, 2, {3, 7}}),
+      built<L>("three levels", {4, 2, {3, 5, 4}}),
+      built<L>("many tasks", {3, 6, {4, 3}}),
+      built<L>("wider than a packet", {9, 2, {17, 12}}),
   };
 }
 

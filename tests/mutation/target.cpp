@@ -71,6 +71,7 @@ int main() {
       zoo::adatts,
       zoo::asymmetric_sharings,
       zoo::customized_sharings,
+      zoo::mtans,
       zoo::own_trunks,
       zoo::towers,
       zoo::small_towers,

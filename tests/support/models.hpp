@@ -11,6 +11,8 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
@@ -67,6 +69,7 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
             .levels = s.levels(),
             .task_experts = {2},
             .shared_experts = 2});
+  add(MTAN{.input_dim = d, .num_tasks = t, .levels = {s.first, s.second}});
   return result;
 }
 

@@ -135,6 +135,8 @@ TEST_CASE("shared parameters are those of each architecture's paper") {
   CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}}).empty());
   CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}, Fusion::concat, false}) ==
         Names{"bottoms.0"});
+  // Masks are a task's own.
+  CHECK(shared_names(MTAN{3, 2, {4, 3}}) == Names{"p.0", "p.1", "q.0", "u.0", "u.1"});
 }
 
 TEST_CASE("a conditional head reaches the towers of what it is conditional on") {
