@@ -12,6 +12,8 @@
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
 #include "plait/core/counter_random.hpp"

@@ -1,5 +1,5 @@
-// The worked examples A01-A11, B02 and B09 (tests/fixtures): outputs and all gradients, in double
-// and float.
+// The worked examples A01-A11, B01, B02 and B09 (tests/fixtures): outputs and all gradients, in
+// double and float.
 //
 // A fixture nests its parameters by role (levels, experts, gates, ...); one walk over that nesting
 // finds the parameter that each array belongs to.
@@ -21,6 +21,8 @@
 #include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
@@ -87,6 +89,10 @@ class Names {
       return {"task_modules." + p[1] + ".0" + layer(p[3]) + kind(p.back())};
     if (p[0] == "main") return {"task_modules." + p[1] + ".1" + kind(p.back())};
     if (p[0] == "aux") return {"auxiliary_modules." + p[1] + ".1" + kind(p.back())};
+    if (p[0] == "layers" && p.size() > 3)
+      return {"experts." + p[1] + "." + p[2] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "alpha") return {"alphas." + p[1], std::stoul(p[2]), false};
+    if (p[0] == "beta") return {"betas", std::stoul(p[1]), false};
     if (p[0] == "layers") return {layer(p[1]).substr(1) + kind(p.back())};
     if (p[0] == "bottom") return {"bottom_projection" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_A") return {"bottoms.0" + layer(p[1]) + kind(p.back())};
@@ -402,6 +408,39 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     example.backward(dlogits.view());
     adam.step(example.theta, example.grad);
   }
+}
+
+// The fixture's loss has the orthogonality penalty c Ω, which is no part of the layer: Ω and its
+// gradient are taken here, with M = W_1ᵀ W_2 of the row halves of every weight,
+//   Ω = Σ ‖M‖²,   ∂Ω/∂W_1 = 2 W_2 Mᵀ,   ∂Ω/∂W_2 = 2 W_1 M
+TEMPLATE_TEST_CASE("math example B01: sluice network", "", double, float) {
+  using Scalar = TestType;
+  const Json fixture = fixtures::load("B01_sluice");
+  Example<plait::Network<Scalar>> example(fixture, Names(), [](ParamTable& table) {
+    return plait::build<Scalar>(table, "", plait::Sluice{2, 2, two_levels});
+  });
+  check_tensor("output", example.y, fixture.at("outputs").at("out"));
+  example.backward(fixtures::tensor<Scalar>(fixture.at("inputs").at("d_out")));
+  check_tensor("dx", example.dx, fixture.at("grads").at("x"));
+
+  const auto c = static_cast<Scalar>(fixture.at("config").at("c").get<double>());
+  double penalty = 0;
+  for (const auto& entry : example.table->entries()) {
+    if (!entry.is_weight) continue;
+    const auto weight = example.theta.view().matrix(entry.id);
+    const Index half = weight.rows() / 2;
+    const auto first = weight.topRows(half), second = weight.bottomRows(half);
+    const plait::Matrix<Scalar> product = first.transpose() * second;
+    penalty += static_cast<double>(product.squaredNorm());
+    plait::Matrix<Scalar> gradient(weight.rows(), weight.cols());
+    gradient << 2 * second * product.transpose(), 2 * first * product;
+    const auto grad = example.grad.of(entry.id);
+    for (Index i = 0; i < gradient.size(); ++i)
+      grad[static_cast<std::size_t>(i)] += c * gradient.data()[i];
+  }
+  CHECK(std::abs(penalty - fixture.at("outputs").at("penalty_Omega").get<double>()) <=
+        tolerance<Scalar>());
+  check_gradients(example.grad, fixture.at("grads"), example.names);
 }
 
 // With the masks, which are what the layer shows.

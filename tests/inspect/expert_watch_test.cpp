@@ -243,6 +243,19 @@ TEST_CASE("static weights alone: cross-stitch has no gate to speak of") {
   CHECK(level.load.array().isNaN().all());
 }
 
+TEST_CASE("static weights alone: the subspaces of a sluice network") {
+  const plait::Model<double> model(
+      plait::Sluice{.input_dim = 3, .num_tasks = 2, .levels = {{4}, {6}}, .skips = false}, {}, 1);
+  const auto report = watched(model, data::normal<double>(10, 3, 2));
+  REQUIRE(report.levels.size() == 2);
+  for (std::size_t l = 0; l < 2; ++l) {
+    const LevelReport& level = report.levels[l];
+    CHECK(same(level.static_weights, matrix(model.values(), plait::text("alphas.", l)), 1e-15));
+    CHECK(same(level.gate_weights, Numbers::Zero(4, 4)));
+    CHECK(level.entropy.array().isNaN().all());
+  }
+}
+
 TEST_CASE("the networks of sharing without units are compared as well") {
   const auto x = data::normal<double>(50, 4, 6);
   SECTION("single task: its outputs are the networks'") {

@@ -165,6 +165,7 @@ TEST_CASE("reach: AsymmetricSharing") { check_slots(zoo::asymmetric_sharings());
 TEST_CASE("reach: AsymmetricSharing with stop-gradient") { check_slots(zoo::stopped_sharings()); }
 TEST_CASE("reach: CustomizedSharing") { check_slots(zoo::customized_sharings()); }
 TEST_CASE("reach: MTAN") { check_slots(zoo::mtans()); }
+TEST_CASE("reach: Sluice") { check_slots(zoo::sluices()); }
 
 TEST_CASE("reach: routes with stop-gradients") { check_slots(zoo::stopped_routes()); }
 

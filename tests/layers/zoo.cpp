@@ -14,6 +14,8 @@
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
@@ -33,6 +35,7 @@ using plait::Index;
 using plait::MLPConfig;
 using plait::Network;
 using plait::ParamTable;
+using plait::SluiceInit;
 using plait::Stitch;
 
 namespace {
@@ -318,6 +321,25 @@ std::vector<Specimen> mtans() {
       built<L>("three levels", {4, 2, {3, 5, 4}}),
       built<L>("many tasks", {3, 6, {4, 3}}),
       built<L>("wider than a packet", {9, 2, {17, 12}}),
+  };
+}
+
+std::vector<Specimen> sluices() {
+  using L = plait::Sluice;
+  const std::vector<Body> two{smooth({4}), smooth({4})}, narrowing{smooth({6}), smooth({4})};
+  return {
+      built<L>("two subspaces", {3, 2, two}),
+      built<L>("one subspace", {3, 3, two, 1}),
+      built<L>("four subspaces", {3, 2, two, 4}),
+      built<L>("one task", {3, 1, two}),
+      built<L>("one task and subspace", {3, 1, two, 1}),
+      built<L>("one level", {3, 2, {smooth({4})}}),
+      built<L>("three levels, relu", {2, 2, {{4}, {4}, {4}}}),
+      built<L>("no skips", {3, 2, narrowing, 2, false}),
+      built<L>("no skips, one level", {3, 3, {smooth({3})}, 3, false}),
+      built<L>("balanced", {3, 3, two, 2, true, SluiceInit::balanced, SluiceInit::balanced}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 4}}}),
+      built<L>("wider than a packet", {9, 2, {smooth({34}), smooth({34})}}),
   };
 }
 

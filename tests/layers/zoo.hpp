@@ -51,6 +51,7 @@ std::vector<Specimen> asymmetric_sharings();  // the gradient flows to the sourc
 std::vector<Specimen> stopped_sharings();     // it does not: finite differences do not apply
 std::vector<Specimen> customized_sharings();
 std::vector<Specimen> mtans();
+std::vector<Specimen> sluices();
 std::vector<Specimen> own_trunks();
 std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();

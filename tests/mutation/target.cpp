@@ -72,6 +72,7 @@ int main() {
       zoo::asymmetric_sharings,
       zoo::customized_sharings,
       zoo::mtans,
+      zoo::sluices,
       zoo::own_trunks,
       zoo::towers,
       zoo::small_towers,

@@ -16,6 +16,8 @@
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
 #include "plait/model/model.hpp"
 
 namespace models {
@@ -70,6 +72,12 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
             .task_experts = {2},
             .shared_experts = 2});
   add(MTAN{.input_dim = d, .num_tasks = t, .levels = {s.first, s.second}});
+  // A subspace of a few ReLUs may be off on every row.
+  const Body smooth({s.first}, Activation::tanh);
+  add(Sluice{.input_dim = d,
+             .num_tasks = t,
+             .levels = {smooth, smooth},
+             .subspaces = s.first % 2 == 0 ? 2 : 1});
   return result;
 }
 

@@ -20,6 +20,8 @@
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/layers/body.hpp"
 #include "plait/model/trunk.hpp"
@@ -51,7 +53,7 @@ Registry<Scalar>::Registry() {
   add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
   add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
   add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
-  add_trunk(MTAN{});
+  add_trunk(MTAN{}).add_trunk(Sluice{});
 }
 
 template <class Scalar>
