@@ -19,6 +19,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 
 namespace ranker {
 namespace {
@@ -118,11 +120,18 @@ Trunk sluice(const TrunkOptions& o) {
                        .skips = std::ranges::count(o.sizes.levels, o.sizes.levels.front()) ==
                                 std::ssize(o.sizes.levels)};
 }
+// As many shared layers as there are levels, as wide as the first.
+Trunk soft_ordering(const TrunkOptions& o) {
+  return plait::SoftOrdering{.input_dim = o.input_dim,
+                             .num_tasks = o.num_tasks,
+                             .encoder = {o.sizes.levels.front()},
+                             .depth = std::ssize(o.sizes.levels)};
+}
 
 }  // namespace
 
 std::span<const ModelEntry> models() {
-  static constexpr std::array<ModelEntry, 13> list{{
+  static constexpr std::array<ModelEntry, 14> list{{
       {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
       {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
       {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
@@ -141,6 +150,8 @@ std::span<const ModelEntry> models() {
       {"adatt", "adatt-sp with shared experts", Owners::tasks_and_shared, adatt},
       {"sluice", "cross-stitch between parts of each task's network, and over levels",
        Owners::tasks, sluice},
+      {"soft-ordering", "shared layers, which each task takes in an order of its own",
+       Owners::tasks, soft_ordering},
       {"mtan", "one network, seen by each task through masks of its own", Owners::tasks, mtan},
   }};
   return list;

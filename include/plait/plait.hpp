@@ -14,6 +14,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/core/buffer.hpp"
 #include "plait/core/config.hpp"
 #include "plait/core/counter_random.hpp"

@@ -22,6 +22,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/mlp.hpp"
@@ -223,6 +225,22 @@ TEST_CASE("names: Sluice") {
   CHECK(described<L>({3, 2, two_levels, 2, false}) == of_both);
 }
 
+TEST_CASE("names: SoftOrdering") {
+  using L = plait::SoftOrdering;
+  const Names shared{"layers.0.mlp_net.0.weight [4, 4]",
+                     "layers.0.mlp_net.0.bias [4]",
+                     "layers.1.mlp_net.0.weight [4, 4]",
+                     "layers.1.mlp_net.0.bias [4]",
+                     "orders.0 [2, 2]",
+                     "orders.1 [2, 2]"};
+  CHECK(described<L>({3, 2, {4}, 2}) ==
+        shared + Names{"encoders.0.mlp_net.0.weight [4, 3]", "encoders.0.mlp_net.0.bias [4]",
+                       "encoders.1.mlp_net.0.weight [4, 3]", "encoders.1.mlp_net.0.bias [4]"});
+  CHECK(described<L>({3, 2, {4}, 2, plait::Activation::relu, false}) ==
+        shared + Names{"encoder.mlp_net.0.weight [4, 3]", "encoder.mlp_net.0.bias [4]"});
+  CHECK(described<L>({4, 2, {}, 2}) == shared);
+}
+
 TEST_CASE("names: towers on a trunk") {
   ParamTable table;
   const auto trunk = plait::build<double>(table, "mtl_arch", plait::SharedBottom{3, 2, {4}});
@@ -321,6 +339,11 @@ TEST_CASE("start: sluice network") {
   CHECK(start(alone, "betas") == std::vector<double>{1});
 }
 
+TEST_CASE("start: soft layer ordering takes all layers alike") {
+  const auto theta = initialised<plait::SoftOrdering>({3, 2, {4}, 3});
+  for (const double s : theta.of("orders.1")) CHECK(s == 0);
+}
+
 TEST_CASE("start: native-expert weights are uniform within 1 / sqrt(experts)") {
   const auto check = [](const ParamBuffer<double>& theta, const std::string& name, Index experts) {
     INFO(name);
@@ -356,6 +379,10 @@ TEST_CASE("errors: sizes that every trunk has") {
         "plait::AdaTT: input_dim: got -3, expected at least 1");
   CHECK(config_error<plait::Sluice>({3, 2, {}}) ==
         "plait::Sluice: levels: got 0 levels, expected at least one");
+  CHECK(config_error<plait::SoftOrdering>({0, 2, {4}, 2}) ==
+        "plait::SoftOrdering: input_dim: got 0, expected at least 1");
+  CHECK(config_error<plait::SoftOrdering>({3, 2, {4}, 0}) ==
+        "plait::SoftOrdering: depth: got 0, expected at least 1");
   CHECK(config_error<plait::MTAN>({3, 0, {4}}) ==
         "plait::MTAN: num_tasks: got 0, expected at least 1");
   CHECK(config_error<plait::MTAN>({3, 2, {}}) ==

@@ -1,5 +1,5 @@
-// The worked examples A01-A11, B01, B02 and B09 (tests/fixtures): outputs and all gradients, in
-// double and float.
+// The worked examples A01-A11, B01, B02, B04 and B09 (tests/fixtures): outputs and all gradients,
+// in double and float.
 //
 // A fixture nests its parameters by role (levels, experts, gates, ...); one walk over that nesting
 // finds the parameter that each array belongs to.
@@ -23,6 +23,8 @@
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
@@ -60,8 +62,10 @@ struct Place {
 // The place of the array that a fixture keeps under a path such as levels, 0, experts, 1, 0, W.
 class Names {
  public:
-  // AdaTT-sp keeps native weights by level, [T, m]; AdaTT by unit, [L, m].
-  explicit Names(bool native_weights_by_level = true) : by_level_(native_weights_by_level) {}
+  // AdaTT-sp keeps native weights by level, [T, m]; AdaTT by unit, [L, m]. The layers of soft
+  // ordering are shared ones, those of an MLP follow one another.
+  explicit Names(bool native_weights_by_level = true, bool shared_layers = false)
+      : by_level_(native_weights_by_level), shared_layers_(shared_layers) {}
 
   Place of(const std::vector<std::string>& path) const {
     const auto& p = path;
@@ -92,7 +96,10 @@ class Names {
     if (p[0] == "layers" && p.size() > 3)
       return {"experts." + p[1] + "." + p[2] + ".mlp_net.0" + kind(p.back())};
     if (p[0] == "alpha") return {"alphas." + p[1], std::stoul(p[2]), false};
+    if (p[0] == "S") return {"orders." + p[1], std::stoul(p[2]), false};
     if (p[0] == "beta") return {"betas", std::stoul(p[1]), false};
+    if (p[0] == "layers" && shared_layers_)
+      return {"layers." + p[1] + ".mlp_net.0" + kind(p.back())};
     if (p[0] == "layers") return {layer(p[1]).substr(1) + kind(p.back())};
     if (p[0] == "bottom") return {"bottom_projection" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_A") return {"bottoms.0" + layer(p[1]) + kind(p.back())};
@@ -116,6 +123,7 @@ class Names {
   static std::string kind(const std::string& key) { return key == "W" ? ".weight" : ".bias"; }
 
   bool by_level_;
+  bool shared_layers_;
 };
 
 void append_numbers(const Json& json, std::vector<double>& numbers) {
@@ -130,7 +138,8 @@ void append_numbers(const Json& json, std::vector<double>& numbers) {
 template <class Visit>
 void walk(const Json& json, const Names& names, std::vector<std::string>& path,
           const Visit& visit) {
-  const bool matrix = !path.empty() && (path.back() == "W" || path.back() == "S");
+  const bool matrix =
+      !path.empty() && (path.back() == "W" || (path.back() == "S" && path.size() > 1));
   if (matrix || (json.is_array() && !json.empty() && json.front().is_number())) {
     std::vector<double> numbers;
     append_numbers(json, numbers);
@@ -244,8 +253,8 @@ void check_example(const std::string& name, const Build& build,
   using Scalar = typename L::Scalar;
   const Json fixture = fixtures::load(name);
   INFO(name);
-  const bool general_adatt = name.starts_with("A10");
-  Example<L> example(fixture, Names(!general_adatt), build);
+  const bool general_adatt = name.starts_with("A10"), soft_ordering = name.starts_with("B04");
+  Example<L> example(fixture, Names(!general_adatt, soft_ordering), build);
   check_tensor("output", example.y, fixture.at("outputs").at("out"));
   const auto dy = fixtures::tensor<Scalar>(fixture.at("inputs").at("d_out"));
   example.backward(dy);
@@ -466,6 +475,11 @@ TEMPLATE_TEST_CASE("math example B02: MTAN", "", double, float) {
         }
       });
   CHECK(levels == 2);
+}
+
+// Without encoders: the input is the first state.
+TEMPLATE_TEST_CASE("math example B04: soft layer ordering", "", double, float) {
+  check_trunk<TestType>("B04_soft_ordering", plait::SoftOrdering{2, 2, {}, 2});
 }
 
 // Towers beside small ones: both losses, and the gradients of their weighted sum.

@@ -256,6 +256,20 @@ TEST_CASE("static weights alone: the subspaces of a sluice network") {
   }
 }
 
+TEST_CASE("static weights alone: the orders of shared layers") {
+  plait::Model<double> model(
+      plait::SoftOrdering{.input_dim = 3, .num_tasks = 2, .encoder = {4}, .depth = 2}, {}, 1);
+  const auto order = model.values_of("mtl_arch.orders.1");
+  order[2] = std::log(3.0);  // of its second depth, the first layer
+  const auto report = watched(model, data::normal<double>(10, 3, 2));
+  REQUIRE(report.levels.size() == 2);
+  Numbers even(2, 4), second(2, 4);
+  even << 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5;
+  second << 0.5, 0.5, 0, 0, 0, 0, 0.75, 0.25;
+  CHECK(same(report.levels[0].static_weights, even, 1e-15));
+  CHECK(same(report.levels[1].static_weights, second, 1e-15));
+}
+
 TEST_CASE("the networks of sharing without units are compared as well") {
   const auto x = data::normal<double>(50, 4, 6);
   SECTION("single task: its outputs are the networks'") {

@@ -16,6 +16,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
@@ -340,6 +342,25 @@ std::vector<Specimen> sluices() {
       built<L>("balanced", {3, 3, two, 2, true, SluiceInit::balanced, SluiceInit::balanced}),
       built<L>("deep experts", {3, 2, {{5, 4}, {3, 4}}}),
       built<L>("wider than a packet", {9, 2, {smooth({34}), smooth({34})}}),
+  };
+}
+
+std::vector<Specimen> soft_orderings() {
+  using L = plait::SoftOrdering;
+  const auto tanh = Activation::tanh;
+  return {
+      built<L>("relu", {3, 2, {4}, 2}),
+      built<L>("smooth", {3, 3, smooth({4}), 3, tanh}),
+      built<L>("an activation that needs its input", {3, 2, smooth({4}), 2, Activation::silu}),
+      built<L>("one encoder", {3, 2, smooth({4}), 2, tanh, false}),
+      built<L>("one encoder, relu, three tasks", {3, 3, {4}, 3, Activation::relu, false}),
+      built<L>("no encoder", {4, 2, {}, 2, tanh}),
+      built<L>("no encoder, one slot", {4, 2, {}, 2, tanh, false}),
+      built<L>("one task", {3, 1, smooth({4}), 2, tanh}),
+      built<L>("one layer", {3, 2, smooth({4}), 1, tanh}),
+      built<L>("deep encoders", {3, 2, smooth({5, 3}), 4, tanh}),
+      built<L>("one unit", {1, 2, smooth({1}), 2, tanh}),
+      built<L>("wider than a packet", {9, 2, smooth({17}), 2, tanh}),
   };
 }
 

@@ -52,6 +52,7 @@ std::vector<Specimen> stopped_sharings();     // it does not: finite differences
 std::vector<Specimen> customized_sharings();
 std::vector<Specimen> mtans();
 std::vector<Specimen> sluices();
+std::vector<Specimen> soft_orderings();
 std::vector<Specimen> own_trunks();
 std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();

@@ -73,6 +73,7 @@ int main() {
       zoo::customized_sharings,
       zoo::mtans,
       zoo::sluices,
+      zoo::soft_orderings,
       zoo::own_trunks,
       zoo::towers,
       zoo::small_towers,

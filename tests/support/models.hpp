@@ -18,6 +18,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/model/model.hpp"
 
 namespace models {
@@ -78,6 +80,7 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
              .num_tasks = t,
              .levels = {smooth, smooth},
              .subspaces = s.first % 2 == 0 ? 2 : 1});
+  add(SoftOrdering{.input_dim = d, .num_tasks = t, .encoder = {s.second}, .depth = 2});
   return result;
 }
 

@@ -22,6 +22,8 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/layers/body.hpp"
 #include "plait/model/trunk.hpp"
@@ -53,7 +55,7 @@ Registry<Scalar>::Registry() {
   add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
   add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
   add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
-  add_trunk(MTAN{}).add_trunk(Sluice{});
+  add_trunk(Sluice{}).add_trunk(SoftOrdering{}).add_trunk(MTAN{});
 }
 
 template <class Scalar>
