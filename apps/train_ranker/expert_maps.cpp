@@ -34,14 +34,15 @@ std::vector<std::string> expert_names(Index experts, Owners owners, Index shared
   return names;
 }
 
-// Units of the last level are the tasks'. Below it a shared unit may follow them; where experts
-// have no owners there is a unit for every expert of the next level.
+// Units of the last level are the tasks', one or several of each. Below it a shared unit may follow
+// them; where experts have no owners there is a unit for every expert of the next level.
 std::vector<std::string> unit_names(Index units, bool last, Owners owners,
                                     std::span<const plait::Head> heads) {
   if (!last && owners == Owners::nobody) return numbered("to expert", units);
   std::vector<std::string> names;
-  for (const plait::Head& head : heads) names.push_back(head.name);
-  append(names, numbered("shared", units - std::ssize(heads)));
+  const Index each = owners == Owners::tasks ? units / std::ssize(heads) : 1;
+  for (const plait::Head& head : heads) append(names, numbered(head.name, each));
+  append(names, numbered("shared", units - each * std::ssize(heads)));
   return names;
 }
 

@@ -1,6 +1,8 @@
 #include "models.hpp"
 
+#include <algorithm>
 #include <array>
+#include <numeric>
 #include <string>
 
 #include "errors.hpp"
@@ -10,9 +12,15 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 
 namespace ranker {
 namespace {
@@ -104,11 +112,32 @@ Trunk adatt(const TrunkOptions& o) {
                       .shared_experts = o.sizes.shared_experts,
                       .gates = {o.gate}};
 }
+Trunk mtan(const TrunkOptions& o) {
+  return plait::MTAN{.input_dim = o.input_dim, .num_tasks = o.num_tasks, .levels = o.sizes.levels};
+}
+// Two subspaces where every width is even, and skips where all are alike.
+Trunk sluice(const TrunkOptions& o) {
+  Index subspaces = 2;
+  for (const Index width : o.sizes.levels) subspaces = std::gcd(subspaces, width);
+  return plait::Sluice{.input_dim = o.input_dim,
+                       .num_tasks = o.num_tasks,
+                       .levels = per_level(o),
+                       .subspaces = subspaces,
+                       .skips = std::ranges::count(o.sizes.levels, o.sizes.levels.front()) ==
+                                std::ssize(o.sizes.levels)};
+}
+// As many shared layers as there are levels, as wide as the first.
+Trunk soft_ordering(const TrunkOptions& o) {
+  return plait::SoftOrdering{.input_dim = o.input_dim,
+                             .num_tasks = o.num_tasks,
+                             .encoder = {o.sizes.levels.front()},
+                             .depth = std::ssize(o.sizes.levels)};
+}
 
 }  // namespace
 
 std::span<const ModelEntry> models() {
-  static constexpr std::array<ModelEntry, 11> list{{
+  static constexpr std::array<ModelEntry, 14> list{{
       {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
       {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
       {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
@@ -125,6 +154,11 @@ std::span<const ModelEntry> models() {
       {"adatt-sp", "experts of each task; a gate over all, plus the own ones again", Owners::tasks,
        adatt_sp},
       {"adatt", "adatt-sp with shared experts", Owners::tasks_and_shared, adatt},
+      {"sluice", "cross-stitch between parts of each task's network, and over levels",
+       Owners::tasks, sluice},
+      {"soft-ordering", "shared layers, which each task takes in an order of its own",
+       Owners::tasks, soft_ordering},
+      {"mtan", "one network, seen by each task through masks of its own", Owners::tasks, mtan},
   }};
   return list;
 }

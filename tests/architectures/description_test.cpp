@@ -2,6 +2,7 @@
 // configurations that cannot be built.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -14,9 +15,15 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/mlp.hpp"
@@ -196,6 +203,44 @@ TEST_CASE("names: AdaTT") {
     CHECK(name.find("self_exp_weights") == std::string::npos);
 }
 
+TEST_CASE("names: MTAN") {
+  Names expected;
+  const auto add = [&](const std::string& name, Index out, Index in) {
+    expected.insert(plait::text(name, ".mlp_net.0.weight [", out, ", ", in, "]"));
+    expected.insert(plait::text(name, ".mlp_net.0.bias [", out, "]"));
+  };
+  add("u.0", 4, 3), add("p.0", 4, 4), add("q.0", 4, 4);
+  add("u.1", 2, 4), add("p.1", 2, 2);
+  for (const std::string t : {"0", "1"}) {
+    add("mask_hidden.0." + t, 4, 4), add("mask.0." + t, 4, 4);
+    add("mask_hidden.1." + t, 2, 2 + 4), add("mask.1." + t, 2, 2);
+  }
+  CHECK(described<plait::MTAN>({3, 2, {4, 2}}) == expected);
+}
+
+TEST_CASE("names: Sluice") {
+  using L = plait::Sluice;
+  const Names of_both = experts(2, 2, 3, 4) + Names{"alphas.0 [4, 4]", "alphas.1 [4, 4]"};
+  CHECK(described<L>({3, 2, two_levels}) == of_both + Names{"betas [2, 2]"});
+  CHECK(described<L>({3, 2, two_levels, 2, false}) == of_both);
+}
+
+TEST_CASE("names: SoftOrdering") {
+  using L = plait::SoftOrdering;
+  const Names shared{"layers.0.mlp_net.0.weight [4, 4]",
+                     "layers.0.mlp_net.0.bias [4]",
+                     "layers.1.mlp_net.0.weight [4, 4]",
+                     "layers.1.mlp_net.0.bias [4]",
+                     "orders.0 [2, 2]",
+                     "orders.1 [2, 2]"};
+  CHECK(described<L>({3, 2, {4}, 2}) ==
+        shared + Names{"encoders.0.mlp_net.0.weight [4, 3]", "encoders.0.mlp_net.0.bias [4]",
+                       "encoders.1.mlp_net.0.weight [4, 3]", "encoders.1.mlp_net.0.bias [4]"});
+  CHECK(described<L>({3, 2, {4}, 2, plait::Activation::relu, false}) ==
+        shared + Names{"encoder.mlp_net.0.weight [4, 3]", "encoder.mlp_net.0.bias [4]"});
+  CHECK(described<L>({4, 2, {}, 2}) == shared);
+}
+
 TEST_CASE("names: towers on a trunk") {
   ParamTable table;
   const auto trunk = plait::build<double>(table, "mtl_arch", plait::SharedBottom{3, 2, {4}});
@@ -274,6 +319,31 @@ TEST_CASE("start: cross-stitch") {
   CHECK(negative);
 }
 
+TEST_CASE("start: sluice network") {
+  using plait::SluiceInit;
+  using L = plait::Sluice;
+  const auto start = [](const L& config, const std::string& name) {
+    const auto theta = initialised<L>(config);
+    const auto numbers = theta.of(name);
+    return std::vector<double>(numbers.begin(), numbers.end());
+  };
+  const L own{3, 2, {{2}, {2}, {2}}, 1};
+  const double rest = 0.1 / 1, lower = 0.1 / 2;
+  CHECK(start(own, "alphas.1") == std::vector<double>{0.9, rest, rest, 0.9});
+  CHECK(start(own, "betas") == std::vector<double>{lower, lower, 0.9, lower, lower, 0.9});
+  const L even{3, 2, {{2}, {2}}, 2, true, SluiceInit::balanced, SluiceInit::balanced};
+  CHECK(start(even, "alphas.0") == std::vector<double>(16, 0.25));
+  CHECK(start(even, "betas") == std::vector<double>(4, 0.5));
+  const L alone{3, 1, {{2}}, 1};  // nobody to share with
+  CHECK(start(alone, "alphas.0") == std::vector<double>{1});
+  CHECK(start(alone, "betas") == std::vector<double>{1});
+}
+
+TEST_CASE("start: soft layer ordering takes all layers alike") {
+  const auto theta = initialised<plait::SoftOrdering>({3, 2, {4}, 3});
+  for (const double s : theta.of("orders.1")) CHECK(s == 0);
+}
+
 TEST_CASE("start: native-expert weights are uniform within 1 / sqrt(experts)") {
   const auto check = [](const ParamBuffer<double>& theta, const std::string& name, Index experts) {
     INFO(name);
@@ -307,6 +377,16 @@ TEST_CASE("errors: sizes that every trunk has") {
         "plait::AdaTTSp: levels: got 0 levels, expected at least one");
   CHECK(config_error<plait::AdaTT>({-3, 2, {{4}}}) ==
         "plait::AdaTT: input_dim: got -3, expected at least 1");
+  CHECK(config_error<plait::Sluice>({3, 2, {}}) ==
+        "plait::Sluice: levels: got 0 levels, expected at least one");
+  CHECK(config_error<plait::SoftOrdering>({0, 2, {4}, 2}) ==
+        "plait::SoftOrdering: input_dim: got 0, expected at least 1");
+  CHECK(config_error<plait::SoftOrdering>({3, 2, {4}, 0}) ==
+        "plait::SoftOrdering: depth: got 0, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 0, {4}}) ==
+        "plait::MTAN: num_tasks: got 0, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 2, {}}) ==
+        "plait::MTAN: levels: got 0 levels, expected at least one");
 }
 
 TEST_CASE("errors: experts and gates") {
@@ -337,6 +417,8 @@ TEST_CASE("errors: experts and gates") {
 TEST_CASE("errors: widths") {
   CHECK(config_error<plait::SharedBottom>({3, 2, {4, 0}}) ==
         "plait::Linear: bottom_projection.mlp_net.2 output_dim: got 0, expected at least 1");
+  CHECK(config_error<plait::MTAN>({3, 2, {4, 0}}) ==
+        "plait::Linear: u.1.mlp_net.0 output_dim: got 0, expected at least 1");
   CHECK(error_of([](ParamTable& table) { plait::MLP<double>(table, "", 0, {2}); }) ==
         "plait::MLP: input_dim: got 0, expected at least 1");
   CHECK(error_of([](ParamTable& table) { plait::Linear<double>(table, "a", 0, 1); }) ==
@@ -359,6 +441,19 @@ TEST_CASE("errors: asymmetric sharing's graph") {
                       ", expected other tasks, each once"));
   CHECK(config_error<L>({3, 2, {4}, {{1, 1}, {}}}) ==
         "plait::AsymmetricSharing: sources of task 0: got 1, expected other tasks, each once");
+}
+
+TEST_CASE("errors: a sluice network's subspaces and widths") {
+  using L = plait::Sluice;
+  CHECK(config_error<L>({3, 2, two_levels, 0}) ==
+        "plait::Sluice: subspaces: got 0, expected at least 1");
+  CHECK(config_error<L>({3, 2, two_levels, 3}) ==
+        "plait::Sluice: width of level 0: got 4, expected a multiple of 3 subspaces");
+  CHECK(config_error<L>({3, 2, {{4}, {6}}}) ==
+        "plait::Sluice: width of level 1: got 6, expected 4 as below it, or no skips");
+  CHECK(config_error<L>({3, 2, two_levels, std::numeric_limits<Index>::max()}) ==
+        plait::text("plait::Sluice: subspaces: got ", std::numeric_limits<Index>::max(),
+                    ", expected at most ", std::numeric_limits<Index>::max() / 2));
 }
 
 TEST_CASE("errors: layers that do not fit together") {

@@ -1,5 +1,5 @@
-// The worked examples A01-A11 and B09 (tests/fixtures): outputs and all gradients, in double and
-// float.
+// The worked examples A01-A11, B01, B02, B04 and B09 (tests/fixtures): outputs and all gradients,
+// in double and float.
 //
 // A fixture nests its parameters by role (levels, experts, gates, ...); one walk over that nesting
 // finds the parameter that each array belongs to.
@@ -17,8 +17,14 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
@@ -56,8 +62,10 @@ struct Place {
 // The place of the array that a fixture keeps under a path such as levels, 0, experts, 1, 0, W.
 class Names {
  public:
-  // AdaTT-sp keeps native weights by level, [T, m]; AdaTT by unit, [L, m].
-  explicit Names(bool native_weights_by_level = true) : by_level_(native_weights_by_level) {}
+  // AdaTT-sp keeps native weights by level, [T, m]; AdaTT by unit, [L, m]. The layers of soft
+  // ordering are shared ones, those of an MLP follow one another.
+  explicit Names(bool native_weights_by_level = true, bool shared_layers = false)
+      : by_level_(native_weights_by_level), shared_layers_(shared_layers) {}
 
   Place of(const std::vector<std::string>& path) const {
     const auto& p = path;
@@ -85,11 +93,25 @@ class Names {
       return {"task_modules." + p[1] + ".0" + layer(p[3]) + kind(p.back())};
     if (p[0] == "main") return {"task_modules." + p[1] + ".1" + kind(p.back())};
     if (p[0] == "aux") return {"auxiliary_modules." + p[1] + ".1" + kind(p.back())};
+    if (p[0] == "layers" && p.size() > 3)
+      return {"experts." + p[1] + "." + p[2] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "alpha") return {"alphas." + p[1], std::stoul(p[2]), false};
+    if (p[0] == "S") return {"orders." + p[1], std::stoul(p[2]), false};
+    if (p[0] == "beta") return {"betas", std::stoul(p[1]), false};
+    if (p[0] == "layers" && shared_layers_)
+      return {"layers." + p[1] + ".mlp_net.0" + kind(p.back())};
     if (p[0] == "layers") return {layer(p[1]).substr(1) + kind(p.back())};
     if (p[0] == "bottom") return {"bottom_projection" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_A") return {"bottoms.0" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_B") return {"bottoms.1" + layer(p[1]) + kind(p.back())};
     if (p[0] == "bottom_shared") return {"shared_bottom" + layer(p[1]) + kind(p.back())};
+    if (p[0] == "A") return {"u." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "C") return {"p." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "F") return {"q." + p[1] + ".mlp_net.0" + kind(p.back())};
+    if (p[0] == "att1" || p[0] == "att2") {
+      const std::string role = p[0] == "att1" ? "mask_hidden." : "mask.";
+      return {role + p[1] + "." + p[2] + ".mlp_net.0" + kind(p.back())};
+    }
     if (p[0] == "proj_B") return {"projections.1" + kind(p.back())};
     throw std::runtime_error("no parameter for " + p[0]);
   }
@@ -101,6 +123,7 @@ class Names {
   static std::string kind(const std::string& key) { return key == "W" ? ".weight" : ".bias"; }
 
   bool by_level_;
+  bool shared_layers_;
 };
 
 void append_numbers(const Json& json, std::vector<double>& numbers) {
@@ -115,7 +138,8 @@ void append_numbers(const Json& json, std::vector<double>& numbers) {
 template <class Visit>
 void walk(const Json& json, const Names& names, std::vector<std::string>& path,
           const Visit& visit) {
-  const bool matrix = !path.empty() && (path.back() == "W" || path.back() == "S");
+  const bool matrix =
+      !path.empty() && (path.back() == "W" || (path.back() == "S" && path.size() > 1));
   if (matrix || (json.is_array() && !json.empty() && json.front().is_number())) {
     std::vector<double> numbers;
     append_numbers(json, numbers);
@@ -229,8 +253,8 @@ void check_example(const std::string& name, const Build& build,
   using Scalar = typename L::Scalar;
   const Json fixture = fixtures::load(name);
   INFO(name);
-  const bool general_adatt = name.starts_with("A10");
-  Example<L> example(fixture, Names(!general_adatt), build);
+  const bool general_adatt = name.starts_with("A10"), soft_ordering = name.starts_with("B04");
+  Example<L> example(fixture, Names(!general_adatt, soft_ordering), build);
   check_tensor("output", example.y, fixture.at("outputs").at("out"));
   const auto dy = fixtures::tensor<Scalar>(fixture.at("inputs").at("d_out"));
   example.backward(dy);
@@ -393,6 +417,69 @@ TEMPLATE_TEST_CASE("math example A11: end to end", "", double, float) {
     example.backward(dlogits.view());
     adam.step(example.theta, example.grad);
   }
+}
+
+// The fixture's loss has the orthogonality penalty c Ω, which is no part of the layer: Ω and its
+// gradient are taken here, with M = W_1ᵀ W_2 of the row halves of every weight,
+//   Ω = Σ ‖M‖²,   ∂Ω/∂W_1 = 2 W_2 Mᵀ,   ∂Ω/∂W_2 = 2 W_1 M
+TEMPLATE_TEST_CASE("math example B01: sluice network", "", double, float) {
+  using Scalar = TestType;
+  const Json fixture = fixtures::load("B01_sluice");
+  Example<plait::Network<Scalar>> example(fixture, Names(), [](ParamTable& table) {
+    return plait::build<Scalar>(table, "", plait::Sluice{2, 2, two_levels});
+  });
+  check_tensor("output", example.y, fixture.at("outputs").at("out"));
+  example.backward(fixtures::tensor<Scalar>(fixture.at("inputs").at("d_out")));
+  check_tensor("dx", example.dx, fixture.at("grads").at("x"));
+
+  const auto c = static_cast<Scalar>(fixture.at("config").at("c").get<double>());
+  double penalty = 0;
+  for (const auto& entry : example.table->entries()) {
+    if (!entry.is_weight) continue;
+    const auto weight = example.theta.view().matrix(entry.id);
+    const Index half = weight.rows() / 2;
+    const auto first = weight.topRows(half), second = weight.bottomRows(half);
+    const plait::Matrix<Scalar> product = first.transpose() * second;
+    penalty += static_cast<double>(product.squaredNorm());
+    plait::Matrix<Scalar> gradient(weight.rows(), weight.cols());
+    gradient << 2 * second * product.transpose(), 2 * first * product;
+    const auto grad = example.grad.of(entry.id);
+    for (Index i = 0; i < gradient.size(); ++i)
+      grad[static_cast<std::size_t>(i)] += c * gradient.data()[i];
+  }
+  CHECK(std::abs(penalty - fixture.at("outputs").at("penalty_Omega").get<double>()) <=
+        tolerance<Scalar>());
+  check_gradients(example.grad, fixture.at("grads"), example.names);
+}
+
+// With the masks, which are what the layer shows.
+TEMPLATE_TEST_CASE("math example B02: MTAN", "", double, float) {
+  using Scalar = TestType;
+  const auto build = [](ParamTable& table) {
+    return plait::build<Scalar>(table, "", plait::MTAN{2, 2, {2, 2}});
+  };
+  check_example<plait::Network<Scalar>>("B02_mtan_fc", build);
+
+  const Json fixture = fixtures::load("B02_mtan_fc");
+  Example<plait::Network<Scalar>> example(fixture, Names(), build);
+  Index levels = 0;
+  example.layer.watch(
+      example.theta, example.workspace, example.scratch,
+      [&](Index l, View3<const Scalar> masks, View3<const Scalar>, View3<const Scalar>) {
+        ++levels;
+        for (Index t = 0; t < 2; ++t) {
+          Tensor<Scalar> mask(masks.batch(), 1, masks.dim());
+          mask.view().of_slot(0) = masks.of_slot(t);
+          check_tensor("mask", mask,
+                       fixture.at("outputs").at("masks").at(std::size_t(l)).at(std::size_t(t)));
+        }
+      });
+  CHECK(levels == 2);
+}
+
+// Without encoders: the input is the first state.
+TEMPLATE_TEST_CASE("math example B04: soft layer ordering", "", double, float) {
+  check_trunk<TestType>("B04_soft_ordering", plait::SoftOrdering{2, 2, {}, 2});
 }
 
 // Towers beside small ones: both losses, and the gradients of their weighted sum.

@@ -243,6 +243,33 @@ TEST_CASE("static weights alone: cross-stitch has no gate to speak of") {
   CHECK(level.load.array().isNaN().all());
 }
 
+TEST_CASE("static weights alone: the subspaces of a sluice network") {
+  const plait::Model<double> model(
+      plait::Sluice{.input_dim = 3, .num_tasks = 2, .levels = {{4}, {6}}, .skips = false}, {}, 1);
+  const auto report = watched(model, data::normal<double>(10, 3, 2));
+  REQUIRE(report.levels.size() == 2);
+  for (std::size_t l = 0; l < 2; ++l) {
+    const LevelReport& level = report.levels[l];
+    CHECK(same(level.static_weights, matrix(model.values(), plait::text("alphas.", l)), 1e-15));
+    CHECK(same(level.gate_weights, Numbers::Zero(4, 4)));
+    CHECK(level.entropy.array().isNaN().all());
+  }
+}
+
+TEST_CASE("static weights alone: the orders of shared layers") {
+  plait::Model<double> model(
+      plait::SoftOrdering{.input_dim = 3, .num_tasks = 2, .encoder = {4}, .depth = 2}, {}, 1);
+  const auto order = model.values_of("mtl_arch.orders.1");
+  order[2] = std::log(3.0);  // of its second depth, the first layer
+  const auto report = watched(model, data::normal<double>(10, 3, 2));
+  REQUIRE(report.levels.size() == 2);
+  Numbers even(2, 4), second(2, 4);
+  even << 0.5, 0.5, 0, 0, 0, 0, 0.5, 0.5;
+  second << 0.5, 0.5, 0, 0, 0, 0, 0.75, 0.25;
+  CHECK(same(report.levels[0].static_weights, even, 1e-15));
+  CHECK(same(report.levels[1].static_weights, second, 1e-15));
+}
+
 TEST_CASE("the networks of sharing without units are compared as well") {
   const auto x = data::normal<double>(50, 4, 6);
   SECTION("single task: its outputs are the networks'") {
@@ -270,6 +297,19 @@ TEST_CASE("the networks of sharing without units are compared as well") {
         {}, 1);
     CHECK(
         same(watched(model, x).levels.front().similarity, mean_cosines(outputs(model, x)), 1e-12));
+  }
+}
+
+TEST_CASE("the masks of MTAN are compared") {
+  const plait::Model<double> model(plait::MTAN{.input_dim = 4, .num_tasks = 3, .levels = {6, 5}},
+                                   {}, 1);
+  const auto report = watched(model, data::normal<double>(50, 4, 6));
+  REQUIRE(report.levels.size() == 2);
+  for (const LevelReport& level : report.levels) {
+    CHECK(level.num_units() == 0);
+    REQUIRE(level.num_experts() == 3);
+    CHECK((level.output_rms.array() > 0 && level.output_rms.array() < 1).all());
+    CHECK((level.similarity.array() > 0).all());
   }
 }
 

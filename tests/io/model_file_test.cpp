@@ -145,6 +145,19 @@ TEST_CASE("model file: settings away from their defaults come back") {
                                                     .sources = {{2}, {}, {0, 1}},
                                                     .fusion = plait::Fusion::mean,
                                                     .stop_gradient = false});
+  check_round_trip<double>(plait::Sluice{.input_dim = 4,
+                                         .num_tasks = 3,
+                                         .levels = {{6}, {3}},
+                                         .subspaces = 3,
+                                         .skips = false,
+                                         .alphas = plait::SluiceInit::balanced,
+                                         .betas = plait::SluiceInit::balanced});
+  check_round_trip<double>(plait::SoftOrdering{.input_dim = 4,
+                                               .num_tasks = 3,
+                                               .encoder = {5, 3},
+                                               .depth = 3,
+                                               .activation = plait::Activation::silu,
+                                               .task_encoders = false});
   // Experts without layers: the trunk has gates only.
   check_round_trip<double>(plait::MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 3});
   // Small towers.
@@ -436,6 +449,8 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
   const std::string many_levels = R"(,"levels":)" + repeated(none, room);
   const std::string two_levels = R"(,"levels":)" + repeated(none, 2);
   const std::string stitch = R"(,"stitch":"near_identity","diagonal":0.9)";
+  const std::string skips = R"(,"skips":true,"alphas":"balanced","betas":"balanced"})";
+  const std::string relu = R"(,"activation":"relu","task_encoders":true})";
   std::string others = "[";  // every task sees all before it
   for (int t = 0; t < 60; ++t) {
     others += t == 0 ? "[" : ",[";
@@ -493,7 +508,20 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
         sizes("2") + two_levels + R"(,"task_experts":[)" + n +
             R"(],"shared_experts":0,"residual":true)" + gates + same,
         sizes("1") + many_levels + R"(,"task_experts":[1],"shared_experts":0,"residual":true)" +
-            deep_gates + same}}};
+            deep_gates + same}},
+      {"MTAN",
+       {sizes(n) + R"(,"levels":[1,1]})", sizes("2") + R"(,"levels":)" + repeated("1", room) + "}",
+        sizes("2") + R"(,"levels":[)" + n + "]}"}},
+      {"Sluice",
+       {sizes(n) + two_levels + R"(,"subspaces":1)" + skips,
+        sizes("2") + two_levels + R"(,"subspaces":)" + n + skips,
+        sizes("40") + R"(,"levels":[{"dims":[)" + n +
+            R"(],"activation":"relu","bias":true}],"subspaces":)" + n + skips,
+        sizes("40") + many_levels + R"(,"subspaces":1)" + skips}},
+      {"SoftOrdering",
+       {sizes(n) + R"(,"encoder":)" + none + R"(,"depth":2)" + relu,
+        sizes("2") + R"(,"encoder":)" + one + R"(,"depth":)" + n + relu,
+        sizes("2") + R"(,"encoder":)" + deep + R"(,"depth":1)" + relu}}};
   REQUIRE(all.size() == plait::Registry<float>().trunks().size());
   models::Sizes tiny{.input_dim = 1, .num_tasks = 2, .first = 1, .second = 1};
   for (const auto& named : models::all_trunks<float>(tiny)) {

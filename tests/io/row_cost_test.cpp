@@ -96,6 +96,10 @@ TEST_CASE("model file: small files whose rows would take work without bound are 
   CHECK_THAT(answer(file_of(plait::CrossStitch{
                  .input_dim = 400, .num_tasks = 400, .levels = {plait::Body{}}})),
              refused);
+  // A hundred times twelve layers, each many times in a row of work.
+  CHECK_THAT(answer(file_of(plait::SoftOrdering{
+                 .input_dim = 100, .num_tasks = 100, .depth = 12, .task_encoders = false})),
+             refused);
 }
 
 TEST_CASE("model file: models that use identity experts and many tasks for a reason are read") {
@@ -109,6 +113,11 @@ TEST_CASE("model file: models that use identity experts and many tasks for a rea
             .input_dim = 1000, .num_tasks = 3, .levels = {plait::Body{}, {64}}})) == "accepted");
   CHECK(answer(file_of(plait::AdaTT{
             .input_dim = 16, .num_tasks = 40, .levels = {{64}, {32}}, .task_experts = {2}})) ==
+        "accepted");
+  CHECK(answer(file_of(plait::SoftOrdering{
+            .input_dim = 16, .num_tasks = 40, .encoder = {64}, .depth = 4})) == "accepted");
+  CHECK(answer(file_of(plait::Sluice{
+            .input_dim = 16, .num_tasks = 12, .levels = {{64}, {64}}, .subspaces = 4})) ==
         "accepted");
 }
 

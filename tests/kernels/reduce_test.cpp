@@ -1,4 +1,4 @@
-// Moves and sums over views with gaps.
+// Moves, sums and products over views with gaps.
 #include "plait/kernels/reduce.hpp"
 
 #include "kernels/operands.hpp"
@@ -31,6 +31,31 @@ TEMPLATE_TEST_CASE("set_zero, copy, add and add_scaled", "", float, double) {
     CHECK(target.gaps_intact());
     CHECK(source.contents() == numbers);
   }
+}
+
+TEMPLATE_TEST_CASE("multiply and add_product", "", float, double) {
+  using Scalar = TestType;
+  plait::Random random(4);
+  for (const Index batch : {0, 1, 5})
+    for (const Index dim : {1, 4, 19}) {
+      auto a = input<Scalar>(batch, {3, dim}, random);
+      auto b = input<Scalar>(batch, {1, dim}, random);
+      auto product = output<Scalar>(batch, {3, dim});
+      plait::kernels::multiply<Scalar>(a.view(), b.view().broadcast(3), product.view());
+      auto sum = output<Scalar>(batch, {3, dim});
+      plait::kernels::copy(a.view(), sum.view());
+      plait::kernels::add_product<Scalar>(b.view().broadcast(3), product.view(), sum.view());
+      for (Index r = 0; r < batch; ++r)
+        for (Index s = 0; s < 3; ++s)
+          for (Index d = 0; d < dim; ++d) {
+            const Scalar left = a.view()(r, s, d), right = b.view()(r, 0, d);
+            CHECK(product.view()(r, s, d) == left * right);
+            CHECK(sum.view()(r, s, d) ==
+                  Approx(left + right * (left * right)).margin(rounding<Scalar>(1)));
+          }
+      CHECK(product.gaps_intact());
+      CHECK(sum.gaps_intact());
+    }
 }
 
 TEMPLATE_TEST_CASE("copy reads a broadcast view", "", float, double) {

@@ -74,6 +74,9 @@ TEST_CASE("contract: AsymmetricSharing with stop-gradient") {
   check_contract(zoo::stopped_sharings());
 }
 TEST_CASE("contract: CustomizedSharing") { check_contract(zoo::customized_sharings()); }
+TEST_CASE("contract: MTAN") { check_contract(zoo::mtans()); }
+TEST_CASE("contract: Sluice") { check_contract(zoo::sluices()); }
+TEST_CASE("contract: SoftOrdering") { check_contract(zoo::soft_orderings()); }
 TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
@@ -97,6 +100,9 @@ TEST_CASE("gradients: AdaTTSp") { check_gradients(zoo::adatt_sps()); }
 TEST_CASE("gradients: AdaTT") { check_gradients(zoo::adatts()); }
 TEST_CASE("gradients: AsymmetricSharing") { check_gradients(zoo::asymmetric_sharings()); }
 TEST_CASE("gradients: CustomizedSharing") { check_gradients(zoo::customized_sharings()); }
+TEST_CASE("gradients: MTAN") { check_gradients(zoo::mtans()); }
+TEST_CASE("gradients: Sluice") { check_gradients(zoo::sluices()); }
+TEST_CASE("gradients: SoftOrdering") { check_gradients(zoo::soft_orderings()); }
 TEST_CASE("gradients: trunks of one's own") { check_gradients(zoo::own_trunks()); }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
 TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }

@@ -9,9 +9,15 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
@@ -31,6 +37,7 @@ using plait::Index;
 using plait::MLPConfig;
 using plait::Network;
 using plait::ParamTable;
+using plait::SluiceInit;
 using plait::Stitch;
 
 namespace {
@@ -320,6 +327,58 @@ std::vector<Specimen> customized_sharings() {
       built<L>("silu", {3, 3, {{4, 2}, Activation::silu}}),
       built<L>("without bias", {3, 2, {{4}, Activation::relu, false}}),
       built<L>("one unit", {1, 2, {{1}, Activation::sigmoid}}),
+  };
+}
+
+std::vector<Specimen> mtans() {
+  using L = plait::MTAN;
+  return {
+      built<L>("one level", {5, 3, {4}}),
+      built<L>("one task", {3, 1, {4, 4}}),
+      built<L>("one task, one level", {3, 1, {5}}),
+      built<L>("narrowing levels", {5, 3, {6, 4}}),
+      built<L>("widening levels", {2, 2, {3, 7}}),
+      built<L>("three levels", {4, 2, {3, 5, 4}}),
+      built<L>("many tasks", {3, 6, {4, 3}}),
+      built<L>("wider than a packet", {9, 2, {17, 12}}),
+  };
+}
+
+std::vector<Specimen> sluices() {
+  using L = plait::Sluice;
+  const std::vector<Body> two{smooth({4}), smooth({4})}, narrowing{smooth({6}), smooth({4})};
+  return {
+      built<L>("two subspaces", {3, 2, two}),
+      built<L>("one subspace", {3, 3, two, 1}),
+      built<L>("four subspaces", {3, 2, two, 4}),
+      built<L>("one task", {3, 1, two}),
+      built<L>("one task and subspace", {3, 1, two, 1}),
+      built<L>("one level", {3, 2, {smooth({4})}}),
+      built<L>("three levels, relu", {2, 2, {{4}, {4}, {4}}}),
+      built<L>("no skips", {3, 2, narrowing, 2, false}),
+      built<L>("no skips, one level", {3, 3, {smooth({3})}, 3, false}),
+      built<L>("balanced", {3, 3, two, 2, true, SluiceInit::balanced, SluiceInit::balanced}),
+      built<L>("deep experts", {3, 2, {{5, 4}, {3, 4}}}),
+      built<L>("wider than a packet", {9, 2, {smooth({34}), smooth({34})}}),
+  };
+}
+
+std::vector<Specimen> soft_orderings() {
+  using L = plait::SoftOrdering;
+  const auto tanh = Activation::tanh;
+  return {
+      built<L>("relu", {3, 2, {4}, 2}),
+      built<L>("smooth", {3, 3, smooth({4}), 3, tanh}),
+      built<L>("an activation that needs its input", {3, 2, smooth({4}), 2, Activation::silu}),
+      built<L>("one encoder", {3, 2, smooth({4}), 2, tanh, false}),
+      built<L>("one encoder, relu, three tasks", {3, 3, {4}, 3, Activation::relu, false}),
+      built<L>("no encoder", {4, 2, {}, 2, tanh}),
+      built<L>("no encoder, one slot", {4, 2, {}, 2, tanh, false}),
+      built<L>("one task", {3, 1, smooth({4}), 2, tanh}),
+      built<L>("one layer", {3, 2, smooth({4}), 1, tanh}),
+      built<L>("deep encoders", {3, 2, smooth({5, 3}), 4, tanh}),
+      built<L>("one unit", {1, 2, smooth({1}), 2, tanh}),
+      built<L>("wider than a packet", {9, 2, smooth({17}), 2, tanh}),
   };
 }
 

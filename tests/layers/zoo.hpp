@@ -50,6 +50,9 @@ std::vector<Specimen> adatts();
 std::vector<Specimen> asymmetric_sharings();  // the gradient flows to the sources
 std::vector<Specimen> stopped_sharings();     // it does not: finite differences do not apply
 std::vector<Specimen> customized_sharings();
+std::vector<Specimen> mtans();
+std::vector<Specimen> sluices();
+std::vector<Specimen> soft_orderings();
 std::vector<Specimen> own_trunks();
 std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();

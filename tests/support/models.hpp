@@ -11,9 +11,15 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/model/model.hpp"
 
 namespace models {
@@ -67,6 +73,14 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
             .levels = s.levels(),
             .task_experts = {2},
             .shared_experts = 2});
+  add(MTAN{.input_dim = d, .num_tasks = t, .levels = {s.first, s.second}});
+  // A subspace of a few ReLUs may be off on every row.
+  const Body smooth({s.first}, Activation::tanh);
+  add(Sluice{.input_dim = d,
+             .num_tasks = t,
+             .levels = {smooth, smooth},
+             .subspaces = s.first % 2 == 0 ? 2 : 1});
+  add(SoftOrdering{.input_dim = d, .num_tasks = t, .encoder = {s.second}, .depth = 2});
   return result;
 }
 

@@ -135,6 +135,15 @@ TEST_CASE("shared parameters are those of each architecture's paper") {
   CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}}).empty());
   CHECK(shared_names(AsymmetricSharing{3, 2, {4}, {{}, {0}}, Fusion::concat, false}) ==
         Names{"bottoms.0"});
+  // As cross-stitch; β has a row per task.
+  CHECK(shared_names(Sluice{3, 2, {{4}, {4}}}) ==
+        Names{"alphas.0", "experts.0.0", "experts.0.1", "experts.1.0", "experts.1.1"});
+  // Encoders and orders are a task's own.
+  CHECK(shared_names(SoftOrdering{3, 2, {4}, 2}) == Names{"layers.0", "layers.1"});
+  CHECK(shared_names(SoftOrdering{3, 2, {4}, 2, Activation::relu, false}) ==
+        Names{"encoder", "layers.0", "layers.1"});
+  // Masks are a task's own.
+  CHECK(shared_names(MTAN{3, 2, {4, 3}}) == Names{"p.0", "p.1", "q.0", "u.0", "u.1"});
 }
 
 TEST_CASE("a conditional head reaches the towers of what it is conditional on") {

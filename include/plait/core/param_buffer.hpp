@@ -73,6 +73,11 @@ void initialise(ParamBuffer<Scalar>& values, Random& random) {
           numbers[static_cast<std::size_t>(i * entry.id.cols + i)] =
               static_cast<Scalar>(entry.init.value);
         break;
+      case Init::Kind::last_column:
+        for (Index i = 0; i < entry.id.size(); ++i)
+          numbers[static_cast<std::size_t>(i)] = static_cast<Scalar>(
+              (i + 1) % entry.id.cols == 0 ? entry.init.value : entry.init.other);
+        break;
     }
   }
 }

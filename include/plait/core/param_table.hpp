@@ -38,14 +38,15 @@ struct ParamRange {
 
 // How a parameter starts.
 struct Init {
-  enum class Kind { constant, uniform, diagonal };
+  enum class Kind { constant, uniform, diagonal, last_column };
   Kind kind = Kind::constant;
-  double value = 0;  // the constant; the bound b of U(-b, b); the diagonal
-  double other = 0;  // off the diagonal
+  double value = 0;  // the constant; the bound b of U(-b, b); the diagonal; the last column
+  double other = 0;  // off the diagonal; in the other columns
 
   static Init constant(double value) { return {Kind::constant, value, 0}; }
   static Init uniform(double bound) { return {Kind::uniform, bound, 0}; }
   static Init diagonal(double on, double off) { return {Kind::diagonal, on, off}; }
+  static Init last_column(double last, double others) { return {Kind::last_column, last, others}; }
 };
 
 struct ParamEntry {

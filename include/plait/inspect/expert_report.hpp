@@ -42,7 +42,7 @@ struct LevelReport {
 
   // Experts that contribute nothing worth mentioning: no unit gives them a weight of more than
   // `threshold`, gate and static together, or their output is zero on every row (ReLUs that died).
-  // Of a level without units, an asymmetric or customized sharing, the second alone. None without a
+  // Of a level without units (networks that are joined, masks), the second alone. None without a
   // row.
   std::vector<Index> dead_experts(double threshold = 1e-3) const {
     std::vector<Index> dead;

@@ -1,4 +1,4 @@
-// Elementwise moves and sums over views.
+// Elementwise moves, sums and products over views.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -54,6 +54,22 @@ template <class Scalar>
 void add_scaled(std::type_identity_t<Scalar> scale, ConstView3<Scalar> src, View3<Scalar> dst) {
   PLAIT_ASSERT(src.batch() == dst.batch() && src.shape() == dst.shape());
   PLAIT_RUN(instruction_set(), add_scaled<Scalar>(scale, src, dst));
+}
+
+// dst = a ⊙ b; both may be broadcast views.
+template <class Scalar>
+void multiply(ConstView3<Scalar> a, ConstView3<Scalar> b, View3<Scalar> dst) {
+  PLAIT_ASSERT(a.batch() == dst.batch() && a.shape() == dst.shape());
+  PLAIT_ASSERT(b.batch() == dst.batch() && b.shape() == dst.shape());
+  PLAIT_RUN(instruction_set(), multiply<Scalar>(a, b, dst));
+}
+
+// dst += a ⊙ b.
+template <class Scalar>
+void add_product(ConstView3<Scalar> a, ConstView3<Scalar> b, View3<Scalar> dst) {
+  PLAIT_ASSERT(a.batch() == dst.batch() && a.shape() == dst.shape());
+  PLAIT_ASSERT(b.batch() == dst.batch() && b.shape() == dst.shape());
+  PLAIT_RUN(instruction_set(), add_product<Scalar>(a, b, dst));
 }
 
 // Backward of View3::broadcast: dst (one slot) = sum of src over its slots.

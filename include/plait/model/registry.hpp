@@ -15,9 +15,15 @@
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/mtan.hpp"
+#include "plait/architectures/mtan_layer.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/single_task.hpp"
+#include "plait/architectures/sluice.hpp"
+#include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/soft_ordering.hpp"
+#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/core/error.hpp"
 #include "plait/layers/body.hpp"
 #include "plait/model/trunk.hpp"
@@ -49,6 +55,7 @@ Registry<Scalar>::Registry() {
   add_trunk(SingleTask{}).add_trunk(SharedBottom{}).add_trunk(AsymmetricSharing{});
   add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
   add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
+  add_trunk(Sluice{}).add_trunk(SoftOrdering{}).add_trunk(MTAN{});
 }
 
 template <class Scalar>

@@ -62,6 +62,31 @@ void add_scaled(Scalar scale, View3<const Scalar> src, View3<Scalar> dst) {
 }
 
 template <class Scalar>
+void multiply(View3<const Scalar> a, View3<const Scalar> b, View3<Scalar> dst) {
+  for (Index s = 0; s < dst.slots(); ++s)
+    for (Index r = 0; r < dst.batch(); ++r) {
+      const Scalar *left = a.row(r, s), *right = b.row(r, s);
+      Scalar* const to = dst.row(r, s);
+      simd::for_each_packet<Scalar>(dst.dim(), [&](Index i, const auto& memory) PLAIT_INLINE {
+        memory.store(to + i, memory.load(left + i) * memory.load(right + i));
+      });
+    }
+}
+
+template <class Scalar>
+void add_product(View3<const Scalar> a, View3<const Scalar> b, View3<Scalar> dst) {
+  for (Index s = 0; s < dst.slots(); ++s)
+    for (Index r = 0; r < dst.batch(); ++r) {
+      const Scalar *left = a.row(r, s), *right = b.row(r, s);
+      Scalar* const to = dst.row(r, s);
+      simd::for_each_packet<Scalar>(dst.dim(), [&](Index i, const auto& memory) PLAIT_INLINE {
+        memory.store(to + i,
+                     simd::fma(memory.load(left + i), memory.load(right + i), memory.load(to + i)));
+      });
+    }
+}
+
+template <class Scalar>
 bool all_finite(View3<const Scalar> x) {
   for (Index s = 0; s < x.slots(); ++s)
     for (Index b = 0; b < x.batch(); ++b)
