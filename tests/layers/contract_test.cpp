@@ -9,17 +9,9 @@
 namespace {
 
 using plait::Index;
-using plait::ParamBuffer;
 using plait::Random;
 
 constexpr std::uint64_t seed = 20;
-
-ParamBuffer<double> random_parameters(const zoo::Specimen& specimen) {
-  ParamBuffer<double> theta(specimen.table);
-  Random random(seed);
-  initialise(theta, random);
-  return theta;
-}
 
 void check_contract(const std::vector<zoo::Specimen>& specimens) {
   CHECK(specimens.size() >= 8);
@@ -31,7 +23,7 @@ void check_contract(const std::vector<zoo::Specimen>& specimens) {
     options.executor = &pool;
     options.count_allocations = allocations::count;
     const auto report =
-        plait::testing::check_layer(specimen.layer, random_parameters(specimen), options);
+        plait::testing::check_layer(specimen.layer, zoo::random_parameters(specimen), options);
     INFO(report.text());
     CHECK(report.passed());
   }
@@ -48,7 +40,7 @@ void check_gradients(const std::vector<zoo::Specimen>& specimens) {
       plait::testing::GradientOptions options;
       options.tolerance = 1e-7;
       const auto report = plait::testing::check_gradients(
-          specimen.layer, random_parameters(specimen), x.view(), options);
+          specimen.layer, zoo::random_parameters(specimen), x.view(), options);
       INFO(report.text());
       CHECK(report.passed());
     }

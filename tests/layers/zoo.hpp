@@ -8,6 +8,7 @@
 
 #include "plait/core/network.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/core/random.hpp"
 #include "plait/model/trunk.hpp"
 
 namespace zoo {
@@ -24,6 +25,18 @@ Specimen specimen(const std::string& shape, const Build& build) {
   auto table = std::make_shared<plait::ParamTable>();
   plait::Network<double> layer = build(*table);
   return {shape, std::move(table), std::move(layer)};
+}
+
+// Starting numbers for the specimen, of which those that start alike are moved apart: weights that
+// are equal, of every level, hide which of them a layer reads.
+inline plait::ParamBuffer<double> random_parameters(const Specimen& specimen) {
+  plait::ParamBuffer<double> theta(specimen.table);
+  plait::Random random(20);
+  initialise(theta, random);
+  for (const plait::ParamEntry& entry : theta.table().entries())
+    if (entry.init.kind != plait::Init::Kind::uniform)
+      for (double& p : theta.of(entry.id)) p += 0.3 * random.normal();
+  return theta;
 }
 
 // A trunk from its description, under no prefix.

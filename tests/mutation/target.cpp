@@ -44,9 +44,7 @@ int check_losses() {
 }
 
 int check(const zoo::Specimen& specimen, bool differentiable) {
-  plait::Random random(20);
-  plait::ParamBuffer<double> theta(specimen.table);
-  initialise(theta, random);
+  const auto theta = zoo::random_parameters(specimen);
   const auto contract = checks::contract(specimen.layer, theta);
   if (!contract.passed()) return failure(specimen.shape, contract.text());
   if (!differentiable) return 0;

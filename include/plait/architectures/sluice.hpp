@@ -12,7 +12,7 @@
 // the loss.
 // Parameters: experts.{l}.{t}.mlp_net.{2j}.weight|bias, alphas.{l} [K, K] (row = target) and, with
 // skips, betas [T, L].
-// Source: Ruder et al., "Latent Multi-task Architecture Learning", AAAI 2019, eqs. 1-4;
+// Source: Ruder et al., "Latent Multi-task Architecture Learning", AAAI 2019;
 // sebastianruder/sluice-networks predictors.py.
 #pragma once
 #include <array>

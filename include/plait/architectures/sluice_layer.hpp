@@ -73,9 +73,7 @@ class SluiceLayer {
                                 beta_init(config.betas, levels));
       table.spend_terms(betas_->size(), state.dim, where);
     }
-    std::vector<Index> all(static_cast<std::size_t>(slots));
-    std::iota(all.begin(), all.end(), Index{0});
-    selections_ = Selections(std::vector<std::vector<Index>>(all.size(), all), slots);
+    selections_ = Selections(all_of_all(slots), slots);
   }
 
   Shape in_shape() const { return banks_.front().in_shape(); }
@@ -86,11 +84,9 @@ class SluiceLayer {
 
   // As core/watch.hpp has it: a level's experts and units are its subspaces, α the static weights.
   PLAIT_COLD std::vector<WatchedLevel> watched() const {
-    const auto slots = static_cast<std::size_t>(selections_.units());
-    std::vector<Index> all(slots);
-    std::iota(all.begin(), all.end(), Index{0});
-    const WatchedLevel level{selections_.experts(), std::vector<std::vector<Index>>(slots, all),
-                             std::vector<bool>(slots)};
+    const Index slots = selections_.units();
+    const WatchedLevel level{slots, all_of_all(slots),
+                             std::vector<bool>(static_cast<std::size_t>(slots))};
     return std::vector<WatchedLevel>(banks_.size(), level);
   }
   void watch(ParamView<Scalar> theta, const Workspace& workspace, Scratch&,
@@ -159,14 +155,18 @@ class SluiceLayer {
         }
       }
       // x̃_i = Σ_j α_ij h_j
+      const bool relu = banks_[l].ends_in_relu();
       const auto dh = take(tasks(), dmixed.dim()), dalpha = take(1, alphas_[l].size());
       kernels::mix_backward<Scalar>(subspaces_of(kept.h.view()), selections_, 0,
                                     alpha(theta, l, x.batch()), subspaces_of(dmixed),
-                                    subspaces_of(dh), dalpha);
+                                    subspaces_of(dh), dalpha, relu);
       kernels::add_batch_sums<Scalar>(dalpha, grad.add_to(alphas_[l]).data);
       const View3<const Scalar> state = l == 0 ? x : workspace[l - 1].mixed.view();
       dmixed = l == 0 ? dx : take(tasks(), state.dim());
-      banks_[l].backward(theta, state, kept.h, dh, dmixed, kept.bank, grad, scratch);
+      const std::span<bool> written = take_flags(scratch, state.slots());
+      for (Index t = 0; t < tasks(); ++t)
+        banks_[l].backward_one(t, theta, state, kept.h, dh.slot(t), dmixed, kept.bank, grad,
+                               scratch, written, relu);
     }
   }
 
@@ -180,6 +180,12 @@ class SluiceLayer {
     const auto count = static_cast<double>(n);
     if (init == SluiceInit::balanced || n == 1) return Init::constant(1 / count);
     return Init::last_column(0.9, 0.1 / (count - 1));
+  }
+  // Every subspace of every other, in the order of a row of α.
+  static std::vector<std::vector<Index>> all_of_all(Index slots) {
+    std::vector<Index> all(static_cast<std::size_t>(slots));
+    std::iota(all.begin(), all.end(), Index{0});
+    return std::vector<std::vector<Index>>(all.size(), all);
   }
   Index tasks() const { return banks_.front().size(); }
 
@@ -221,7 +227,7 @@ class SluiceLayer {
   std::vector<ExpertBank<Scalar>> banks_;  // by level
   std::vector<ParamId> alphas_;            // by level
   std::optional<ParamId> betas_;
-  Selections selections_;  // every subspace of every other, in the order of a row of α
+  Selections selections_;  // of a level's subspaces
 };
 
 static_assert(TellsReach<SluiceLayer<float>> && Watchable<SluiceLayer<float>>);

@@ -7,13 +7,13 @@
 //
 // All layers and encoders are H wide. An encoder of one's own for every task is the source's form;
 // with `task_encoders = false` all tasks share one, and without layers an encoder is the identity
-// (H is then the input's width). Decoders are the model's towers. The source drops activations at
-// random in training: not here.
+// (H is then the input's width). Decoders are the model's towers. The reference code
+// drops activations at random in training: not here.
 // Parameters: encoders.{t}.mlp_net.{2i}.weight|bias, or encoder.mlp_net.…; layers.{j}.mlp_net.0
 // .weight (W_j) [H, H] and .bias; orders.{t} (S_t) [D, D], a row per depth, 0 at first, which takes
 // all layers alike.
 // Source: Meyerson and Miikkulainen, "Beyond Shared Hierarchies: Deep Multitask Learning through
-// Soft Layer Ordering", ICLR 2018, eq. 4; Lifelong-ML/Mendez2020Compositional
+// Soft Layer Ordering", ICLR 2018; Lifelong-ML/Mendez2020Compositional
 // models/mlp_soft_lifelong.py.
 #pragma once
 #include <string_view>
