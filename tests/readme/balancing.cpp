@@ -24,6 +24,7 @@ int main() {
   plait::GradientBalancer<float> balancer(plait::UPGrad{}, trainer.num_tasks(),
                                           model.values().shared_table(), trainer.shared());
   trainer.step(x, plait::Targets<float>{labels}, balancer);
+  trainer.step(x, plait::Targets<float>{labels}, balancer, plait::BalanceAt::representation);
 
   const std::vector<double> losses{1, 1};
   plait::ParamBuffer<float> out(model.values().shared_table());

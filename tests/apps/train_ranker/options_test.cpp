@@ -93,6 +93,9 @@ TEST_CASE("options: methods are taken in the order of their lists, and each trai
     CHECK((balancing.balancer.empty() || balancing.loss_weights.empty()));
   }
   CHECK(names == std::vector<std::string>{"", "dwa", "gradnorm", "pcgrad", "upgrad"});
+  const auto at = parse({"--balancer", "mgda", "--balance-at", "representation"}).balancing;
+  CHECK(at.front().at == plait::BalanceAt::representation);
+  CHECK(chosen.back().at == plait::BalanceAt::parameters);
   CHECK(parse({"--balancer", "all"}).balancing.size() == 1 + ranker::balancers().size());
   CHECK(parse({"--loss-weights", "all"}).balancing.size() == 1 + ranker::loss_weights().size());
 
@@ -181,6 +184,8 @@ TEST_CASE("options: what would have no effect is refused") {
        "--task-weights: expected --loss-weights static or scheduled with it"},
       {{"--task-factors", "1,1,1", "--loss-weights", "static"},
        "--task-factors: expected --loss-weights scheduled with it"},
+      {{"--loss-weights", "dwa", "--balance-at", "representation"},
+       "--balance-at: expected --balancer with it"},
       {{"--models", "single-task", "--balancer", "pcgrad"},
        "--balancer: expected a model other than single-task with it"},
       {{"--models", "single-task", "--loss-weights", "static", "--task-weights", "1,2"},
@@ -252,6 +257,8 @@ TEST_CASE("options: errors are one line that names the option") {
        "--learning-rate: got nan, expected a number from 1e-12 to 1000"},
       {{"--correlation", "1.5"}, "--correlation: got 1.5, expected a number from 0 to 1"},
       {{"--stitch", "zigzag"}, "--stitch: got zigzag, expected near-identity, uniform or ones"},
+      {{"--balancer", "mgda", "--balance-at", "towers"},
+       "--balance-at: got towers, expected parameters or representation"},
       {{"--gate", "top-k"}, "--gate: got top-k, expected softmax, dselect or dselect-static"},
       {{"--gate", "dselect", "--selectors", "0"},
        "--selectors: got 0, expected a number from 1 to 1000"},
