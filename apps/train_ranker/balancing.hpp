@@ -14,7 +14,11 @@ struct Balancing {
   plait::BalanceAt at = plait::BalanceAt::parameters;  // of a balancer
 
   bool is_plain() const { return loss_weights.empty() && balancer.empty(); }
-  const std::string& name() const { return balancer.empty() ? loss_weights : balancer; }
+  // With -ub (as of MGDA-UB) at the representation.
+  std::string name() const {
+    if (balancer.empty()) return loss_weights;
+    return balancer + (at == plait::BalanceAt::representation ? "-ub" : "");
+  }
 };
 
 // Weights that a person chooses; one number per task, or none for 1 each.

@@ -32,6 +32,10 @@ Method make_method(const Balancing& balancing, const plait::Trainer<float>& trai
                                           .table = trainer.model().shared_table(),
                                           .shared = trainer.shared(),
                                           .seed = seed}));
+  if (result.balancer && result.at == plait::BalanceAt::representation) {
+    result.balancer->require_weighs(trainer.num_tasks());
+    plait::Representation<float>(trainer.model().network(), trainer.reach());
+  }
   for (const LossWeightsEntry& entry : loss_weights())
     if (entry.name == balancing.loss_weights)
       result.loss_weights.emplace(entry.make(

@@ -29,7 +29,8 @@ struct Method {
   plait::CheckpointParts<float> parts();
 };
 
-// For the tasks of a trainer. Throws plait::ConfigError for task weights that do not fit.
+// For the tasks of a trainer. Throws plait::ConfigError for task weights that do not fit, and for a
+// method or a model that cannot be balanced where it is asked for.
 Method make_method(const Balancing& balancing, const plait::Trainer<float>& trainer,
                    const TaskWeights& task_weights, std::uint64_t seed);
 

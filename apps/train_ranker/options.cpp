@@ -222,7 +222,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
                  "Weights of experts: softmax of all, or of a few that are chosen row by row "
                  "(dselect) or once for all rows (dselect-static)")
       ->group("Models");
-  app.add_option("--selectors", selectors, "Experts that a gate of --gate dselect chooses at most")
+  app.add_option("--selectors", selectors, "Experts that a gate of --gate dselect ends at, at most")
       ->group("Models")
       ->check(between(1, 1e3));
 

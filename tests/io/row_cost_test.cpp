@@ -116,6 +116,11 @@ TEST_CASE("model file: models that use identity experts and many tasks for a rea
         "accepted");
   CHECK(answer(file_of(plait::SoftOrdering{
             .input_dim = 16, .num_tasks = 40, .encoder = {64}, .depth = 4})) == "accepted");
+  CHECK(answer(file_of(plait::SoftOrdering{.input_dim = 64,
+                                           .num_tasks = 20,
+                                           .encoder = {256},
+                                           .depth = 4,
+                                           .task_encoders = false})) == "accepted");
   CHECK(answer(file_of(plait::Sluice{
             .input_dim = 16, .num_tasks = 12, .levels = {{64}, {64}}, .subspaces = 4})) ==
         "accepted");

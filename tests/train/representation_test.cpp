@@ -58,6 +58,34 @@ struct Fixed {
   }
 };
 
+// Σ log L, by slopes alone.
+struct LogSum {
+  static constexpr bool needs_gramian = false;
+  void validate(Index) const {}
+  void loss_slopes(std::span<const double> losses, std::span<double> out) const {
+    for (std::size_t t = 0; t < out.size(); ++t) out[t] = losses[t] == 0 ? 1 : 1 / losses[t];
+  }
+  void weights(const BalancingInput&, MethodState&, std::span<double> out, Scratch&) const {
+    std::ranges::fill(out, 1.0);
+  }
+};
+
+// Three networks beside each other, and what somebody says of them.
+struct Boastful {
+  template <class S>
+  struct Layer : ExpertBank<S> {
+    Layer(ParamTable& table, const std::string& prefix, const Boastful& config)
+        : ExpertBank<S>(table, {{prefix + ".a"}, {prefix + ".b"}, {prefix + ".c"}}, {1, 5},
+                        Body{4}),
+          level(config.level) {}
+    std::vector<WatchedLevel> watched() const { return {level}; }
+    void watch(ParamView<S>, const typename ExpertBank<S>::Workspace&, Scratch&,
+               ShowLevel<S>) const {}
+    WatchedLevel level;
+  };
+  WatchedLevel level;
+};
+
 template <class Method>
 GradientBalancer<double> balancer_of(Method method, const Trainer<double>& trainer) {
   return {std::move(method), trainer.num_tasks(), trainer.model().shared_table(), trainer.shared()};
@@ -319,6 +347,51 @@ TEST_CASE("at the representation: allocates in the first step only") {
   }
 }
 
+TEST_CASE("at the representation: lanes that a smaller batch gives more tiles allocate nothing") {
+  auto model = models::make<double>(MMoE{5, 3, 2, {4}}, sizes);
+  Trainer trainer(model, heads(), Adam{}, {.tile_rows = 16, .lanes = 2});
+  auto balancer = balancer_of(PCGrad{}, trainer);
+  const Batch batch(128), smaller(112);  // 2 lanes of 4 tiles, 1 of 7
+  trainer.step(batch.x, batch.targets(), balancer, BalanceAt::representation);
+  const auto warm = allocations::count();
+  trainer.step(smaller.x, smaller.targets(), balancer, BalanceAt::representation);
+  CHECK(allocations::count() == warm);
+}
+
+TEST_CASE("at the representation: gradients that cancel at an expert have no negative length") {
+  // A shared bottom whose tasks 0 and 2 = task 0 and more reach one slot each; in float.
+  Model<float> model(SharedBottom{.input_dim = 5, .num_tasks = 2, .expert = {8}}, {}, 3);
+  const std::vector<Head> chain{{}, {.kind = HeadKind::conditional, .given = 0}};
+  Trainer<float> trainer(model, chain, SGD{.learning_rate = 0});
+  const auto weight = model.values_of("task_modules.0.1.weight");
+  std::ranges::transform(weight, model.values_of("task_modules.1.1.weight").begin(),
+                         [](float w) { return -w; });
+  const Matrix<float> x = data::normal<float>(1, 5, 2);
+  const Matrix<float> labels = Matrix<float>::Zero(1, 2);
+  GradientBalancer<float> balancer(PCGrad{}, 2, model.shared_table(), trainer.shared());
+  for (int i = 0; i < 20; ++i) {
+    model.values_of("task_modules.1.1.weight")[0] *= 1 + 1e-7f;
+    trainer.step(x, Targets<float>{labels}, balancer, BalanceAt::representation);
+    CHECK(balancer.gramian()(1, 1) >= 0);
+  }
+}
+
+TEST_CASE("at the representation: a trunk that tells of units that it has not is refused") {
+  const auto refused = [](WatchedLevel level, const std::string& word) {
+    level.makes_output = true;
+    Model<double> model(Boastful{level}, {}, 1);
+    Trainer trainer(model, std::vector<Head>(3), SGD{.learning_rate = 0.1});
+    auto balancer = balancer_of(PCGrad{}, trainer);
+    const Batch batch(4);
+    CHECK_THROWS_WITH(
+        trainer.step(batch.x, Targets<double>{batch.labels}, balancer, BalanceAt::representation),
+        Catch::Matchers::ContainsSubstring(word));
+  };
+  refused({3, {{0}, {1}}, {false, false}}, "units of the last level");
+  refused({3, {{0}, {1}, {2}}, {false, false}}, "units of the last level");
+  refused({3, {{0}, {1}, {3}}, {false, false, false}}, "expert of a unit");
+}
+
 TEST_CASE("at the representation: what has none, and methods that change gradients, are refused") {
   const Batch batch(20);
   const auto refused = [&](const Trunk<double>& trunk, auto method, Index of_tasks,
@@ -334,7 +407,14 @@ TEST_CASE("at the representation: what has none, and methods that change gradien
     CHECK(trainer.optimizer().steps() == 0);
   };
   refused(AsymmetricSharing{5, 3, {4}, {{}, {0}, {1}}}, PCGrad{}, 3, "sums over experts");
+  refused(CustomizedSharing{5, 3, {4}}, PCGrad{}, 3, "sums over experts");
+  refused(Sluice{.input_dim = 5, .num_tasks = 3, .levels = {{4}, {4}}}, PCGrad{}, 3,
+          "sums over experts");
+  refused(SoftOrdering{.input_dim = 5, .num_tasks = 3, .encoder = {4}, .depth = 2}, PCGrad{}, 3,
+          "sums over experts");
+  refused(MTAN{.input_dim = 5, .num_tasks = 3, .levels = {4}}, PCGrad{}, 3, "sums over experts");
   refused(MMoE{5, 3, 2, {4}}, GradDrop{}, 3, "changes the gradients");
+  refused(MMoE{5, 3, 2, {4}}, LogSum{}, 3, "changes the gradients");
   refused(MMoE{5, 3, 2, {4}}, PCGrad{}, 2, "tasks");
 
   // A gradient that is not finite, of logits that are not.

@@ -27,7 +27,8 @@ struct WatchedLevel {
   std::vector<bool> gated{};                     // of each unit, whether it has a gate
   std::vector<std::vector<Index>> stopped{};     // of each unit, positions of its selection whose
                                                  // experts it passes no gradient to; or empty
-  bool makes_output = false;  // the layer's outputs are the units' sums, Σ_j (gate + static) E_j
+  bool makes_output = false;  // the layer's outputs are the units' sums, Σ_j (gate + static) E_j,
+                              // a slot for each unit; of the last level alone
 };
 
 template <class Scalar>

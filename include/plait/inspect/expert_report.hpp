@@ -26,7 +26,8 @@ struct LevelReport {
 
   // [U]
   Vector<double> entropy;           // 1/B Σ_b -Σ_e g_bu(e) ln g_bu(e), in nats
-  Vector<double> relative_entropy;  // entropy / ln n_u: 1 is even; NaN for n_u = 1
+  Vector<double> relative_entropy;  // entropy / ln n_u: 1 is even (of weights of
+                                    // sum 1); NaN for n_u = 1
 
   // [E]
   Vector<double> importance;  // 1/|G| Σ_{u in G} gate_weights(u, e)

@@ -168,6 +168,10 @@ PLAIT_COLD void add_model(SafetensorsWriter& writer, const Model<Scalar>& model,
                  "bf16 for a model of another scalar than float", "full");
   check_heads_of("save", options.heads, model);
   const Index limit = largest_size(model.table().num_parameters());
+  // As load builds it.
+  ParamTable table(
+      budget_of_file(std::ssize(model.table().entries()), model.table().num_parameters()));
+  Model<Scalar>::build(table, model.trunk_config(), model.towers_config());
   writer.add_metadata("plait.format", std::string(model_format));
   writer.add_metadata("plait.version", std::string(version));
   writer.add_metadata("plait.architecture", name);
@@ -193,7 +197,8 @@ void add_self_test(SafetensorsWriter& writer, std::string_view name, const Tenso
 // self_test_x [N, S, D], rows and their logits are stored as well and replayed on load, as many of
 // the first as take work in proportion to the file (a few dozen of a large model). Throws
 // ConfigError for a trunk or a body without name or fields, settings that could not be read again
-// (numbers that are not finite, sizes above the number of parameters), heads that do not fit the
+// (numbers that are not finite, sizes above the number of parameters, work for a row beyond what so
+// many parameters may cause: detail::budget_of_file), heads that do not fit the
 // towers, metadata that cannot be stored or bf16 of a model of doubles; ShapeError for rows that do
 // not fit; FileError.
 template <class Scalar>

@@ -1,4 +1,4 @@
-// DSelectGate: DSelect-k, a sparse and differentiable choice of at most k of n experts.
+// DSelectGate: DSelect-k, a differentiable choice of experts, in the end of at most k of n.
 //
 //   q(e) = Σ_k w_k r_k(e),   w = softmax(a)                                       x -> q [B, 1, n]
 //
@@ -37,7 +37,7 @@
 namespace plait {
 
 struct DSelectK {
-  Index selectors = 2;      // k: at most as many experts have weight
+  Index selectors = 2;      // k: at most as many experts have weight once all have chosen
   double gamma = 1;         // γ > 0: how far z has to go from no choice to a choice
   bool per_example = true;  // false: static routing, one choice for all rows
 

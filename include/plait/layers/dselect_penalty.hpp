@@ -5,7 +5,8 @@
 //
 // The entropy presses a selector to choose. The other term, of n that are no power of two alone,
 // keeps it on the codes below n: it is infinite for one that has left them for good, from where no
-// gradient leads back. Both are sums over rows, not means: weigh them by the batch.
+// gradient leads back. Both are sums over rows, not means: weigh them by the batch. (Static routing
+// has one row for all.)
 //
 //   dr(e) = -λ (ln(r(e) + 10⁻⁶) + r(e) / (r(e) + 10⁻⁶)) - ρ / (Σ_e r(e))²
 //
@@ -21,6 +22,10 @@
 #include "plait/kernels/dselect.hpp"
 
 namespace plait {
+
+// Of ρ / (Σ_e r(e))²: what is larger is lost as well, and would overflow on its way back.
+template <class Scalar>
+inline constexpr Scalar largest_pull = Scalar(1e30);
 
 struct DSelectPenalty {
   double entropy = 0;    // λ
@@ -53,8 +58,9 @@ double dselect_penalty(const DSelectPenalty& penalty, Index num_experts, Scalar 
         dr[e] = -lambda * (log + r[e] / (r[e] + epsilon));
       }
       if (rho != 0) value += rho / static_cast<double>(sum);
-      for (Index e = 0; rho != 0 && sum > 0 && e < n; ++e)
-        dr[e] -= static_cast<Scalar>(rho) / (sum * sum);
+      const double pull = rho / static_cast<double>(sum) / static_cast<double>(sum);
+      const bool leads_back = rho != 0 && pull <= double{largest_pull<Scalar>};
+      for (Index e = 0; leads_back && e < n; ++e) dr[e] -= static_cast<Scalar>(pull);
       kernels::selector_backward(n, steps, nodes, Scalar(1), dr, dz.row(b) + first);
     }
   return value;

@@ -3,7 +3,7 @@
 //   g = last(body(x))
 //
 // The body is any Body and usually the identity (an MLP without layers); hidden layers make it a
-// gate MLP. The last layer is a SoftmaxGate or, with `dselect`, a DSelectGate, whose weights are
+// gate MLP. The last layer is a SoftmaxGate or, with `dselect`, a DSelectGate, whose weights become
 // exactly 0 for most experts.
 #pragma once
 #include <optional>

@@ -61,7 +61,7 @@ struct FAMO {
   void weights(const WeightingInput& input, MethodState& state, std::span<double> out,
                Scratch&) const {
     for (std::size_t t = 0; t < out.size(); ++t)
-      if (input.losses[t] != 0 && !(distance(t, input.losses[t]) > 0))
+      if (input.losses[t] != 0 && !(input.losses[t] >= least_of(t)))
         throw ValueError("FAMO", text("loss of task ", t), text(input.losses[t]),
                          text("at least ", least_of(t)));
     shares(input.losses, state, out);
@@ -74,7 +74,7 @@ struct FAMO {
     for (double& w : out) w = sum > 0 ? w / sum : 0;
   }
 
-  // Learns nothing from a step that led a loss to the least one or below.
+  // Learns nothing from a step that led a loss to the least one or below it.
   void update(const WeightingInput& input, MethodState& state, Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
     const auto z = detail::take_span<double>(scratch, input.tasks);
@@ -84,8 +84,8 @@ struct FAMO {
     for (std::size_t t = 0; t < z.size(); ++t) {
       gradient[t] = 0;
       if (input.losses[t] == 0) continue;
+      if (!(input.losses_after[t] > least_of(t))) return;
       const double after = distance(t, input.losses_after[t]);
-      if (!(after > 0)) return;
       gradient[t] = std::log(distance(t, input.losses[t])) - std::log(after);
       mean += z[t] * gradient[t];
     }

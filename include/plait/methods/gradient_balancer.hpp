@@ -103,9 +103,9 @@ class GradientBalancer {
 
   // α [T] from the Gramian [T, T] of the tasks' gradients; the same as weights() from then on.
   // losses [T] may be empty where the method has no use for them. Throws before anything is
-  // changed: ConfigError for a method that transforms(); ShapeError for other sizes; ValueError for
-  // a Gramian that is not finite or has a negative diagonal, and losses that the method has no use
-  // for.
+  // changed: ConfigError for a method that transforms(), or reshapes the losses; ShapeError for
+  // other sizes; ValueError for a Gramian that is not finite or has a negative diagonal, and losses
+  // that the method has no use for.
   std::span<const double> weigh(const Eigen::MatrixXd& gramian,
                                 std::span<const double> losses = {}) {
     require_weighs(tasks_);
@@ -129,8 +129,8 @@ class GradientBalancer {
 
   // Throws ConfigError unless weigh() is for this method and for so many tasks.
   void require_weighs(Index tasks) const {
-    require_config(!has_.transform, "GradientBalancer", "method", "one that changes the gradients",
-                   "one that needs their Gramian alone");
+    require_config(!has_.transform && !has_.slopes, "GradientBalancer", "method",
+                   "one that changes the gradients", "one that needs their Gramian alone");
     require_config(tasks == tasks_, "GradientBalancer", "tasks", text(tasks), text(tasks_));
   }
 

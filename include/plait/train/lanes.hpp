@@ -40,7 +40,7 @@
 namespace plait {
 
 // Allocates in the first call of each kind, for tiles that are larger than any before, and in the
-// first batch of more than tiles_per_run tiles for a lane.
+// first batch of more than tiles_per_run tiles for a lane, or half as many where passes are two.
 template <class Scalar>
 class Lanes {
  public:
@@ -102,11 +102,10 @@ class Lanes {
   template <class Weigh>
   void compute_balanced_gradient(const Work& work, const Representation<Scalar>& representation,
                                  const Weigh& weigh) {
+    share_kept_tiles(work);
     run(work.tiles, [&](Lane& lane, const auto& for_each_tile) {
       const std::span<ParamBuffer<Scalar>> gradient(&lane.gradient, 1);
       lane.begin(gradient);
-      if (!lane.balanced) lane.balanced.emplace(lane.gradient.shared_table());
-      lane.balanced->begin(work);
       for_each_tile([&](Index tile) {
         lane.begin_tile(gradient);
         lane.balanced->add_upper(work, representation, tile, lane.input(work, tile),
@@ -295,6 +294,28 @@ class Lanes {
     return std::span(lanes_).first(static_cast<std::size_t>(count));
   }
 
+  // Gives every lane room for the tiles that it keeps. All of it is one list: a smaller batch keeps
+  // no more tiles, though its lanes, which are fewer, may.
+  void share_kept_tiles(const Work& work) {
+    using Pass = RepresentationPass<Scalar>;
+    const std::span<Lane> lanes = used(work.tiles);
+    const Index count = std::ssize(lanes);
+    const auto num_kept = [&](Index i) {
+      return static_cast<std::size_t>(Pass::num_kept(work.tiles, work.tiles.count() * i / count,
+                                                     work.tiles.count() * (i + 1) / count));
+    };
+    std::size_t all = 0;
+    for (Index i = 0; i < count; ++i) all += num_kept(i);
+    if (kept_.size() < all) kept_.resize(all);
+    std::span<KeptTile<Scalar>> rest(kept_);
+    for (Index i = 0; i < count; ++i) {
+      Lane& lane = lanes[static_cast<std::size_t>(i)];
+      if (!lane.balanced) lane.balanced.emplace(lane.gradient.shared_table());
+      lane.balanced->begin(work, rest.first(num_kept(i)));
+      rest = rest.subspan(num_kept(i));
+    }
+  }
+
   // run_lane(lane, for_each_tile) for every lane.
   template <class RunLane>
   void for_each_lane(const Tiles& tiles, const RunLane& run_lane) {
@@ -339,7 +360,9 @@ class Lanes {
 
   Executor* executor_;
   std::vector<Lane> lanes_;
-  Eigen::MatrixXd gramian_;  // of the last balanced gradient
+  // Of a gradient that is balanced at the representation.
+  std::vector<KeptTile<Scalar>> kept_;
+  Eigen::MatrixXd gramian_;
 };
 
 }  // namespace plait

@@ -58,13 +58,21 @@ template <class Scalar>
 class Representation {
  public:
   // Throws ConfigError for a trunk that does not tell (core/watch.hpp) that its outputs are sums
-  // over experts.
+  // over experts, or tells of others than it has.
   PLAIT_COLD Representation(const Sequential<Scalar>& network, const TaskReach& reach) {
     const std::vector<WatchedLevel> levels = network.layer(0).watched();
     require_config(!levels.empty() && levels.back().makes_output, "Representation", "trunk",
                    "one whose outputs are not sums over experts",
                    "fusion levels, or a trunk that tells of such a level");
     const WatchedLevel& last = levels.back();
+    const Index units = network.layer(0).out_shape().slots;
+    require_config(std::ssize(last.selections) == units && std::ssize(last.gated) == units,
+                   "Representation", "units of the last level", text(last.selections.size()),
+                   text(units, ", as slots"));
+    for (const auto& selection : last.selections)
+      for (const Index e : selection)
+        require_config(0 <= e && e < last.experts, "Representation", "expert of a unit", text(e),
+                       text("at least 0, below ", last.experts));
     level_ = std::ssize(levels) - 1;
     selections_ = Selections(last.selections, last.experts);
     gated_ = last.gated;
@@ -133,22 +141,28 @@ class Representation {
                     std::span<const View3<const Scalar>> dy, Flags present, Eigen::MatrixXd& m,
                     Scratch& scratch) const {
     const Scratch::Frame frame(scratch);
-    const Index units = selections_.units(), experts = selections_.experts();
-    const auto weights = scratch.take<double>(1, units, experts);
-    const auto products = scratch.take<double>(1, units, units);
+    const Index units = selections_.units();
+    const auto weights = scratch.take<double>(1, units, selections_.experts());
+    const auto cotangents = scratch.take<double>(num_tasks(), units, dy.front().dim());
     for (Index b = 0; b < dy.front().batch(); ++b) {
       spread(gates, statics, b, weights);
-      auto w = weights.of_sample(0);
-      products.of_sample(0).noalias() = w * w.transpose();
+      for (Index t = 0; t < num_tasks(); ++t)
+        if (present[static_cast<std::size_t>(t)])
+          for (Index u = 0; u < units; ++u)
+            if (slots_(t, u))
+              row(cotangents, t, u) =
+                  row(dy[static_cast<std::size_t>(plane_of(t))], b, u).template cast<double>();
       for (Index t = 0; t < num_tasks(); ++t)
         for (Index s = 0; s <= t; ++s) {
           if (!present[static_cast<std::size_t>(s)] || !present[static_cast<std::size_t>(t)])
             continue;
-          const double product = product_of(s, t, dy, b, products);
+          const double product = product_of(s, t, weights, cotangents);
           m(s, t) += product;
           if (s != t) m(t, s) += product;
         }
     }
+    // What rounding leaves of gradients that cancel is no squared length below 0.
+    for (Index t = 0; t < num_tasks(); ++t) m(t, t) = (std::max)(m(t, t), 0.0);
   }
 
   // w of row b, [unit, expert], 0 where a unit does not select an expert or teaches it nothing.
@@ -164,20 +178,21 @@ class Representation {
       }
   }
 
-  // Σ_u,v ⟨w_u, w_v⟩ ⟨dL_s/dy_u, dL_t/dy_v⟩ of row b.
-  double product_of(Index s, Index t, std::span<const View3<const Scalar>> dy, Index b,
-                    View3<const double> products) const {
-    const auto& of_s = dy[static_cast<std::size_t>(plane_of(s))];
-    const auto& of_t = dy[static_cast<std::size_t>(plane_of(t))];
+  // Σ_u,v ⟨w_u, w_v⟩ ⟨dL_s/dy_u, dL_t/dy_v⟩ of one row.
+  double product_of(Index s, Index t, View3<const double> weights,
+                    View3<const double> cotangents) const {
     double sum = 0;
     for (Index u = 0; u < slots_.cols(); ++u)
       for (Index v = 0; slots_(s, u) && v < slots_.cols(); ++v) {
-        if (!slots_(t, v) || products(0, u, v) == 0) continue;
-        const Eigen::Map<const Vector<Scalar>> a(of_s.row(b, u), of_s.dim());
-        const Eigen::Map<const Vector<Scalar>> c(of_t.row(b, v), of_t.dim());
-        sum += products(0, u, v) * static_cast<double>(a.dot(c));
+        if (!slots_(t, v)) continue;
+        const double shared = row(weights, 0, u).dot(row(weights, 0, v));
+        if (shared != 0) sum += shared * row(cotangents, s, u).dot(row(cotangents, t, v));
       }
     return sum;
+  }
+  template <class T>
+  static VectorMap<T> row(View3<T> view, Index b, Index s) {
+    return {view.row(b, s), view.dim()};
   }
 
   Index level_ = 0;  // the last, its units' selections, which of them have gates,

@@ -6,8 +6,8 @@
 //           at the representation (representation.hpp)
 //   lower   the trunk's backward, once, of Σ_t α_t dL_t/dy
 //
-// α comes from the Gramian of the whole batch, so between them lie all tiles. The activations of
-// the first `kept_rows` rows are kept for the second pass; those of the rows beyond, which would
+// α comes from the Gramian of the whole batch, so between them lie all tiles. The activations of a
+// lane's first `kept_rows` rows are kept for the second pass; those of the rows beyond, which would
 // grow with the batch, are computed again.
 #pragma once
 #include <algorithm>
@@ -27,29 +27,47 @@
 #include "plait/layers/sequential.hpp"
 #include "plait/train/lane_work.hpp"
 #include "plait/train/representation.hpp"
+#include "plait/train/tiles.hpp"
 
 namespace plait {
 
-// Allocates for tiles that are larger, or more, than any before.
+// What the first pass leaves of a tile for the second.
+template <class Scalar>
+struct KeptTile {
+  typename Sequential<Scalar>::Workspace workspace;
+  std::vector<Tensor<Scalar>> dy;  // planes [B, T, H] of Representation
+};
+
+// Allocates for tiles that are larger than any before, or than any before in their KeptTile.
 template <class Scalar>
 class RepresentationPass {
  public:
   using Work = LaneWork<Scalar>;
 
-  // 80 MB where a row has ten thousand activations.
+  // 80 MB a lane where a row has ten thousand activations.
   static constexpr Index kept_rows = 2048;
+  // How many of the tiles from `first` to `last` are kept.
+  static Index num_kept(const Tiles& tiles, Index first, Index last) {
+    Index count = 0;
+    for (Index rows = 0; first + count < last; ++count) {
+      rows += tiles.rows(first + count);
+      if (rows > kept_rows) break;
+    }
+    return count;
+  }
 
   // `table` is that of the gradients.
   explicit RepresentationPass(std::shared_ptr<const ParamTable> table) : table_(std::move(table)) {}
 
-  // Begins with the next batch.
-  void begin(const Work& work) {
+  // Begins with the next batch; `kept` has room for as many of the first tiles as are kept.
+  void begin(const Work& work, std::span<KeptTile<Scalar>> kept) {
+    tiles_ = kept;
     const Index tasks = std::ssize(work.normaliser);
     gramian_.setZero(tasks, tasks);
     present_.resize(tasks);
     for (Index t = 0; t < tasks; ++t)
       present_[t] = work.normaliser[static_cast<std::size_t>(t)] > 0;
-    rows_ = kept_ = next_ = 0;
+    upper_ = lower_ = 0;
   }
 
   // The next tile, with its rows x. Its losses are added to task_losses, and the towers' gradients
@@ -57,10 +75,7 @@ class RepresentationPass {
   void add_upper(const Work& work, const Representation<Scalar>& representation, Index tile,
                  View3<const Scalar> x, GradView<Scalar> grad, std::span<double> task_losses,
                  Scratch& scratch) {
-    rows_ += x.batch();
-    const bool keeps = rows_ <= kept_rows;
-    if (keeps && std::ssize(tiles_) == kept_) tiles_.emplace_back();
-    Tile& recorded = keeps ? tiles_[static_cast<std::size_t>(kept_++)] : spare_;
+    KeptTile<Scalar>& recorded = upper_ < tiles_.size() ? tiles_[upper_++] : spare_;
     run(work, representation, tile, x, recorded, grad, task_losses, scratch);
     planes_.clear();
     for (const Tensor<Scalar>& plane : recorded.dy) planes_.push_back(plane.slot_major());
@@ -75,8 +90,8 @@ class RepresentationPass {
   void add_lower(const Work& work, const Representation<Scalar>& representation, Index tile,
                  View3<const Scalar> x, std::span<const double> alpha, View3<Scalar> dx,
                  GradView<Scalar> grad, Scratch& scratch) {
-    const bool is_kept = next_ < kept_;
-    Tile& recorded = is_kept ? tiles_[static_cast<std::size_t>(next_++)] : spare_;
+    const bool is_kept = lower_ < tiles_.size();
+    KeptTile<Scalar>& recorded = is_kept ? tiles_[lower_++] : spare_;
     if (!is_kept) run_again(work, representation, tile, x, scratch);
     const Scratch::Frame frame(scratch);
     const auto& workspace = std::as_const(recorded.workspace);
@@ -96,11 +111,6 @@ class RepresentationPass {
   }
 
  private:
-  // What the first pass leaves for the second.
-  struct Tile {
-    typename Sequential<Scalar>::Workspace workspace;
-    std::vector<Tensor<Scalar>> dy;  // planes [B, T, H]
-  };
   // Where the towers' gradients and the losses of tiles that are run again go, known already.
   struct Unused {
     ParamBuffer<Scalar> gradient;
@@ -111,7 +121,7 @@ class RepresentationPass {
   Flags present() const { return {present_.data(), static_cast<std::size_t>(present_.size())}; }
 
   void run(const Work& work, const Representation<Scalar>& representation, Index tile,
-           View3<const Scalar> x, Tile& recorded, GradView<Scalar> grad,
+           View3<const Scalar> x, KeptTile<Scalar>& recorded, GradView<Scalar> grad,
            std::span<double> task_losses, Scratch& scratch) {
     logits_.resize(x.batch(), 1, work.loss.width());
     dlogits_.resize(x.batch(), 1, work.loss.width());
@@ -142,11 +152,10 @@ class RepresentationPass {
   }
 
   std::shared_ptr<const ParamTable> table_;
-  std::vector<Tile> tiles_;  // kept ones
-  Tile spare_;
-  Index rows_ = 0;        // so far
-  Index kept_ = 0;        // tiles
-  Index next_ = 0;        // of them, in the second pass
+  std::span<KeptTile<Scalar>> tiles_;
+  KeptTile<Scalar> spare_;  // of a tile that is not kept
+  std::size_t upper_ = 0;   // kept tiles that each pass has come to
+  std::size_t lower_ = 0;
   Vector<bool> present_;  // [T]: the task has a label that counts
   Eigen::MatrixXd gramian_;
   std::vector<View3<const Scalar>> planes_;

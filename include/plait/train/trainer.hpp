@@ -119,15 +119,18 @@ class Trainer {
   // At the representation (train/representation.hpp) the method's weights come from the gradients
   // there, GradientBalancer::weigh, and are those of the tasks' losses in all of the trunk, its
   // private parameters included, and in the rows of tables; towers get their own task's gradient.
-  // One backward pass, whatever the number of tasks. Throws ConfigError for a method that
-  // transforms() gradients, and a trunk without a representation.
+  // One backward pass, whatever the number of tasks, and memory for the activations of 2048 rows a
+  // lane (train/representation_pass.hpp). Throws ConfigError for a method that changes gradients or
+  // losses, and a trunk without a representation. Where a step balances is not in a checkpoint's
+  // settings: go on as you began.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
               GradientBalancer<Scalar>& balancer, BalanceAt at = BalanceAt::parameters);
 
   // The same with the total Σ_t w_t weight_t L_t, w_t from a weighting that sees the losses
   // weight_t L_t and learns from them afterwards; the total that is returned is without w. Weights
   // that depend on the losses of the very batch cost a forward pass more, as do those that learn
-  // from what they are after the step (and learn nothing where they are not finite). Those that
+  // from what they are after the step (and learn nothing where they are not finite; what throws
+  // then leaves the step made). Those that
   // learn from gradient norms cost a backward pass per task; the norms are those over the ranges in
   // `layer`, or over all shared parameters when it is empty.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
@@ -225,7 +228,7 @@ class Trainer {
   detail::OneUser user_;
   MultiTaskLoss<Scalar> loss_;
   Optimizer<Scalar> optimizer_;
-  PackedWeights<Scalar> packed_;  // the model's values, as of the last gradient
+  PackedWeights<Scalar> packed_;  // the model's values, as of the last pass
   Index tile_rows_;
   Executor* executor_;
   InputTables<Scalar>* tables_ = nullptr;
@@ -372,11 +375,17 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
 template <class Scalar>
 void Trainer<Scalar>::update_after(const LaneWork<Scalar>& work, LossWeighting& weighting) {
   losses_before_.assign(task_losses().begin(), task_losses().end());
-  packed_.pack(model_->values(), executor_);
-  lanes_.compute_losses(work);
+  const auto restore = [this] { lanes_.set_task_losses(losses_before_); };
+  try {
+    packed_.pack(model_->values(), executor_);
+    lanes_.compute_losses(work);
+  } catch (...) {
+    restore();
+    throw;
+  }
   const auto after = weighted_losses();
   losses_after_.assign(after.begin(), after.end());
-  lanes_.set_task_losses(losses_before_);
+  restore();
   // A step that led to losses without bounds is no lesson; the next one says so.
   const auto is_finite = [](double loss) { return std::isfinite(loss); };
   if (!std::ranges::all_of(losses_after_, is_finite)) return;
