@@ -1,5 +1,7 @@
 // What loading a model file bounds besides its parameters: what one row costs, and the self-test.
 #include <chrono>
+#include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
@@ -18,7 +20,12 @@ using plait::Model;
 // The file of a model that its description does not pay for, as one who forges it would make it.
 std::string file_of(const plait::Trunk<float>& trunk) {
   const files::Directory directory;
-  plait::save(Model<float>(trunk, {}, 1), directory / "model");
+  const Model<float> model(trunk, {}, 1);
+  plait::SafetensorsWriter writer;
+  std::vector<std::vector<std::uint16_t>> rounded;
+  plait::detail::add_model(writer, model, {}, rounded);
+  plait::seal(writer);
+  writer.write(directory / "model");
   return files::contents(directory / "model");
 }
 
@@ -100,6 +107,16 @@ TEST_CASE("model file: small files whose rows would take work without bound are 
   CHECK_THAT(answer(file_of(plait::SoftOrdering{
                  .input_dim = 100, .num_tasks = 100, .depth = 12, .task_encoders = false})),
              refused);
+}
+
+TEST_CASE("model file: what could not be loaded is not saved") {
+  const files::Directory directory;
+  const Model<float> model(
+      plait::MMoE{
+          .input_dim = 2048, .num_tasks = 1, .num_experts = 2048, .expert = {}, .gate = narrow()},
+      {}, 1);
+  CHECK_THROWS_AS(plait::save(model, directory / "model"), plait::ConfigError);
+  CHECK_FALSE(std::filesystem::exists(directory / "model"));
 }
 
 TEST_CASE("model file: models that use identity experts and many tasks for a reason are read") {

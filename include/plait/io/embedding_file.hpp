@@ -118,6 +118,7 @@ PLAIT_COLD void add_model_and_tables(SafetensorsWriter& writer, const Model<Scal
                                      const SaveOptions& options,
                                      std::vector<std::vector<std::uint16_t>>& rounded) {
   require_width("save", model, tables);
+  require_loadable(model);
   std::uint64_t numbers = 0;
   for (Index t = 0; t < tables.num_tables(); ++t) numbers += tables.values(t).size();
   writer.align_data();

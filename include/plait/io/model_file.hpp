@@ -156,6 +156,14 @@ void compute_logits(const Model<Scalar>& model, View3<const Scalar> x, View3<Sca
       model, [&](Index b) { return x.rows(b, 1); }, logits);
 }
 
+// Throws ConfigError for a model whose file load would refuse for the work that a row takes.
+template <class Scalar>
+PLAIT_COLD void require_loadable(const Model<Scalar>& model) {
+  ParamTable table(
+      budget_of_file(std::ssize(model.table().entries()), model.table().num_parameters()));
+  Model<Scalar>::build(table, model.trunk_config(), model.towers_config());
+}
+
 // Adds what is of the model alone: descriptions, heads, the user's metadata and parameters.
 template <class Scalar>
 PLAIT_COLD void add_model(SafetensorsWriter& writer, const Model<Scalar>& model,
@@ -168,10 +176,6 @@ PLAIT_COLD void add_model(SafetensorsWriter& writer, const Model<Scalar>& model,
                  "bf16 for a model of another scalar than float", "full");
   check_heads_of("save", options.heads, model);
   const Index limit = largest_size(model.table().num_parameters());
-  // As load builds it.
-  ParamTable table(
-      budget_of_file(std::ssize(model.table().entries()), model.table().num_parameters()));
-  Model<Scalar>::build(table, model.trunk_config(), model.towers_config());
   writer.add_metadata("plait.format", std::string(model_format));
   writer.add_metadata("plait.version", std::string(version));
   writer.add_metadata("plait.architecture", name);
@@ -198,13 +202,14 @@ void add_self_test(SafetensorsWriter& writer, std::string_view name, const Tenso
 // the first as take work in proportion to the file (a few dozen of a large model). Throws
 // ConfigError for a trunk or a body without name or fields, settings that could not be read again
 // (numbers that are not finite, sizes above the number of parameters, work for a row beyond what so
-// many parameters may cause: detail::budget_of_file), heads that do not fit the
-// towers, metadata that cannot be stored or bf16 of a model of doubles; ShapeError for rows that do
-// not fit; FileError.
+// many parameters may cause: detail::budget_of_file), heads that do not fit the towers, metadata
+// that cannot be stored or bf16 of a model of doubles; ShapeError for rows that do not fit;
+// FileError.
 template <class Scalar>
 PLAIT_COLD void save(const Model<Scalar>& model, const std::string& path,
                      const SaveOptions& options = {},
                      ViewArgument<const std::type_identity_t<Scalar>> self_test_x = {}) {
+  detail::require_loadable(model);
   SafetensorsWriter writer;
   std::vector<std::vector<std::uint16_t>> rounded;  // the writer borrows them
   detail::add_model(writer, model, options, rounded);
