@@ -19,6 +19,7 @@
 #include "plait/architectures/soft_ordering.hpp"
 #include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
+#include "plait/fusion/stack.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
@@ -382,6 +383,21 @@ std::vector<Specimen> soft_orderings() {
   };
 }
 
+// A gate of static routing reads nothing: where it stands on a slot that no expert reads, the slot
+// has no gradient.
+plait::Plan static_gates_apart() {
+  const auto unit = [](Index u, Index slot) {
+    return plait::UnitRoute{
+        .experts = {0, 1, 2},
+        .gate = plait::GateRoute{plait::text("bodies.", u), plait::text("gates.", u), slot}};
+  };
+  return {{2, 3},
+          {{.route = {.experts = {{"experts.0", 0}, {"experts.1", 0}, {"experts.2", 0}},
+                      .units = {unit(0, 1), unit(1, 1)}},
+            .expert = smooth({4}),
+            .gate = dselect_static}}};
+}
+
 // Both kinds of trunk of one's own, and stop-gradients in routes.
 std::vector<Specimen> own_trunks() {
   using own::Spread;
@@ -391,6 +407,9 @@ std::vector<Specimen> own_trunks() {
       built<Spread>("a layer, one task", {3, 1, 4}),
       built<Spread>("a layer", {3, 2, 4}),
       built<Spread>("a layer, many tasks", {2, 6, 1}),
+      specimen(
+          "routes, static gates on a slot that no expert reads",
+          [](ParamTable& table) { return plait::build_plan<double>(table, static_gates_apart()); }),
       built<Stem>("routes, one level", {3, 2, {smooth({4})}, {1}, 1, {}, false, false}),
       built<Stem>("routes, two levels", {3, 2, two, {2, 1}, 1, {}, false, false}),
       built<Stem>("routes, relu", {3, 3, {{4}, {2}}, {1}, 2, {}, false, false}),

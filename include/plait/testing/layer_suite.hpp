@@ -433,6 +433,7 @@ class LayerSuite {
                     text("grad ", what, dx ? "" : " without dx"));
     };
     backward({});
+    std::ranges::fill(flat(got.dx), nan);  // to be overwritten where it is reached
     backward(got.dx);
     for (Index s = 0; s < got.dx.slots(); ++s)
       if (!live_in[static_cast<std::size_t>(s)])
