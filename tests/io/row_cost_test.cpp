@@ -109,7 +109,7 @@ TEST_CASE("model file: small files whose rows would take work without bound are 
              refused);
 }
 
-TEST_CASE("model file: what could not be loaded is not saved") {
+TEST_CASE("model file: models whose rows would cost more than their file may ask are not saved") {
   const files::Directory directory;
   const Model<float> model(
       plait::MMoE{
