@@ -101,7 +101,7 @@ TEST_CASE("weighting losses allocates nothing") {
       const std::vector<double> norms{1, 0.5, 2};
       CHECK(count([&] {
               weighting.weigh(losses);
-              weighting.update(losses, norms);
+              weighting.update(losses, norms, losses);
               weighting.end_epoch();
             }) == 0);
     }
