@@ -152,7 +152,8 @@ TEST_CASE("bf16: a row with NaN or infinity spoils its own logits only") {
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
       x(7, 5) = bad;
       auto logits = score(model, x, in_bf16);
-      CHECK(!logits.row(7).allFinite());
+      const bool saturates = std::isinf(bad) && name == Sluice::name;  // its tanh
+      CHECK((saturates || !logits.row(7).allFinite()));
       logits.row(7) = good.row(7);
       CHECK(logits == good);
     }
