@@ -60,15 +60,17 @@ TEST_CASE("overwrites: every weight of every model, once, and none of them after
     };
     const Index weights =
         std::ranges::count_if(model.table().entries(), [](const auto& e) { return e.is_weight; });
+    // Of layers that all three tasks call, or all tasks at both depths.
+    const Index again = name == MTAN::name ? 2 : name == SoftOrdering::name ? 10 : 0;
     backward();
     CHECK(overwritten == weights);
-    CHECK(added_to == 0);
+    CHECK(added_to == again);
     CHECK(std::ranges::count(unclaimed, std::uint8_t{1}) == 0);
     CHECK(std::ranges::none_of(grad.flat(), [](float g) { return g != g; }));
     in_all += overwritten;
     backward();  // as the next tile does
     CHECK(overwritten == 0);
-    CHECK(added_to == weights);
+    CHECK(added_to == weights + again);
   }
-  CHECK(in_all == 232);  // with every compiler
+  CHECK(in_all == 287);  // with every compiler
 }
