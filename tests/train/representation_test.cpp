@@ -25,28 +25,16 @@
 #include "support/catch.hpp"
 #include "support/data.hpp"
 #include "support/models.hpp"
+#include "train/three_tasks.hpp"
 
 using namespace plait;
 
 namespace {
 
-constexpr models::Sizes sizes{};
-constexpr Index tasks = 3;
-
-std::vector<Head> heads(bool conditional = false) {
-  std::vector<Head> result{{.weight = 0.5}, {.kind = HeadKind::regression, .weight = 2}, {}};
-  if (conditional) result[2] = {.kind = HeadKind::conditional, .given = 0, .weight = 1.5};
-  return result;
-}
-
-struct Batch {
-  Matrix<double> x, labels, mask;
-  explicit Batch(Index rows, std::uint64_t seed = 5)
-      : x(data::normal<double>(rows, sizes.input_dim, seed)),
-        labels(data::binary<double>(rows, tasks, seed + 1)),
-        mask(data::binary<double>(rows, tasks, seed + 2)) {}
-  Targets<double> targets() const { return {labels, mask}; }
-};
+using three_tasks::Batch;
+using three_tasks::heads;
+using three_tasks::sizes;
+using three_tasks::tasks;
 
 // α that nothing changes.
 struct Fixed {
