@@ -5,7 +5,7 @@
 # plait_add_compiled(<directory of the sources>)
 function(plait_add_compiled sources)
   add_library(plait_compiled STATIC EXCLUDE_FROM_ALL
-    ${sources}/embeddings.cpp ${sources}/inspect.cpp ${sources}/model.cpp ${sources}/optim.cpp
+    ${sources}/embeddings.cpp ${sources}/inspect.cpp ${sources}/kernels.cpp ${sources}/model.cpp ${sources}/optim.cpp
     ${sources}/serve.cpp ${sources}/train.cpp)
   add_library(plait::compiled ALIAS plait_compiled)
   set_target_properties(plait_compiled PROPERTIES POSITION_INDEPENDENT_CODE ON)

@@ -8,27 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/asymmetric.hpp"
-#include "plait/architectures/asymmetric_networks.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/customized_networks.hpp"
-#include "plait/architectures/customized_sharing.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/mtan.hpp"
-#include "plait/architectures/mtan_layer.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
-#include "plait/architectures/single_task.hpp"
-#include "plait/architectures/sluice.hpp"
-#include "plait/architectures/sluice_layer.hpp"
-#include "plait/architectures/soft_ordering.hpp"
-#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 #include "plait/model/trunk.hpp"
 #include "plait/testing/build.hpp"
 #include "support/catch.hpp"

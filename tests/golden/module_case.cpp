@@ -5,13 +5,9 @@
 #include <utility>
 
 #include "golden/reference_config.hpp"
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/layers/mlp.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 #include "plait/model/trunk.hpp"
 
 namespace golden {

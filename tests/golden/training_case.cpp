@@ -5,12 +5,8 @@
 #include <vector>
 
 #include "golden/reference_config.hpp"
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/rmsprop.hpp"

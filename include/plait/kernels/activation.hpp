@@ -63,4 +63,13 @@ void activate_backward(Activation kind, ConstView3<Scalar> saved, ConstView3<Sca
   PLAIT_RUN(instruction_set(), activate_backward<Scalar>(kind, saved, dy, da));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                            \
+  PLAIT_KERNEL void activate(Activation, View3<S>); \
+  PLAIT_KERNEL void activate_backward<S>(Activation, ConstView3<S>, ConstView3<S>, View3<S>);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

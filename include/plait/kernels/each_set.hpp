@@ -17,6 +17,9 @@
 //
 // AVX-512 with BF16 is not a set of its own here: kernels for it are in the file of AVX-512.
 //
+// With PLAIT_COMPILED a header may list templates that it chooses a set in, each behind
+// PLAIT_KERNEL: they are compiled in src/kernels.cpp, and nowhere else.
+//
 // PLAIT_RUN(set, call) returns what `call`, a function of the file with its arguments, returns for
 // the given set.
 #include "plait/core/instruction_set.hpp"
@@ -47,6 +50,14 @@
     if (plait_set == InstructionSet::avx2) return avx2::__VA_ARGS__;     \
     return baseline::__VA_ARGS__;                                        \
   } while (false)
+#endif
+#endif
+
+#if defined(PLAIT_COMPILED) && !defined(PLAIT_KERNEL)
+#ifdef PLAIT_COMPILES_KERNELS
+#define PLAIT_KERNEL template
+#else
+#define PLAIT_KERNEL extern template
 #endif
 #endif
 

@@ -55,4 +55,15 @@ void linear_backward_params(View3<const Scalar> x, ConstView3<Scalar> dy,
   PLAIT_RUN(instruction_set(), linear_backward_params<Scalar>(x, dy, dweight, dbias));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                                                           \
+  PLAIT_KERNEL void linear(ConstView3<S>, MatrixMap<const S>, const S*, View3<S>, Activation);     \
+  PLAIT_KERNEL void linear(ConstView3<S>, const PackedWeight<S>&, const S*, View3<S>, Activation); \
+  PLAIT_KERNEL void linear_backward_input(ConstView3<S>, MatrixMap<const S>, View3<S>, bool);      \
+  PLAIT_KERNEL void linear_backward_params(View3<const S>, ConstView3<S>, const GradSlot<S>&, S*);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

@@ -81,4 +81,16 @@ void mix_backward_each(ConstView3<Scalar> experts, const Selections& selections,
   }
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                                                         \
+  PLAIT_KERNEL void mix(ConstView3<S>, const Selections&, ConstView3<S>, View3<S>);              \
+  PLAIT_KERNEL void mix_backward(ConstView3<S>, const Selections&, Index, ConstView3<S>,         \
+                                 ConstView3<S>, View3<S>, View3<S>, bool);                       \
+  PLAIT_KERNEL void mix_backward(ConstView3<S>, std::span<const Selections::Use>, ConstView3<S>, \
+                                 ConstView3<S>, View3<S>, View3<S>, bool);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

@@ -39,4 +39,13 @@ void pack_weight([[maybe_unused]] InstructionSet set, MatrixMap<const Scalar> we
   PLAIT_RUN(set, pack_weight<Scalar>(weight, panels));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                           \
+  PLAIT_KERNEL Index packed_size<S>(InstructionSet, Index, Index); \
+  PLAIT_KERNEL void pack_weight(InstructionSet, MatrixMap<const S>, S*);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

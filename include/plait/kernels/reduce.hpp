@@ -108,4 +108,20 @@ void add_batch_sums(ConstView3<Scalar> x, Scalar* out) {
   PLAIT_RUN(instruction_set(), add_batch_sums<Scalar>(x, out));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                                 \
+  PLAIT_KERNEL void add(Index, const S*, S*);                            \
+  PLAIT_KERNEL void add(ConstView3<S>, View3<S>);                        \
+  PLAIT_KERNEL void add_scaled(S, ConstView3<S>, View3<S>);              \
+  PLAIT_KERNEL void multiply(ConstView3<S>, ConstView3<S>, View3<S>);    \
+  PLAIT_KERNEL void add_product(ConstView3<S>, ConstView3<S>, View3<S>); \
+  PLAIT_KERNEL bool all_finite(View3<const S>);                          \
+  PLAIT_KERNEL bool all_finite(std::span<const S>);                      \
+  PLAIT_KERNEL S squared_norm(Index, const S*);                          \
+  PLAIT_KERNEL void add_batch_sums(ConstView3<S>, S*);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

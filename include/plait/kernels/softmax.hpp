@@ -31,4 +31,13 @@ void softmax_backward(std::type_identity_t<Scalar> temperature, ConstView3<Scala
   PLAIT_RUN(instruction_set(), softmax_backward<Scalar>(temperature, p, dp, da));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                  \
+  PLAIT_KERNEL void softmax(S, View3<S>); \
+  PLAIT_KERNEL void softmax_backward(S, ConstView3<S>, ConstView3<S>, View3<S>);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

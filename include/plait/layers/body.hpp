@@ -64,14 +64,7 @@ class Body {
 
   // Throws ConfigError for sizes that cannot be built.
   template <class S>
-  Network<S> build(ParamTable& table, const std::string& name, Index input_dim) const {
-    if (own_ == nullptr) return MLP<S>(table, name, input_dim, *mlp_);
-    Network<S> result = own_->build(table, name, input_dim, S());
-    if (result.in_shape() != Shape{1, input_dim} || result.out_shape().slots != 1)
-      throw ConfigError("Body", name, "other slots or another input",
-                        text("1 slot of ", input_dim));
-    return result;
-  }
+  Network<S> build(ParamTable& table, const std::string& name, Index input_dim) const;
 
   // The MLP that it is; null for one's own.
   const MLPConfig* mlp() const { return own_ == nullptr ? mlp_.get() : nullptr; }
@@ -122,6 +115,20 @@ class Body {
   std::shared_ptr<const MLPConfig> mlp_;
   std::shared_ptr<const Interface> own_;
 };
+
+template <class S>
+Network<S> Body::build(ParamTable& table, const std::string& name, Index input_dim) const {
+  if (own_ == nullptr) return MLP<S>(table, name, input_dim, *mlp_);
+  Network<S> result = own_->build(table, name, input_dim, S());
+  if (result.in_shape() != Shape{1, input_dim} || result.out_shape().slots != 1)
+    throw ConfigError("Body", name, "other slots or another input", text("1 slot of ", input_dim));
+  return result;
+}
+
+#ifdef PLAIT_COMPILED
+extern template Network<float> Body::build(ParamTable&, const std::string&, Index) const;
+extern template Network<double> Body::build(ParamTable&, const std::string&, Index) const;
+#endif
 
 // Bodies of one's own by their names, for reading files.
 class Bodies {

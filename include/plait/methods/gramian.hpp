@@ -44,6 +44,14 @@ void add_products(TaskSpans<const Scalar> gradients, Eigen::MatrixXd& gramian, d
   PLAIT_RUN(instruction_set(), add_products<Scalar>(gradients, gramian, rows, products));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S) \
+  PLAIT_KERNEL void add_products(TaskSpans<const S>, Eigen::MatrixXd&, double*, double*);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace detail
 
 // gramian [T, T], symmetric, += G Gᵀ, G [T, n] having the gradients as rows, accumulated in double.

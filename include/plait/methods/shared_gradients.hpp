@@ -49,6 +49,15 @@ void weighted_sum(std::span<const ParamBuffer<Scalar>> gradients, std::span<cons
   PLAIT_RUN(instruction_set(), weighted_sum<Scalar>(gradients, weights, ranges, out));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                                                   \
+  PLAIT_KERNEL void weighted_sum(std::span<const ParamBuffer<S>>, std::span<const double>, \
+                                 std::span<const ParamRange>, ParamBuffer<S>&);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace detail
 
 }  // namespace plait

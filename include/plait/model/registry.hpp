@@ -80,6 +80,25 @@ const Trunk<Scalar>* Registry<Scalar>::trunk(const std::string& name) const {
 }
 
 #ifdef PLAIT_COMPILED
+#define PLAIT_TRUNK_COMPILED(EXTERN, D)                                                   \
+  EXTERN template Network<float> build<float>(ParamTable&, const std::string&, const D&); \
+  EXTERN template Network<double> build<double>(ParamTable&, const std::string&, const D&);
+#define PLAIT_TRUNKS_COMPILED(EXTERN)             \
+  PLAIT_TRUNK_COMPILED(EXTERN, SingleTask)        \
+  PLAIT_TRUNK_COMPILED(EXTERN, SharedBottom)      \
+  PLAIT_TRUNK_COMPILED(EXTERN, AsymmetricSharing) \
+  PLAIT_TRUNK_COMPILED(EXTERN, CustomizedSharing) \
+  PLAIT_TRUNK_COMPILED(EXTERN, CrossStitch)       \
+  PLAIT_TRUNK_COMPILED(EXTERN, MMoE)              \
+  PLAIT_TRUNK_COMPILED(EXTERN, MLMMoE)            \
+  PLAIT_TRUNK_COMPILED(EXTERN, CGC)               \
+  PLAIT_TRUNK_COMPILED(EXTERN, PLE)               \
+  PLAIT_TRUNK_COMPILED(EXTERN, AdaTTSp)           \
+  PLAIT_TRUNK_COMPILED(EXTERN, AdaTT)             \
+  PLAIT_TRUNK_COMPILED(EXTERN, Sluice)            \
+  PLAIT_TRUNK_COMPILED(EXTERN, SoftOrdering)      \
+  PLAIT_TRUNK_COMPILED(EXTERN, MTAN)
+PLAIT_TRUNKS_COMPILED(extern)
 extern template class Registry<float>;
 extern template class Registry<double>;
 #endif

@@ -90,4 +90,15 @@ void lookup(const EmbeddingLayout& layout, const FeatureBatch<Scalar>& batch, Vi
   }
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S)                                                              \
+  PLAIT_KERNEL void lookup(const FullRows<S>&, Index, const Bags&, Index, S*, Index); \
+  PLAIT_KERNEL void lookup(const GrowingRows<FullRows<S>>&, Index, const Bags&, Index, S*, Index);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+PLAIT_KERNEL void lookup(const GrowingRows<ByteRows>&, Index, const Bags&, Index, float*, Index);
+PLAIT_KERNEL void lookup(const ByteRows&, Index, const Bags&, Index, float*, Index);
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels

@@ -45,4 +45,11 @@ double squared_norm(const RowGradients<Scalar>& of, Index shard) {
   PLAIT_RUN(instruction_set(), squared_norm<Scalar>(of, shard));
 }
 
+#ifdef PLAIT_COMPILED
+#define PLAIT_KERNELS(S) PLAIT_KERNEL double squared_norm(const RowGradients<S>&, Index);
+PLAIT_KERNELS(float)
+PLAIT_KERNELS(double)
+#undef PLAIT_KERNELS
+#endif
+
 }  // namespace plait::kernels
