@@ -2,10 +2,10 @@
 """Proves that the tests can fail: seeds one defect at a time and requires them to catch it.
 
 Each entry of tests/mutation/mutations.json replaces one piece of text in a copy of include/. The
-check program, tests/mutation/target.cpp, must still compile and must fail when run; unmutated it
-must pass. core/ and testing/ are not mutated: what sees only them is
-compiled once. Exits with 1 if a mutation survives, does not apply or does not compile. A mutant that
-crashes is caught too, and counted apart from those that fail a check.
+checks of tests/mutation that see it are compiled and run until one fails, and one must; unmutated
+all must pass. core/ and testing/ are not mutated: what sees only them is compiled once. Exits with
+1 if a mutation survives, does not apply or does not compile. A mutant that crashes is caught too,
+and counted apart from those that fail a check.
 """
 import argparse
 import concurrent.futures
@@ -19,10 +19,16 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MUTATIONS = ROOT / "tests" / "mutation" / "mutations.json"
-TARGET = ROOT / "tests" / "mutation" / "target.cpp"
-CHECKS = ROOT / "tests" / "mutation" / "checks.cpp"  # sees core/ and testing/ only
+# The programs; what they share sees core/ and testing/ only.
+CHECKS = ["losses", "reduced", "dselect", "routed", "embeddings", "training", "balancing", "layers"]
+SHARED = [ROOT / "tests" / "mutation" / name for name in ("main.cpp", "layer_checks.cpp")]
 
-# What the target takes from outside the library: compiled once for all mutations.
+# By directory of include/plait, the check that most likely fails: for others it is layers, and a
+# mutation's "check" goes before.
+LIKELY = {"losses": "losses", "methods": "balancing", "model": "reduced", "optim": "embeddings",
+          "sparse": "embeddings", "train": "training"}
+
+# What checks take from outside the library: compiled once for all mutations.
 PRECOMPILED = """#include <Eigen/Core>
 #include <condition_variable>
 #include <functional>
@@ -35,6 +41,15 @@ PRECOMPILED = """#include <Eigen/Core>
 #include <unordered_map>
 #include <vector>
 """
+
+
+def source_of(check):
+    return ROOT / "tests" / "mutation" / f"{check}.cpp"
+
+
+def likely_check(mutation):
+    directory = mutation["file"].split("/")[1]
+    return mutation.get("check", LIKELY.get(directory, "layers"))
 
 
 def mutate(include, mutation):
@@ -55,7 +70,7 @@ def mutate(include, mutation):
 
 
 class Builder:
-    """Compiles and runs the target against a copy of include/."""
+    """Compiles and runs the checks against a copy of include/."""
 
     def __init__(self, compiler, eigen, work):
         self.work = work
@@ -63,35 +78,61 @@ class Builder:
         self.compiler = compiler
         self.header = work / "precompiled.hpp"
         self.header.write_text(PRECOMPILED)
-        self.checks = work / "checks.o"
         # GCC and Clang both find precompiled.hpp.gch when told to include precompiled.hpp.
         subprocess.run([compiler, *self.flags, "-x", "c++-header", str(self.header),
                         "-o", f"{self.header}.gch"], check=True)
-        subprocess.run(self.command(ROOT / "include") + ["-c", str(CHECKS), "-o", str(self.checks)],
-                       check=True)
+        self.objects = [work / f"{source.stem}.o" for source in SHARED]
+        for source, compiled in zip(SHARED, self.objects):
+            subprocess.run(self.command(ROOT / "include") + ["-c", str(source), "-o", str(compiled)],
+                           check=True)
+        self.headers = {name: self.headers_of(name) for name in CHECKS}
 
     def command(self, include):
         return [self.compiler, *self.flags, "-include", str(self.header), f"-I{include}",
                 f"-I{ROOT / 'tests'}"]
 
-    def verdict(self, mutation):
+    def headers_of(self, check):
+        """Those of include/ that a check sees, as mutations name them."""
+        listed = subprocess.run(self.command(ROOT / "include") + ["-MM", str(source_of(check))],
+                                check=True, capture_output=True, text=True).stdout
+        include = f"{ROOT / 'include'}/"
+        return {word.removeprefix(include) for word in listed.split() if word.startswith(include)}
+
+    def timed(self, work):
         """One of passed, failed, not applied, not compiled; the details; and the seconds taken."""
         began = time.monotonic()
         with tempfile.TemporaryDirectory(dir=self.work) as directory:
-            outcome, details = self._verdict(pathlib.Path(directory), mutation)
+            outcome, details = work(pathlib.Path(directory))
         return outcome, details, time.monotonic() - began
+
+    def unmutated(self, check):
+        return self.timed(lambda directory: self.run(check, directory, ROOT / "include"))
+
+    def verdict(self, mutation):
+        return self.timed(lambda directory: self._verdict(directory, mutation))
 
     def _verdict(self, directory, mutation):
         include = directory / "include"
         shutil.copytree(ROOT / "include", include)
-        if mutation is not None:
-            try:
-                mutate(include, mutation)
-            except (ValueError, OSError) as error:
-                return "not applied", str(error)
-        program = directory / "target"
+        try:
+            mutate(include, mutation)
+        except (ValueError, OSError) as error:
+            return "not applied", str(error)
+        # The check that most likely fails, then the others.
+        likely = likely_check(mutation)
+        checks = [name for name in CHECKS if mutation["file"] in self.headers[name]]
+        checks.sort(key=lambda name: name != likely)
+        for name in checks:
+            outcome, details = self.run(name, directory, include)
+            if outcome != "passed":
+                return outcome, f"{name}: {details}"
+        return "passed", ""
+
+    def run(self, name, directory, include):
+        program = directory / name
         build = subprocess.run(
-            self.command(include) + [str(TARGET), str(self.checks), "-o", str(program)],
+            self.command(include) + [str(source_of(name)), *map(str, self.objects),
+                                     "-o", str(program)],
             capture_output=True, text=True)
         if build.returncode != 0:
             return "not compiled", build.stderr.splitlines()[-1] if build.stderr else ""
@@ -125,10 +166,12 @@ def main():
     caught = crashed = 0
     with tempfile.TemporaryDirectory() as work:
         builder = Builder(arguments.compiler, arguments.eigen, pathlib.Path(work))
-        outcome, details, seconds = builder.verdict(None)
-        print(f"{'(none)':42} {outcome:12} {seconds:5.1f} s  {details}", flush=True)
-        if outcome != "passed":
-            return 1
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            unmutated = pool.map(builder.unmutated, CHECKS)
+            for name, (outcome, details, seconds) in zip(CHECKS, unmutated):
+                print(f"{name + ' (none)':42} {outcome:12} {seconds:5.1f} s  {details}", flush=True)
+                if outcome != "passed":
+                    return 1
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
             results = pool.map(builder.verdict, mutations)
             for mutation, (outcome, details, seconds) in zip(mutations, results):

@@ -6,21 +6,7 @@
 #include <string>
 
 #include "errors.hpp"
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/asymmetric.hpp"
-#include "plait/architectures/asymmetric_networks.hpp"
-#include "plait/architectures/customized_networks.hpp"
-#include "plait/architectures/customized_sharing.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/mtan.hpp"
-#include "plait/architectures/mtan_layer.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
-#include "plait/architectures/single_task.hpp"
-#include "plait/architectures/sluice.hpp"
-#include "plait/architectures/sluice_layer.hpp"
-#include "plait/architectures/soft_ordering.hpp"
-#include "plait/architectures/soft_ordering_layer.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 
 namespace ranker {
 namespace {
@@ -133,11 +119,25 @@ Trunk soft_ordering(const TrunkOptions& o) {
                              .encoder = {o.sizes.levels.front()},
                              .depth = std::ssize(o.sizes.levels)};
 }
+template <plait::SNRConnection connection>
+Trunk snr(const TrunkOptions& o) {
+  return plait::SNR{.input_dim = o.input_dim,
+                    .num_tasks = o.num_tasks,
+                    .num_experts = o.sizes.experts,
+                    .levels = o.sizes.levels,
+                    .connection = connection};
+}
+Trunk branch(const TrunkOptions& o) {
+  return plait::LearningToBranch{.input_dim = o.input_dim,
+                                 .num_tasks = o.num_tasks,
+                                 .num_experts = o.sizes.experts,
+                                 .levels = o.sizes.levels};
+}
 
 }  // namespace
 
 std::span<const ModelEntry> models() {
-  static constexpr std::array<ModelEntry, 14> list{{
+  static constexpr std::array<ModelEntry, 17> list{{
       {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
       {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
       {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
@@ -159,6 +159,11 @@ std::span<const ModelEntry> models() {
       {"soft-ordering", "shared layers, which each task takes in an order of its own",
        Owners::tasks, soft_ordering},
       {"mtan", "one network, seen by each task through masks of its own", Owners::tasks, mtan},
+      {"snr-trans", "shared experts in levels, joined by matrices that may vanish", Owners::nobody,
+       snr<plait::SNRConnection::trans>},
+      {"snr-aver", "shared experts in levels, joined by weights that may vanish", Owners::nobody,
+       snr<plait::SNRConnection::aver>},
+      {"branch", "shared experts in levels, of which a tree is chosen", Owners::nobody, branch},
   }};
   return list;
 }

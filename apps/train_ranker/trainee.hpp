@@ -26,7 +26,7 @@ struct TraineeOptions {
   plait::Rule<float> rule = make_rule("adam", 1e-3);
   Balancing balancing{};
   TaskWeights task_weights{};
-  std::uint64_t seed = 1;                              // of the weights and of the tables
+  std::uint64_t seed = 1;                              // of weights, tables and draws
   plait::Executor* executor = nullptr;                 // none: the calling thread alone
   std::optional<plait::EmbeddingConfig> embeddings{};  // none: rows are numbers alone
   plait::RowRule<float> row_rule = make_row_rule("rowwise_adagrad");
@@ -71,7 +71,8 @@ struct Trainee {
 
  private:
   plait::Trainer<float> make_trainer(const TraineeOptions& options) {
-    const plait::TrainerOptions how{.lanes = lanes, .executor = options.executor};
+    const plait::TrainerOptions how{
+        .lanes = lanes, .executor = options.executor, .seed = options.seed};
     if (rows) return {model, *rows, options.heads, options.rule, how};
     return {model, options.heads, options.rule, how};
   }

@@ -210,6 +210,27 @@ TEST_CASE("names: Sluice") {
   CHECK(described<L>({3, 2, two_levels, 2, false}) == of_both);
 }
 
+TEST_CASE("names: SNR") {
+  using L = plait::SNR;
+  const auto experts_of = [](std::size_t l, Index in, Index out) {
+    return Names{plait::text("experts.", l, ".0.mlp_net.0.weight [", out, ", ", in, "]"),
+                 plait::text("experts.", l, ".0.mlp_net.0.bias [", out, "]")};
+  };
+  const Names logits{"log_alphas.1 [1, 1]", "log_alphas.2 [2, 1]"};
+  CHECK(described<L>({3, 2, 1, {4, 2}, plait::SNRConnection::aver}) ==
+        experts_of(0, 3, 4) + experts_of(1, 4, 2) + logits);
+  CHECK(described<L>({3, 2, 1, {4, 2}}) == experts_of(0, 3, 4) + logits +
+                                               Names{"transforms.1.0.0.mlp_net.0.weight [2, 4]",
+                                                     "biases.1.0 [2]",
+                                                     "transforms.2.0.0.mlp_net.0.weight [2, 2]",
+                                                     "transforms.2.1.0.mlp_net.0.weight [2, 2]"});
+}
+
+TEST_CASE("names: LearningToBranch") {
+  CHECK(described<plait::LearningToBranch>({3, 2, 2, {4, 4}}) ==
+        experts(2, 2, 3, 4) + Names{"branches.1 [2, 2]"});
+}
+
 TEST_CASE("names: SoftOrdering") {
   using L = plait::SoftOrdering;
   const Names shared{"layers.0.mlp_net.0.weight [4, 4]",

@@ -10,26 +10,12 @@
 #include <utility>
 #include <vector>
 
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/asymmetric.hpp"
-#include "plait/architectures/asymmetric_networks.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/customized_networks.hpp"
-#include "plait/architectures/customized_sharing.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/mtan.hpp"
-#include "plait/architectures/mtan_layer.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
-#include "plait/architectures/sluice.hpp"
-#include "plait/architectures/sluice_layer.hpp"
-#include "plait/architectures/soft_ordering.hpp"
-#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
 #include "plait/losses/auxiliary_heads.hpp"
 #include "plait/losses/multi_task_loss.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 #include "plait/model/trunk.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/optimizer.hpp"

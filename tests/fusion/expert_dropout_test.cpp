@@ -3,7 +3,6 @@
 #include <cmath>
 #include <utility>
 
-#include "fusion/dropping.hpp"
 #include "plait/architectures/adatt.hpp"
 #include "plait/architectures/asymmetric.hpp"
 #include "plait/architectures/asymmetric_networks.hpp"
@@ -14,6 +13,7 @@
 #include "plait/testing/gradcheck.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/with_options.hpp"
 
 using plait::ExpertDropout;
 using plait::Index;
@@ -28,7 +28,7 @@ void check_gradients(const char* name, const plait::Trunk<double>& trunk) {
   INFO(name);
   const auto built = plait::testing::build<double>(4, trunk);
   CHECK(built.layer.drops_experts());
-  const dropping::Dropping layer{built.layer, half};
+  const with_options::Layer layer{built.layer, {.expert_dropout = half}};
   const auto x = data::normal<double>(9, 4, 5);
   const auto report = plait::testing::check_gradients(layer, built.theta, View3<const double>(x));
   INFO(report.text());
@@ -41,7 +41,7 @@ void check_gradients(const char* name, const plait::Trunk<double>& trunk) {
   };
   Scratch scratch;
   layer.forward(built.theta, x, as_outputs(with), nullptr, scratch);
-  layer.trunk.forward(built.theta, x, as_outputs(without), nullptr, scratch);
+  layer.network.forward(built.theta, x, as_outputs(without), nullptr, scratch);
   CHECK((with - without).norm() > 1e-2 * without.norm());
 }
 

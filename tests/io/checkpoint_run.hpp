@@ -37,14 +37,15 @@ struct Run {
     return {.optimizer = {.schedule = plait::Schedule::cosine(12), .clip_norm = 1.0}};
   }
 
-  Model<float> model = make_model();
+  Model<float> model;
   plait::Trainer<float> trainer;
   Progress<float> progress{.random = plait::Random(3)};
 
   explicit Run(plait::Rule<float> rule = plait::Adam{.learning_rate = 0.05},
                plait::TrainerOptions options = default_options(),
-               std::vector<plait::Head> heads = std::vector<plait::Head>(2))
-      : trainer(model, std::move(heads), std::move(rule), options) {
+               std::vector<plait::Head> heads = std::vector<plait::Head>(2),
+               Model<float> of = make_model())
+      : model(std::move(of)), trainer(model, std::move(heads), std::move(rule), options) {
     for (Index row = 0; row < num_rows; ++row) progress.order.push_back(row);
     progress.random.shuffle(progress.order);
   }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checkpoint_run.hpp"
+#include "plait/architectures/snr.hpp"
 #include "plait/layers/mlp.hpp"
 #include "plait/methods/cagrad.hpp"
 #include "plait/methods/db_mtl.hpp"
@@ -18,6 +19,7 @@
 #include "plait/methods/scheduled_weights.hpp"
 #include "plait/methods/stch.hpp"
 #include "plait/methods/uncertainty_weights.hpp"
+#include "plait/model/model.hpp"
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/rmsprop.hpp"
 #include "plait/optim/sgd.hpp"
@@ -145,6 +147,30 @@ TEST_CASE("checkpoint: settings of the optimizer and the trainer are compared an
   CHECK(of_options(options, other_seed) == "trainer.seed: got '5', expected '6' as in this run");
   CHECK(of_options(before, options) ==
         "trainer.expert_dropout, trainer.seed: got 0, none, expected 0.25, '5' as in this run");
+}
+
+TEST_CASE("checkpoint: what a network draws goes on, and its seed is compared and told") {
+  const auto make = [](std::uint64_t seed) {
+    return [seed] {
+      TrainerOptions options = Run::default_options();
+      options.seed = seed;
+      return Run(
+          Adam{}, options, {{}, {}},
+          plait::Model<float>(
+              plait::SNR{.input_dim = 3, .num_tasks = 2, .num_experts = 2, .levels = {4}}, {}, 1));
+    };
+  };
+  CHECK(refusal(make(5), make(6)) == "trainer.seed: got '5', expected '6' as in this run");
+  const files::Directory directory;
+  Checkpoints checkpoints(directory.path());
+  auto first = make(5)();
+  for (int i = 0; i < 3; ++i) first.step();
+  first.save(checkpoints);
+  for (int i = 0; i < 3; ++i) first.step();
+  auto second = make(5)();
+  second.resume(checkpoints);
+  for (int i = 0; i < 3; ++i) second.step();
+  check_equal(second, first);
 }
 
 TEST_CASE("checkpoint: heads, task weights and the model's description are compared and told") {

@@ -158,6 +158,19 @@ TEST_CASE("model file: settings away from their defaults come back") {
                                                .depth = 3,
                                                .activation = plait::Activation::silu,
                                                .task_encoders = false});
+  check_round_trip<double>(plait::SNR{.input_dim = 4,
+                                      .num_tasks = 3,
+                                      .num_experts = 2,
+                                      .levels = {5, 3},
+                                      .connection = plait::SNRConnection::aver,
+                                      .gates = {.beta = 0.5, .gamma = -0.2, .zeta = 1.3}});
+  check_round_trip<double>(plait::LearningToBranch{
+      .input_dim = 4,
+      .num_tasks = 3,
+      .num_experts = 2,
+      .levels = {5, 3},
+      .branches = {.temperature = {.start = 2, .rate = 0.5, .every = 7, .least = 0.2},
+                   .warmup_steps = 9}});
   // Experts without layers: the trunk has gates only.
   check_round_trip<double>(plait::MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 3});
   // Small towers.
@@ -451,6 +464,10 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
   const std::string stitch = R"(,"stitch":"near_identity","diagonal":0.9)";
   const std::string skips = R"(,"skips":true,"alphas":"balanced","betas":"balanced"})";
   const std::string relu = R"(,"activation":"relu","task_encoders":true})";
+  const std::string drawn =
+      R"(,"connection":"trans","gates":{"beta":0.7,"gamma":-0.1,"zeta":1.1}})";
+  const std::string chosen =
+      R"(,"branches":{"temperature":{"start":5,"rate":0.9,"every":10,"least":0.1},"warmup_steps":0}})";
   std::string others = "[";  // every task sees all before it
   for (int t = 0; t < 60; ++t) {
     others += t == 0 ? "[" : ",[";
@@ -521,7 +538,17 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
       {"SoftOrdering",
        {sizes(n) + R"(,"encoder":)" + none + R"(,"depth":2)" + relu,
         sizes("2") + R"(,"encoder":)" + one + R"(,"depth":)" + n + relu,
-        sizes("2") + R"(,"encoder":)" + deep + R"(,"depth":1)" + relu}}};
+        sizes("2") + R"(,"encoder":)" + deep + R"(,"depth":1)" + relu}},
+      {"SNR",
+       {sizes(n) + R"(,"num_experts":1,"levels":[1])" + drawn,
+        sizes("2") + R"(,"num_experts":)" + n + R"(,"levels":[1,1])" + drawn,
+        sizes("2") + R"(,"num_experts":1,"levels":)" + repeated("1", room) + drawn,
+        sizes("2") + R"(,"num_experts":1,"levels":[)" + n + "]" + drawn}},
+      {"LearningToBranch",
+       {sizes(n) + R"(,"num_experts":1,"levels":[1,1])" + chosen,
+        sizes("2") + R"(,"num_experts":)" + n + R"(,"levels":[1,1])" + chosen,
+        sizes("2") + R"(,"num_experts":1,"levels":)" + repeated("1", room) + chosen,
+        sizes("2") + R"(,"num_experts":1,"levels":[)" + n + "]" + chosen}}};
   REQUIRE(all.size() == plait::Registry<float>().trunks().size());
   models::Sizes tiny{.input_dim = 1, .num_tasks = 2, .first = 1, .second = 1};
   for (const auto& named : models::all_trunks<float>(tiny)) {

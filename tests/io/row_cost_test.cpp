@@ -131,6 +131,11 @@ TEST_CASE("model file: models that use identity experts and many tasks for a rea
   CHECK(answer(file_of(plait::AdaTT{
             .input_dim = 16, .num_tasks = 40, .levels = {{64}, {32}}, .task_experts = {2}})) ==
         "accepted");
+  CHECK(answer(file_of(plait::SNR{
+            .input_dim = 16, .num_tasks = 4, .num_experts = 8, .levels = {64, 32}})) == "accepted");
+  CHECK(answer(file_of(plait::LearningToBranch{
+            .input_dim = 16, .num_tasks = 12, .num_experts = 6, .levels = {64, 64, 32}})) ==
+        "accepted");
   CHECK(answer(file_of(plait::SoftOrdering{
             .input_dim = 16, .num_tasks = 40, .encoder = {64}, .depth = 4})) == "accepted");
   CHECK(answer(file_of(plait::SoftOrdering{.input_dim = 64,

@@ -69,6 +69,8 @@ TEST_CASE("contract: CustomizedSharing") { check_contract(zoo::customized_sharin
 TEST_CASE("contract: MTAN") { check_contract(zoo::mtans()); }
 TEST_CASE("contract: Sluice") { check_contract(zoo::sluices()); }
 TEST_CASE("contract: SoftOrdering") { check_contract(zoo::soft_orderings()); }
+TEST_CASE("contract: SNR") { check_contract(zoo::snrs()); }
+TEST_CASE("contract: LearningToBranch") { check_contract(zoo::branchings()); }
 TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
@@ -95,6 +97,8 @@ TEST_CASE("gradients: CustomizedSharing") { check_gradients(zoo::customized_shar
 TEST_CASE("gradients: MTAN") { check_gradients(zoo::mtans()); }
 TEST_CASE("gradients: Sluice") { check_gradients(zoo::sluices()); }
 TEST_CASE("gradients: SoftOrdering") { check_gradients(zoo::soft_orderings()); }
+TEST_CASE("gradients: SNR") { check_gradients(zoo::snrs()); }
+TEST_CASE("gradients: LearningToBranch") { check_gradients(zoo::branchings()); }
 TEST_CASE("gradients: trunks of one's own") { check_gradients(zoo::own_trunks()); }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
 TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }

@@ -127,8 +127,9 @@ ParamBuffer<double> random_parameters(const std::shared_ptr<const ParamTable>& t
   initialise(theta, random);
   // No unit is off for the whole batch; the steps of DSelect-k would be.
   for (const ParamEntry& entry : table->entries())
-    if (entry.name.ends_with(".bias") && !entry.name.ends_with(".z.bias"))
-      for (double& b : theta.of(entry.id)) b += 3;
+    if ((entry.name.ends_with(".bias") && !entry.name.ends_with(".z.bias")) ||
+        entry.name.starts_with("biases"))
+      for (double& b : theta.of(entry.id)) b += 5;
   return theta;
 }
 
@@ -168,6 +169,7 @@ TEST_CASE("reach: CustomizedSharing") { check_slots(zoo::customized_sharings());
 TEST_CASE("reach: MTAN") { check_slots(zoo::mtans()); }
 TEST_CASE("reach: Sluice") { check_slots(zoo::sluices()); }
 TEST_CASE("reach: SoftOrdering") { check_slots(zoo::soft_orderings()); }
+TEST_CASE("reach: SNR") { check_slots(zoo::snrs()); }
 
 TEST_CASE("reach: routes with stop-gradients") { check_slots(zoo::stopped_routes()); }
 

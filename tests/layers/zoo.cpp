@@ -2,22 +2,6 @@
 
 #include <utility>
 
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/asymmetric.hpp"
-#include "plait/architectures/asymmetric_networks.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/customized_networks.hpp"
-#include "plait/architectures/customized_sharing.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/mtan.hpp"
-#include "plait/architectures/mtan_layer.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
-#include "plait/architectures/single_task.hpp"
-#include "plait/architectures/sluice.hpp"
-#include "plait/architectures/sluice_layer.hpp"
-#include "plait/architectures/soft_ordering.hpp"
-#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/fusion/bank.hpp"
 #include "plait/fusion/stack.hpp"
 #include "plait/layers/gate.hpp"
@@ -25,6 +9,7 @@
 #include "plait/layers/mlp.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 #include "support/bare.hpp"
 #include "support/own_trunk.hpp"
 
@@ -361,6 +346,37 @@ std::vector<Specimen> sluices() {
       built<L>("balanced", {3, 3, two, 2, true, SluiceInit::balanced, SluiceInit::balanced}),
       built<L>("deep experts", {3, 2, {{5, 4}, {3, 4}}}),
       built<L>("wider than a packet", {9, 2, {smooth({34}), smooth({34})}}),
+  };
+}
+
+std::vector<Specimen> snrs() {
+  using L = plait::SNR;
+  const auto trans = plait::SNRConnection::trans, aver = plait::SNRConnection::aver;
+  return {
+      built<L>("trans, one level", {3, 2, 2, {4}, trans}),
+      built<L>("trans, two levels", {3, 2, 3, {4, 3}, trans}),
+      built<L>("trans, three levels, three tasks", {3, 3, 2, {4, 3, 5}, trans}),
+      built<L>("trans, one expert", {3, 2, 1, {4, 3}, trans}),
+      built<L>("aver, one level", {3, 2, 2, {4}, aver}),
+      built<L>("aver, two levels", {3, 2, 3, {4, 3}, aver}),
+      built<L>("aver, three levels, three tasks", {3, 3, 2, {4, 3, 5}, aver}),
+      built<L>("aver, one task, one expert", {3, 1, 1, {4, 3}, aver}),
+      built<L>("one unit", {1, 2, 2, {1, 1}, trans}),
+      built<L>("aver, wider than a packet", {9, 2, 2, {17}, aver}),
+  };
+}
+
+std::vector<Specimen> branchings() {
+  using L = plait::LearningToBranch;
+  return {
+      built<L>("one level", {3, 2, 2, {4}}),
+      built<L>("two levels", {3, 2, 3, {4, 3}}),
+      built<L>("three levels, three tasks", {3, 3, 2, {4, 3, 5}}),
+      built<L>("one expert", {3, 2, 1, {4, 3}}),
+      built<L>("one task", {3, 1, 3, {4, 3}}),
+      built<L>("one unit", {1, 2, 2, {1, 1}}),
+      built<L>("four levels", {4, 2, 2, {3, 4, 4, 3}}),
+      built<L>("wider than a packet", {9, 2, 2, {17, 9}}),
   };
 }
 

@@ -66,6 +66,8 @@ std::vector<Specimen> customized_sharings();
 std::vector<Specimen> mtans();
 std::vector<Specimen> sluices();
 std::vector<Specimen> soft_orderings();
+std::vector<Specimen> snrs();
+std::vector<Specimen> branchings();
 std::vector<Specimen> own_trunks();
 std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();

@@ -1,16 +1,11 @@
-// The checks that no mutation touches, in a translation unit of their own that is compiled once.
+// A check of scripts/mutation_test.py: a source of this directory that defines run(), and with
+// main.cpp a program. There are several, so that a mutation compiles what sees it and little more.
 #pragma once
-#include "plait/core/network.hpp"
-#include "plait/testing/gradcheck.hpp"
-#include "plait/testing/layer_suite.hpp"
+#include <string>
 
 namespace checks {
 
-using Layer = plait::Network<double>;
-
-plait::testing::SuiteReport contract(const Layer& layer, const plait::ParamBuffer<double>& theta);
-// On a batch of two.
-plait::testing::GradientReport gradients(const Layer& layer,
-                                         const plait::ParamBuffer<double>& theta);
+// What is wrong, or nothing.
+std::string run();
 
 }  // namespace checks

@@ -4,23 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "plait/architectures/adatt.hpp"
-#include "plait/architectures/asymmetric.hpp"
-#include "plait/architectures/asymmetric_networks.hpp"
-#include "plait/architectures/cross_stitch.hpp"
-#include "plait/architectures/customized_networks.hpp"
-#include "plait/architectures/customized_sharing.hpp"
-#include "plait/architectures/mmoe.hpp"
-#include "plait/architectures/mtan.hpp"
-#include "plait/architectures/mtan_layer.hpp"
-#include "plait/architectures/ple.hpp"
-#include "plait/architectures/shared_bottom.hpp"
-#include "plait/architectures/single_task.hpp"
-#include "plait/architectures/sluice.hpp"
-#include "plait/architectures/sluice_layer.hpp"
-#include "plait/architectures/soft_ordering.hpp"
-#include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/model/model.hpp"
+#include "plait/model/registry.hpp"  // all architectures
 
 namespace models {
 
@@ -81,6 +66,9 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
              .levels = {smooth, smooth},
              .subspaces = s.first % 2 == 0 ? 2 : 1});
   add(SoftOrdering{.input_dim = d, .num_tasks = t, .encoder = {s.second}, .depth = 2});
+  add(SNR{.input_dim = d, .num_tasks = t, .num_experts = 3, .levels = {s.first, s.second}});
+  add(LearningToBranch{
+      .input_dim = d, .num_tasks = t, .num_experts = 3, .levels = {s.first, s.second}});
   return result;
 }
 

@@ -129,6 +129,9 @@ TEST_CASE("shared parameters are those of each architecture's paper") {
   CHECK(shared_names(SoftOrdering{3, 2, {4}, 2}) == Names{"layers.0", "layers.1"});
   CHECK(shared_names(SoftOrdering{3, 2, {4}, 2, Activation::relu, false}) ==
         Names{"encoder", "layers.0", "layers.1"});
+  // Connections are of what they lead to.
+  CHECK(shared_names(SNR{3, 2, 2, {4}}) == Names{"experts.0.0", "experts.0.1"});
+  CHECK(shared_names(LearningToBranch{3, 2, 2, {4, 4}}) == Names{"experts.0.0", "experts.0.1"});
   // Masks are a task's own.
   CHECK(shared_names(MTAN{3, 2, {4, 3}}) == Names{"p.0", "p.1", "q.0", "u.0", "u.1"});
 }

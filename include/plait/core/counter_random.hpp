@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "plait/core/hash.hpp"
+#include "plait/core/options.hpp"
 
 namespace plait {
 
@@ -25,11 +26,22 @@ class CounterRandom {
   std::uint64_t bits() const { return bits_; }
   // On [0, 1), a multiple of 2^-53.
   double uniform() const { return static_cast<double>(bits_ >> 11) * 0x1.0p-53; }
+  // On (0, 1), an odd multiple of 2^-53.
+  double open_uniform() const { return (static_cast<double>(bits_ >> 12) + 0.5) * 0x1.0p-52; }
 
  private:
   static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15u;
 
   std::uint64_t bits_;
 };
+
+// Of a step and layer, apart from the streams of all else that has the same seed.
+inline CounterRandom stream_of(const Draws& draws) {
+  constexpr std::uint64_t of_draws = 0x64726177;
+  return CounterRandom(draws.seed)
+      .at(of_draws)
+      .at(static_cast<std::uint64_t>(draws.step))
+      .at(static_cast<std::uint64_t>(draws.layer));
+}
 
 }  // namespace plait

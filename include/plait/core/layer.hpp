@@ -43,6 +43,7 @@
 //   forward (..., ForwardOptions)     what training asks of a pass (core/options.hpp); a layer of
 //                                     layers hands it on
 //   drops_experts()                   true: ForwardOptions::expert_dropout has an effect
+//   draws()                           true: ForwardOptions::draws has an effect
 //   backward(..., BackwardOptions), ends_in_relu()
 //                                     parts of a neighbour's work
 //   reach(...), backward(..., Flags), num_outputs()
@@ -162,6 +163,18 @@ bool drops_experts(const L& layer) {
                   { layer.drops_experts() } -> std::same_as<bool>;
                 }) {
     return layer.drops_experts();
+  } else {
+    return false;
+  }
+}
+
+// True for a layer that draws in training.
+template <Layer L>
+bool draws(const L& layer) {
+  if constexpr (TakesForwardOptions<L> && requires {
+                  { layer.draws() } -> std::same_as<bool>;
+                }) {
+    return layer.draws();
   } else {
     return false;
   }

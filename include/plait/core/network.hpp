@@ -59,7 +59,8 @@ class Network {
         num_outputs_(plait::num_outputs(layer)),
         is_identity_(plait::is_identity(layer)),
         ends_in_relu_(plait::ends_in_relu(layer)),
-        drops_experts_(plait::drops_experts(layer)) {
+        drops_experts_(plait::drops_experts(layer)),
+        draws_(plait::draws(layer)) {
     held_ = std::make_shared<const Holder<L>>(std::move(layer));
   }
 
@@ -69,6 +70,7 @@ class Network {
   bool is_identity() const { return is_identity_; }
   bool ends_in_relu() const { return ends_in_relu_; }
   bool drops_experts() const { return drops_experts_; }
+  bool draws() const { return draws_; }
 
   // The layer inside if it is an L, else null.
   template <Layer L>
@@ -184,6 +186,7 @@ class Network {
   bool is_identity_;
   bool ends_in_relu_;
   bool drops_experts_;
+  bool draws_;
   std::shared_ptr<const Interface> held_;
 };
 

@@ -21,8 +21,22 @@ struct ExpertDropout {
   Index first_row = 0;  // of the batch, in a forward pass over some of its rows
 };
 
+// What layers draw their randomness by, one draw per step and the same in all tiles of it. As
+// constructed there is none, and a layer takes the form that its paper serves with: expected, or
+// discrete.
+// A trunk is called with them, and what a Sequential holds; experts, gates and towers inside fusion
+// levels are not.
+struct Draws {
+  std::uint64_t seed = 0;
+  Index step = -1;
+  Index layer = 0;  // tells the layers of one network apart, that draw; a Sequential counts them
+
+  explicit operator bool() const { return step >= 0; }
+};
+
 struct ForwardOptions {
   ExpertDropout expert_dropout{};
+  Draws draws{};
 };
 
 // What a level does together with the layers inside it: the parts of their backward that a

@@ -43,6 +43,7 @@ class Sequential {
   bool drops_experts() const {
     return std::ranges::any_of(layers_, &Network<Scalar>::drops_experts);
   }
+  bool draws() const { return std::ranges::any_of(layers_, &Network<Scalar>::draws); }
   bool visit_input_linears(VisitLinear visit) const {
     return layers_.front().visit_input_linears(visit);
   }
@@ -68,15 +69,17 @@ class Sequential {
       workspace->layers.resize(layers_.size());
       workspace->states.resize(layers_.size() - 1);
     }
+    ForwardOptions own = options;
     View3<const Scalar> input = x;
     for (std::size_t i = 0; i < layers_.size(); ++i) {
+      own.draws.layer = options.draws.layer * std::ssize(layers_) + static_cast<Index>(i);
       const Shape shape = layers_[i].out_shape();
       View3<Scalar> output = y;
       if (i + 1 < layers_.size())
         output = keep_slot_major(part(workspace, &Workspace::states, i), scratch, x.batch(),
                                  shape.slots, shape.dim);
       layers_[i].forward(theta, input, output, part(workspace, &Workspace::layers, i), scratch,
-                         options);
+                         own);
       input = output;
     }
   }

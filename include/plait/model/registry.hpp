@@ -14,6 +14,7 @@
 #include "plait/architectures/cross_stitch.hpp"
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
+#include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/mmoe.hpp"
 #include "plait/architectures/mtan.hpp"
 #include "plait/architectures/mtan_layer.hpp"
@@ -22,6 +23,7 @@
 #include "plait/architectures/single_task.hpp"
 #include "plait/architectures/sluice.hpp"
 #include "plait/architectures/sluice_layer.hpp"
+#include "plait/architectures/snr.hpp"
 #include "plait/architectures/soft_ordering.hpp"
 #include "plait/architectures/soft_ordering_layer.hpp"
 #include "plait/core/error.hpp"
@@ -56,6 +58,7 @@ Registry<Scalar>::Registry() {
   add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
   add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
   add_trunk(Sluice{}).add_trunk(SoftOrdering{}).add_trunk(MTAN{});
+  add_trunk(SNR{}).add_trunk(LearningToBranch{});
 }
 
 template <class Scalar>
@@ -97,7 +100,9 @@ const Trunk<Scalar>* Registry<Scalar>::trunk(const std::string& name) const {
   PLAIT_TRUNK_COMPILED(EXTERN, AdaTT)             \
   PLAIT_TRUNK_COMPILED(EXTERN, Sluice)            \
   PLAIT_TRUNK_COMPILED(EXTERN, SoftOrdering)      \
-  PLAIT_TRUNK_COMPILED(EXTERN, MTAN)
+  PLAIT_TRUNK_COMPILED(EXTERN, MTAN)              \
+  PLAIT_TRUNK_COMPILED(EXTERN, SNR)               \
+  PLAIT_TRUNK_COMPILED(EXTERN, LearningToBranch)
 PLAIT_TRUNKS_COMPILED(extern)
 extern template class Registry<float>;
 extern template class Registry<double>;

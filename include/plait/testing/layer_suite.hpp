@@ -90,6 +90,7 @@ class LayerSuite {
     if constexpr (TakesForwardOptions<L>) forward_options();
     if constexpr (TakesBackwardOptions<L>) backward_options();
     if constexpr (TellsReach<L>) live_outputs();
+    if (draws(layer_)) drawn();
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
     return report_;
@@ -439,6 +440,30 @@ class LayerSuite {
       if (!live_in[static_cast<std::size_t>(s)])
         kernels::copy<Scalar>(expected.dx.view().slot(s), got.dx.view().slot(s));
     require_close(flat(got.dx), flat(expected.dx), "backward of live outputs alone", "dx " + what);
+  }
+
+  // Whatever is drawn, y does not depend on the workspace, and nothing is allocated for it.
+  void drawn() {
+    Workspace workspace;
+    Scratch scratch;
+    const Batch data = draw(options_.batch);
+    Result with = empty_result(options_.batch), without = empty_result(options_.batch);
+    const auto pass = [&](Index step) {
+      const ForwardOptions options{.draws = {.seed = options_.seed, .step = step}};
+      forward(layer_, theta_.view(), data.x.view(), without.y.view(), nullptr, scratch, options);
+      forward(layer_, theta_.view(), data.x.view(), with.y.view(), &workspace, scratch, options);
+      layer_.backward(theta_, data.x, with.y.view(), data.dy, with.dx, workspace, with.grad,
+                      scratch);
+    };
+    for (Index step = -1; step < 16; ++step) {
+      const std::size_t before = options_.count_allocations ? options_.count_allocations() : 0;
+      pass(step);
+      const std::size_t after = options_.count_allocations ? options_.count_allocations() : 0;
+      require(same_bits(flat(with.y), flat(without.y)), "the same without a workspace",
+              text("y of step ", step, " differs"));
+      require(step < 0 || after == before, "no allocation once warm",
+              text(after - before, " in step ", step));
+    }
   }
 
   void allocations() {

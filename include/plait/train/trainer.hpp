@@ -59,7 +59,7 @@ struct TrainerOptions {
   Executor* executor = nullptr;  // runs the lanes and must outlive the trainer; null: no threads
   bool check_finite = true;      // refuse inputs and gradients with NaN or infinity
   double expert_dropout = 0;     // share of experts that gates do without (fusion/dropout.hpp)
-  std::uint64_t seed = 0;        // of what is dropped
+  std::uint64_t seed = 0;        // of what is dropped and of what layers draw (core/options.hpp)
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
@@ -179,7 +179,7 @@ class Trainer {
   }
 
   // What its numbers depend on beside model, optimizer and data, by name, to be read: heads,
-  // tile_rows, lanes, expert_dropout and its seed.
+  // tile_rows, lanes, expert_dropout and, where something is dropped or drawn, the seed.
   PLAIT_COLD void settings(FieldVisitor& visit) const;
 
   Index num_tasks() const { return loss_.num_tasks(); }
@@ -234,6 +234,7 @@ class Trainer {
   InputTables<Scalar>* tables_ = nullptr;
   bool check_finite_;
   ExpertDropout dropout_;
+  bool draws_;  // the network does
   Tiles tiles_;
   TaskReach reach_;
   std::optional<Representation<Scalar>> representation_;  // none before a step is balanced there
@@ -257,6 +258,7 @@ Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
       executor_(options.executor),
       check_finite_(options.check_finite),
       dropout_{.rate = options.expert_dropout, .seed = options.seed},
+      draws_(model.network().draws()),
       reach_(model.network(), model.table(), loss_.heads()),
       lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
   check_heads_fit("Trainer", loss_.heads(), model.towers());
@@ -474,7 +476,7 @@ void Trainer<Scalar>::settings(FieldVisitor& visit) const {
   visit("tile_rows", tile_rows);
   visit("lanes", lanes);
   visit("expert_dropout", rate);
-  if (rate != 0) {  // something is drawn
+  if (rate != 0 || draws_) {
     std::string seed = text(dropout_.seed);
     visit("seed", seed);
   }
@@ -510,7 +512,8 @@ LaneWork<Scalar> Trainer<Scalar>::prepare(const BatchArgument<Scalar>& x,
   packed_.pack(model_->values(), executor_);
   dropout_.step = optimizer_.steps();  // which a checkpoint restores
   auto work = work_of(x, targets);
-  work.options = {.expert_dropout = dropout_};
+  work.options = {.expert_dropout = dropout_,
+                  .draws = {.seed = dropout_.seed, .step = dropout_.step}};
   if (tables_ != nullptr) work.dx = tables_->gradient(x.batch());
   return work;
 }

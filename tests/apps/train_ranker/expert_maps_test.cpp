@@ -77,8 +77,9 @@ TEST_CASE("expert_maps: every model's levels fit its names") {
   data.labels.resize(9, 0);
   const std::vector<Index> rows{0, 2, 3, 8};
   const std::map<std::string_view, std::size_t> levels{
-      {"cross-stitch", 2}, {"mmoe", 1},  {"ml-mmoe", 2}, {"cgc", 1},          {"ple", 2},
-      {"adatt-sp", 2},     {"adatt", 2}, {"sluice", 2},  {"soft-ordering", 2}};
+      {"cross-stitch", 2},  {"mmoe", 1},      {"ml-mmoe", 2}, {"cgc", 1},
+      {"ple", 2},           {"adatt-sp", 2},  {"adatt", 2},   {"sluice", 2},
+      {"soft-ordering", 2}, {"snr-trans", 2}, {"snr-aver", 2}};
   for (const auto& model : ranker::models()) {
     INFO(std::string(model.name));
     const auto report = ranker::watch_experts(ranker::Trainee(model, config).model, data, rows);

@@ -1,6 +1,5 @@
 // What a mutation of tables, their lookups and their rules must make fail: steps against slow ones
 // of the definitions, the order of sums, parts of batches and what batches may hold.
-#pragma once
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -8,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "mutation/checks.hpp"
 #include "plait/architectures/mmoe.hpp"
 #include "plait/methods/gradnorm.hpp"
 #include "plait/methods/pcgrad.hpp"
@@ -18,7 +18,7 @@
 #include "sparse/ordered_sums.hpp"
 #include "sparse/reference.hpp"
 
-namespace embeddings {
+namespace {
 
 using namespace plait;
 
@@ -121,8 +121,9 @@ inline std::string grows() {
   return "";
 }
 
-// What is wrong, or nothing.
-inline std::string check() {
+}  // namespace
+
+std::string checks::run() {
   if (const auto wrong = grows(); !wrong.empty()) return wrong;
   if (!checks_batches()) return "batches that are refused";
   if (!cuts_batches()) return "parts of batches";
@@ -144,5 +145,3 @@ inline std::string check() {
     return "FTRL";
   return "";
 }
-
-}  // namespace embeddings

@@ -1,19 +1,20 @@
 // What a mutation of the trainer must make fail: the tasks' gradients against the plain one, and
 // expert dropout.
-#pragma once
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
+#include "mutation/checks.hpp"
 #include "plait/architectures/adatt.hpp"
+#include "plait/architectures/snr.hpp"
 #include "plait/fusion/dropout.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
 
-namespace training {
+namespace {
 
 using namespace plait;
 
@@ -48,8 +49,9 @@ inline bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
                             [](double x, double y) { return std::abs(x - y) < 1e-12; });
 }
 
-// What is wrong, or nothing.
-inline std::string check() {
+}  // namespace
+
+std::string checks::run() {
   Run tiles({.tile_rows = 7, .expert_dropout = 0.3, .seed = 4});
   Run whole({.tile_rows = 30, .expert_dropout = 0.3, .seed = 4});
   if (!close(tiles.gradient(-1), whole.gradient(-1))) return "the gradient depends on the tiles";
@@ -68,6 +70,16 @@ inline std::string check() {
   for (const double g : without_labels[1].flat())
     if (g != 0) return "a task without labels has a gradient";
 
+  const auto drawn = [&](std::uint64_t seed, Index steps) {
+    Model<double> model(SNR{.input_dim = 5, .num_tasks = 3, .num_experts = 2, .levels = {4}}, {},
+                        1);
+    Trainer<double> trainer(model, {{}, {}, {}}, SGD{.learning_rate = 0}, {.seed = seed});
+    for (Index i = 0; i < steps; ++i) trainer.step(whole.x, whole.labels);
+    return trainer.compute_gradient(whole.x, {whole.labels});
+  };
+  if (drawn(1, 0) == drawn(2, 0)) return "two seeds of one draw";
+  if (drawn(1, 0) == drawn(1, 1)) return "two steps of one draw";
+
   Tensor<double> weights(6, 1, 4);
   std::fill_n(weights.view().data(), 24, 0.25);
   drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0);
@@ -78,5 +90,3 @@ inline std::string check() {
   }
   return "";
 }
-
-}  // namespace training

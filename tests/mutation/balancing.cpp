@@ -1,11 +1,11 @@
 // What a mutation of balancing must make fail: steps at the representation against the tasks'
 // gradients, and methods that learn from what a step did.
-#pragma once
 #include <cmath>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "mutation/checks.hpp"
 #include "plait/architectures/ple.hpp"
 #include "plait/methods/conflict_free.hpp"
 #include "plait/methods/famo.hpp"
@@ -16,7 +16,7 @@
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
 
-namespace balancing {
+namespace {
 
 using namespace plait;
 
@@ -88,8 +88,9 @@ struct Run {
   std::vector<ParamBuffer<double>> gradients;
 };
 
-// What is wrong, or nothing.
-inline std::string check() {
+}  // namespace
+
+std::string checks::run() {
   Run one(1, 7);
   one.step();
   if (!((one.balancer.gramian() - one.of_biases()).norm() < 1e-13))
@@ -131,5 +132,3 @@ inline std::string check() {
       return "FAMO does not follow the losses";
   return "";
 }
-
-}  // namespace balancing

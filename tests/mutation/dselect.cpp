@@ -1,18 +1,18 @@
 // What a mutation of DSelect-k's gate must make fail beside contract and gradients where it starts:
 // its definition, gradients with saturated steps and under expert dropout, and its regularisers.
-#pragma once
 #include <cmath>
 #include <cstddef>
 #include <string>
 
-#include "fusion/dropping.hpp"
 #include "layers/dselect_cases.hpp"
 #include "mutation/checks.hpp"
+#include "mutation/layer_checks.hpp"
 #include "plait/architectures/mmoe.hpp"
 #include "plait/fusion/dropout.hpp"
 #include "plait/testing/build.hpp"
+#include "support/with_options.hpp"
 
-namespace dselect {
+namespace {
 
 inline std::string check_dropout(bool per_example) {
   const auto built = plait::testing::build<double>(
@@ -23,8 +23,9 @@ inline std::string check_dropout(bool per_example) {
                          .expert = {{3}, plait::Activation::tanh},
                          .gate = {.dselect = plait::DSelectK{.per_example = per_example}}}));
   const plait::ExpertDropout half{.rate = 0.5, .seed = 3};
-  const auto report =
-      checks::gradients(plait::Network<double>(dropping::Dropping{built.layer, half}), built.theta);
+  const auto report = checks::gradients(
+      plait::Network<double>(with_options::Layer{built.layer, {.expert_dropout = half}}),
+      built.theta);
   return report.passed() ? "" : "expert dropout: " + report.text();
 }
 
@@ -40,8 +41,9 @@ inline std::string check_sum() {
   return "";
 }
 
-// What is wrong, or nothing.
-inline std::string check() {
+}  // namespace
+
+std::string checks::run() {
   for (const Index n : {3, 4, 6, 8}) {
     const Weights of_gate = weights(n, 2);
     for (std::size_t e = 0; e < of_gate.got.size(); ++e)
@@ -64,5 +66,3 @@ inline std::string check() {
     if (const std::string wrong = check_dropout(per_example); !wrong.empty()) return wrong;
   return check_sum();
 }
-
-}  // namespace dselect

@@ -1,5 +1,4 @@
 // Products in bf16 against those of rounded numbers, and which weights are reduced.
-#pragma once
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -7,12 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "mutation/checks.hpp"
 #include "plait/core/random.hpp"
 #include "plait/kernels/linear.hpp"
 #include "plait/kernels/packed_weights.hpp"
 #include "plait/model/precision.hpp"
 
-namespace reduced {
+namespace {
 
 using Numbers = std::vector<float>;
 
@@ -42,8 +42,9 @@ inline Numbers linear(plait::PackedFormat format, plait::Index rows, plait::Inde
   return y;
 }
 
-// What is wrong; empty if nothing is.
-inline std::string check() {
+}  // namespace
+
+std::string checks::run() {
   plait::Random random(5);
   const auto numbers = [&](plait::Index count) {
     Numbers result(static_cast<std::size_t>(count));
@@ -82,5 +83,3 @@ inline std::string check() {
     return "weights that are reduced to full precision";
   return "";
 }
-
-}  // namespace reduced

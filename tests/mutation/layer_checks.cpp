@@ -1,4 +1,4 @@
-#include "mutation/checks.hpp"
+#include "mutation/layer_checks.hpp"
 
 namespace checks {
 

@@ -1,0 +1,67 @@
+// What a mutation of a layer must make fail: the contract and the gradient check of every layer, on
+// small batches, and where stop-gradients stand.
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "architectures/frozen_sources.hpp"
+#include "fusion/frozen_experts.hpp"
+#include "layers/zoo.cpp"  // one translation unit compiles faster than two
+#include "mutation/checks.hpp"
+#include "mutation/layer_checks.hpp"
+
+namespace {
+
+std::string check(const zoo::Specimen& specimen, bool differentiable) {
+  const auto theta = zoo::random_parameters(specimen);
+  const auto contract = checks::contract(specimen.layer, theta);
+  if (!contract.passed()) return specimen.shape + ": " + contract.text();
+  if (!differentiable) return {};
+  const auto gradients = checks::gradients(specimen.layer, theta);
+  return gradients.passed() ? "" : specimen.shape + ": " + gradients.text();
+}
+
+}  // namespace
+
+std::string checks::run() {
+  const std::vector<std::function<std::vector<zoo::Specimen>()>> differentiable{
+      zoo::linears,
+      zoo::mlps,
+      zoo::gates,
+      zoo::expert_banks,
+      zoo::shared_bottoms,
+      zoo::single_tasks,
+      zoo::cross_stitches,
+      zoo::mmoes,
+      zoo::ml_mmoes,
+      zoo::cgcs,
+      zoo::ples,
+      zoo::adatt_sps,
+      zoo::adatts,
+      zoo::asymmetric_sharings,
+      zoo::customized_sharings,
+      zoo::mtans,
+      zoo::sluices,
+      zoo::soft_orderings,
+      zoo::snrs,
+      zoo::branchings,
+      zoo::own_trunks,
+      zoo::towers,
+      zoo::small_towers,
+      zoo::sequentials};
+  for (const auto& family : differentiable)
+    for (const auto& specimen : family())
+      if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
+  for (const auto& family : {zoo::stopped_sharings, zoo::stopped_routes})
+    for (const auto& specimen : family())
+      if (std::string wrong = check(specimen, false); !wrong.empty()) return wrong;
+  for (const auto& config : zoo::stopped_configs()) {
+    const auto gradients = zoo::check_frozen(config);
+    if (!gradients.passed()) return "stop-gradient: " + gradients.text();
+  }
+  for (const auto& stem : zoo::frozen_stems()) {
+    const auto gradients = zoo::check_frozen(stem);
+    if (!gradients.passed()) return "stopped route: " + gradients.text();
+  }
+  return {};
+}

@@ -1,0 +1,110 @@
+// What a mutation of connections that are drawn must make fail: gradients with fixed draws, the
+// straight-through gradient of a choice, and where draws come from.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "mutation/checks.hpp"
+#include "mutation/layer_checks.hpp"
+#include "plait/architectures/learning_to_branch.hpp"
+#include "plait/architectures/snr.hpp"
+#include "plait/core/counter_random.hpp"
+#include "plait/fusion/branch_choice.hpp"
+#include "plait/fusion/hard_concrete.hpp"
+#include "plait/testing/build.hpp"
+#include "plait/testing/gradcheck.hpp"
+#include "support/with_options.hpp"
+
+namespace {
+
+using namespace plait;
+
+template <class D>
+testing::Built<Network<double>> built_of(const D& description) {
+  auto built = testing::build<double>(4, Trunk<double>(description));
+  Random random(9);
+  for (double& value : built.theta.flat()) value += 0.3 * random.normal();
+  return built;
+}
+
+// Of one row.
+std::vector<double> output(const testing::Built<Network<double>>& built, Draws draws) {
+  Tensor<double> y(1, 2, 3);
+  Scratch scratch;
+  const auto x = built.input(1);
+  built.layer.forward(built.theta.view(), x.view(), y.view(), nullptr, scratch, {.draws = draws});
+  const auto numbers = testing::flat(y);
+  return {numbers.begin(), numbers.end()};
+}
+
+std::string wrong_choice() {
+  const BranchChoice choice{.temperature = {.start = 0.8, .rate = 1}};
+  std::vector<double> a{0.3, -0.4, 0.1, 0.6}, z(4), kept(5), da(4);
+  const std::vector<double> dz{0.7, -1.2, 0.4, 0.9};
+  const auto weigh = [&](std::vector<double>& p) {
+    choice.weigh(4, a.data(), {.seed = 1, .step = 2}, CounterRandom(3), z.data(), p.data());
+  };
+  weigh(kept);
+  double ones = 0;
+  for (const double number : z) ones += number;
+  if (ones != 1) return "not one branch";
+  choice.backward(4, kept.data(), dz.data(), da.data());
+  testing::GradientCheck check;
+  check.compare("logits", a, da, [&] {
+    std::vector<double> p(5);
+    weigh(p);
+    double sum = 0;
+    for (std::size_t j = 0; j < 4; ++j) sum += dz[j] * p[j];
+    return sum;
+  });
+  return check.report().passed() ? "" : "a choice: " + check.report().text();
+}
+
+// Expected gates, which learn only where they are neither shut nor open, and draws that differ.
+std::string wrong_gates() {
+  const HardConcrete gate;
+  const std::vector<double> a{0.665, 0.665};
+  std::vector<double> z(2), kept(2);
+  gate.weigh(2, a.data(), {}, {}, z.data(), kept.data());
+  if (std::abs(z[0] - 0.6924592076950594) > 1e-12) return "an expected gate";
+  gate.weigh(2, a.data(), {.seed = 1, .step = 2}, CounterRandom(3), z.data(), kept.data());
+  if (z[0] == z[1]) return "two gates of one draw";
+  const std::vector<double> far{-9, 9};
+  gate.weigh(2, far.data(), {}, {}, z.data(), kept.data());
+  if (z[0] != 0 || z[1] != 1 || kept[0] != 0 || kept[1] != 0) return "a gate that is shut or open";
+  return "";
+}
+
+}  // namespace
+
+std::string checks::run() {
+  if (std::string wrong = wrong_choice(); !wrong.empty()) return wrong;
+  if (std::string wrong = wrong_gates(); !wrong.empty()) return wrong;
+  for (const auto connection : {SNRConnection::trans, SNRConnection::aver}) {
+    const auto built = built_of(SNR{.input_dim = 5,
+                                    .num_tasks = 2,
+                                    .num_experts = 3,
+                                    .levels = {4, 3},
+                                    .connection = connection});
+    for (Index step = 0; step < 3; ++step) {
+      const with_options::Layer layer{built.layer, {.draws = {.seed = 8, .step = step}}};
+      const auto gradients = checks::gradients(Network<double>(layer), built.theta);
+      if (!gradients.passed()) return "SNR: " + gradients.text();
+      if (output(built, layer.options.draws) == output(built, {.seed = 8, .step = step + 1}))
+        return "SNR: two steps of one draw";
+    }
+  }
+  const auto built = built_of(LearningToBranch{.input_dim = 5,
+                                               .num_tasks = 2,
+                                               .num_experts = 3,
+                                               .levels = {4, 3},
+                                               .branches = {.warmup_steps = 2}});
+  const auto gradients = checks::gradients(
+      Network<double>(with_options::Layer{built.layer, {.draws = {.seed = 8, .step = 1}}}),
+      built.theta);
+  if (!gradients.passed()) return "a warm-up: " + gradients.text();
+  bool differs = false;
+  for (Index step = 3; step < 12; ++step)
+    differs |= output(built, {.seed = 8, .step = 2}) != output(built, {.seed = 8, .step = step});
+  return differs ? "" : "branches: one draw for all steps";
+}
