@@ -14,7 +14,9 @@
 
 namespace {
 
-inline std::string check_dropout(bool per_example) {
+using namespace dselect;
+
+std::string check_dropout(bool per_example) {
   const auto built = plait::testing::build<double>(
       4, plait::Trunk<double>(
              plait::MMoE{.input_dim = 3,
@@ -29,7 +31,7 @@ inline std::string check_dropout(bool per_example) {
   return report.passed() ? "" : "expert dropout: " + report.text();
 }
 
-inline std::string check_sum() {
+std::string check_sum() {
   plait::Tensor<double> weights(20, 1, 4);
   for (double& weight : plait::testing::flat(weights)) weight = 0.2;
   plait::drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0, /*of_softmax=*/false);

@@ -22,7 +22,7 @@ namespace {
 
 using namespace plait;
 
-inline const EmbeddingConfig config{
+const EmbeddingConfig config{
     .tables = {{.name = "item", .rows = 90, .dim = 5}, {.name = "user", .rows = 7, .dim = 3}},
     .features = {{.name = "user"},
                  {.name = "history", .table = "item", .pooling = Pooling::mean},
@@ -30,7 +30,7 @@ inline const EmbeddingConfig config{
                  {.name = "seen", .table = "item", .weighted = true}},
     .dense = {Side::item}};
 
-inline bool is_close(std::span<const double> a, std::span<const double> b) {
+bool is_close(std::span<const double> a, std::span<const double> b) {
   return std::ranges::equal(a, b, [](double x, double y) { return std::abs(x - y) < 1e-10; });
 }
 
@@ -76,7 +76,7 @@ bool trains_as_defined(const R& rule, Kind kind, bool freezes) {
 }
 
 // Whether a batch of one feature, "u", of two rows is refused.
-inline bool refuses(const SparseFeature& feature, Index first = 0) {
+bool refuses(const SparseFeature& feature, Index first = 0) {
   const EmbeddingTables<float> tables(
       {.tables = {{.name = "u", .rows = 4, .dim = 2}}, .features = {{.name = "u"}}}, 1);
   const std::vector<SparseFeature> features{feature};
@@ -88,7 +88,7 @@ inline bool refuses(const SparseFeature& feature, Index first = 0) {
   return false;
 }
 
-inline bool checks_batches() {
+bool checks_batches() {
   const std::vector<std::uint64_t> good{3, 0}, beyond{3, 4};
   const std::vector<std::int64_t> offsets{0, 1, 2}, falls{0, -1, 2}, late{1, 1, 2}, early{0, 1, 1};
   return !refuses({good}) && !refuses({good, offsets}) && refuses({beyond}) &&
@@ -98,7 +98,7 @@ inline bool checks_batches() {
 }
 
 // A part of a part looks up what its rows look up among all.
-inline bool cuts_batches() {
+bool cuts_batches() {
   const EmbeddingTables<double> tables(config, 3);
   const auto batch = sparse_test::random_batch<double>(config, 30, 4, 1);
   Tensor<double> all(30, 1, tables.width()), part(9, 1, tables.width());
@@ -108,7 +108,7 @@ inline bool cuts_batches() {
 }
 
 // Ids that come and go, against a table that grows slowly.
-inline std::string grows() {
+std::string grows() {
   for (const Index admission : {1, 3}) {
     sparse_test::Growth<double> growth(31, admission, 6);
     for (int step = 0; step < 800; ++step) {

@@ -17,20 +17,19 @@ namespace {
 using Numbers = std::vector<float>;
 
 // Of numbers far from the ends of the range.
-inline float rounded(float x) {
+float rounded(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   const std::uint32_t half = bits & 0xffffU;
   const std::uint32_t up = half > 0x8000U || (half == 0x8000U && (bits & 0x10000U) != 0) ? 1 : 0;
   return std::bit_cast<float>(((bits >> 16) + up) << 16);
 }
-inline Numbers rounded(Numbers x) {
+Numbers rounded(Numbers x) {
   for (float& v : x) v = rounded(v);
   return x;
 }
 
-inline Numbers linear(plait::PackedFormat format, plait::Index rows, plait::Index outputs,
-                      plait::Index inputs, const Numbers& x, const Numbers& w,
-                      const Numbers& bias) {
+Numbers linear(plait::PackedFormat format, plait::Index rows, plait::Index outputs,
+               plait::Index inputs, const Numbers& x, const Numbers& w, const Numbers& bias) {
   const auto set = plait::instruction_set();
   plait::AlignedVector<float> panels(
       static_cast<std::size_t>(plait::kernels::packed_size<float>(set, format, outputs, inputs)));

@@ -44,7 +44,7 @@ struct Run {
   Trainer<double> trainer;
 };
 
-inline bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
+bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
   return std::ranges::equal(a.flat(), b.flat(),
                             [](double x, double y) { return std::abs(x - y) < 1e-12; });
 }
