@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "architectures/drawn_cases.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/core/counter_random.hpp"
@@ -20,6 +21,9 @@
 namespace {
 
 using namespace plait;
+using drawn_cases::branching;
+using drawn_cases::built_of;
+using drawn_cases::snr;
 using fixtures::Json;
 
 constexpr Draws drawn{.seed = 5, .step = 3};
@@ -148,25 +152,6 @@ void check_snr(const std::string& name, SNRConnection connection) {
   example.check(da, grads.at("log_alpha"));
 }
 
-SNR snr(SNRConnection connection, std::vector<Index> levels = {4, 3}) {
-  return {.input_dim = 5,
-          .num_tasks = 2,
-          .num_experts = 3,
-          .levels = std::move(levels),
-          .connection = connection};
-}
-LearningToBranch branching(std::vector<Index> levels = {4, 3}) {
-  return {.input_dim = 5, .num_tasks = 2, .num_experts = 3, .levels = std::move(levels)};
-}
-
-template <class D>
-testing::Built<Network<double>> built_of(const D& description) {
-  auto built = testing::build<double>(4, Trunk<double>(description));
-  Random random(9);
-  for (double& value : built.theta.flat()) value += 0.3 * random.normal();
-  return built;
-}
-
 // y of 4 rows.
 std::vector<double> output(const testing::Built<Network<double>>& built,
                            const ForwardOptions& options = {}) {
@@ -239,25 +224,14 @@ TEST_CASE("a branch is learned as if it had been taken in part") {
   const BranchChoice choice{.temperature = {.start = 0.8, .rate = 1}};
   const CounterRandom stream(3);
   std::vector<double> a{0.3, -0.4, 0.1, 0.6}, z(4), kept(5);
-  const std::vector<double> dz{0.7, -1.2, 0.4, 0.9};
   choice.weigh(4, a.data(), drawn, stream, z.data(), kept.data());
   CHECK(std::ranges::count(z, 1.0) == 1);
   CHECK(std::ranges::count(z, 0.0) == 3);
   CHECK(std::ranges::max_element(z) - z.begin() ==
         std::max_element(kept.begin(), kept.end() - 1) - kept.begin());
-  const auto loss = [&] {  // Σ dz_j p_j
-    std::vector<double> ignored(4), p(5);
-    choice.weigh(4, a.data(), drawn, stream, ignored.data(), p.data());
-    double sum = 0;
-    for (std::size_t j = 0; j < 4; ++j) sum += dz[j] * p[j];
-    return sum;
-  };
-  std::vector<double> da(4, 1.0);  // added to
-  choice.backward(4, kept.data(), dz.data(), da.data());
-  for (double& value : da) value -= 1;
-  testing::GradientCheck check;
-  check.compare("logits", a, da, loss);
-  CHECK(check.report().passed());
+  const auto report = drawn_cases::check_choice();
+  INFO(report.text());
+  CHECK(report.passed());
 }
 
 TEST_CASE("connections that a branch did not take have a gradient in its logits alone") {

@@ -4,28 +4,20 @@
 #include <string>
 #include <vector>
 
+#include "architectures/drawn_cases.hpp"
 #include "mutation/checks.hpp"
 #include "mutation/layer_checks.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/core/counter_random.hpp"
-#include "plait/fusion/branch_choice.hpp"
 #include "plait/fusion/hard_concrete.hpp"
 #include "plait/testing/build.hpp"
-#include "plait/testing/gradcheck.hpp"
 #include "support/with_options.hpp"
 
 namespace {
 
 using namespace plait;
-
-template <class D>
-testing::Built<Network<double>> built_of(const D& description) {
-  auto built = testing::build<double>(4, Trunk<double>(description));
-  Random random(9);
-  for (double& value : built.theta.flat()) value += 0.3 * random.normal();
-  return built;
-}
+using drawn_cases::built_of;
 
 // Of one row.
 std::vector<double> output(const testing::Built<Network<double>>& built, Draws draws) {
@@ -35,29 +27,6 @@ std::vector<double> output(const testing::Built<Network<double>>& built, Draws d
   built.layer.forward(built.theta.view(), x.view(), y.view(), nullptr, scratch, {.draws = draws});
   const auto numbers = testing::flat(y);
   return {numbers.begin(), numbers.end()};
-}
-
-std::string wrong_choice() {
-  const BranchChoice choice{.temperature = {.start = 0.8, .rate = 1}};
-  std::vector<double> a{0.3, -0.4, 0.1, 0.6}, z(4), kept(5), da(4);
-  const std::vector<double> dz{0.7, -1.2, 0.4, 0.9};
-  const auto weigh = [&](std::vector<double>& p) {
-    choice.weigh(4, a.data(), {.seed = 1, .step = 2}, CounterRandom(3), z.data(), p.data());
-  };
-  weigh(kept);
-  double ones = 0;
-  for (const double number : z) ones += number;
-  if (ones != 1) return "not one branch";
-  choice.backward(4, kept.data(), dz.data(), da.data());
-  testing::GradientCheck check;
-  check.compare("logits", a, da, [&] {
-    std::vector<double> p(5);
-    weigh(p);
-    double sum = 0;
-    for (std::size_t j = 0; j < 4; ++j) sum += dz[j] * p[j];
-    return sum;
-  });
-  return check.report().passed() ? "" : "a choice: " + check.report().text();
 }
 
 // Expected gates, which learn only where they are neither shut nor open, and draws that differ.
@@ -78,14 +47,11 @@ std::string wrong_gates() {
 }  // namespace
 
 std::string checks::run() {
-  if (std::string wrong = wrong_choice(); !wrong.empty()) return wrong;
+  const auto choice = drawn_cases::check_choice();
+  if (!choice.passed()) return "a choice: " + choice.text();
   if (std::string wrong = wrong_gates(); !wrong.empty()) return wrong;
   for (const auto connection : {SNRConnection::trans, SNRConnection::aver}) {
-    const auto built = built_of(SNR{.input_dim = 5,
-                                    .num_tasks = 2,
-                                    .num_experts = 3,
-                                    .levels = {4, 3},
-                                    .connection = connection});
+    const auto built = built_of(drawn_cases::snr(connection));
     for (Index step = 0; step < 3; ++step) {
       const with_options::Layer layer{built.layer, {.draws = {.seed = 8, .step = step}}};
       const auto gradients = checks::gradients(Network<double>(layer), built.theta);
@@ -94,11 +60,9 @@ std::string checks::run() {
         return "SNR: two steps of one draw";
     }
   }
-  const auto built = built_of(LearningToBranch{.input_dim = 5,
-                                               .num_tasks = 2,
-                                               .num_experts = 3,
-                                               .levels = {4, 3},
-                                               .branches = {.warmup_steps = 2}});
+  LearningToBranch description = drawn_cases::branching();
+  description.branches.warmup_steps = 2;
+  const auto built = built_of(description);
   const auto gradients = checks::gradients(
       Network<double>(with_options::Layer{built.layer, {.draws = {.seed = 8, .step = 1}}}),
       built.theta);

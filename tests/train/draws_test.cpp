@@ -1,6 +1,7 @@
 // What layers draw in training: of a seed and a step, the same whatever the tiles, lanes and
 // threads, in every kind of pass, and not in scoring.
-#include <string>
+#include <algorithm>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -10,10 +11,9 @@
 #include "plait/core/parallel.hpp"
 #include "plait/losses/multi_task_loss.hpp"
 #include "plait/methods/equal_weights.hpp"
-#include "plait/methods/famo.hpp"
 #include "plait/methods/gradient_balancer.hpp"
 #include "plait/methods/loss_weighting.hpp"
-#include "plait/methods/upgrad.hpp"
+#include "plait/methods/weighting_method.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/train/trainer.hpp"
@@ -58,6 +58,23 @@ struct Run {
 
   Model<double> model;
   Trainer<double> trainer;
+};
+
+// Takes down the losses before and after a step.
+struct Recording {
+  static constexpr bool needs_losses = true;
+  static constexpr bool needs_gradient_norms = false;
+  static constexpr bool needs_losses_after = true;
+  std::vector<double>* losses = nullptr;
+
+  void validate(Index) const {}
+  void weights(const WeightingInput&, MethodState&, std::span<double> out, Scratch&) const {
+    std::ranges::fill(out, 1.0);
+  }
+  void update(const WeightingInput& input, MethodState&, Scratch&) const {
+    losses->assign(input.losses.begin(), input.losses.end());
+    losses->insert(losses->end(), input.losses_after.begin(), input.losses_after.end());
+  }
 };
 
 const std::vector<Trunk<double>> trunks{snr(SNRConnection::trans), snr(), branching()};
@@ -106,37 +123,33 @@ TEST_CASE("draws do not depend on tiles, lanes or threads") {
   }
 }
 
-TEST_CASE("a step that is weighted, balanced or learned from has one draw") {
-  for (const auto& trunk : trunks) {
+TEST_CASE("a balanced step has one draw") {
+  const auto check = [](const Trunk<double>& trunk, BalanceAt at) {
     Run run(trunk, {.seed = 5}), plain(trunk, {.seed = 5});
-    GradientBalancer<double> balancer(UPGrad{}, 2, run.model.values().shared_table(),
-                                      run.trainer.shared());
-    const Targets<double> targets{labels};
+    GradientBalancer<double> sum(EqualWeights{}, 2, run.model.values().shared_table(),
+                                 run.trainer.shared());
     for (int i = 0; i < 3; ++i) {
-      plain.model.load(run.model.values());
-      CHECK_THAT(run.trainer.step(x, targets, balancer),
-                 Catch::Matchers::WithinAbs(plain.trainer.step(x, labels), 1e-12));
+      run.trainer.step(x, Targets<double>{labels}, sum, at);
+      plain.step();
+      CHECK(difference(run.model.values(), plain.model.values()) < 1e-12);
     }
-  }
-  // Both trunks whose outputs are sums of experts: at the representation, too.
-  Run run(snr(), {.seed = 5}), whole(snr(), {.seed = 5});
-  GradientBalancer<double> mean(EqualWeights{}, 2, run.model.values().shared_table(),
-                                run.trainer.shared());
-  for (int i = 0; i < 3; ++i) {
-    run.trainer.step(x, Targets<double>{labels}, mean, BalanceAt::representation);
-    whole.step();
-    CHECK(difference(run.model.values(), whole.model.values()) < 1e-12);
-  }
+  };
+  for (const auto& trunk : trunks) check(trunk, BalanceAt::parameters);
+  check(snr(), BalanceAt::representation);  // the outputs are sums of experts
 }
 
-// FAMO weighs by how the losses changed in a step, which another draw would change, too.
-TEST_CASE("the losses after a step are those of its draw") {
-  Run run(snr(), {.seed = 5});
-  LossWeighting famo(FAMO{}, 2);
-  const Targets<double> targets{labels};
-  const double before = run.loss_of({.seed = 5, .step = 0});
-  run.trainer.step(x, targets, famo);
-  const double after = run.loss_of({.seed = 5, .step = 0});
-  CHECK(after < before);
-  CHECK_THAT(run.loss(), Catch::Matchers::WithinAbs(run.loss_of({.seed = 5, .step = 1}), 1e-13));
+TEST_CASE("the losses before and after a step are those of its draw") {
+  for (const auto& trunk : trunks) {
+    Run run(trunk, {.seed = 5});
+    std::vector<double> losses;
+    LossWeighting weighting(Recording{&losses}, 2);
+    for (Index step = 0; step < 3; ++step) {
+      const double before = run.loss_of({.seed = 5, .step = step});
+      run.trainer.step(x, Targets<double>{labels}, weighting);
+      REQUIRE(losses.size() == 4);
+      CHECK_THAT(losses[0] + losses[1], Catch::Matchers::WithinAbs(before, 1e-13));
+      CHECK_THAT(losses[2] + losses[3],
+                 Catch::Matchers::WithinAbs(run.loss_of({.seed = 5, .step = step}), 1e-13));
+    }
+  }
 }
