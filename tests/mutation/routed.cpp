@@ -34,12 +34,12 @@ std::string wrong_gates() {
   const HardConcrete gate;
   const std::vector<double> a{0.665, 0.665};
   std::vector<double> z(2), kept(2);
-  gate.weigh(2, a.data(), {}, {}, z.data(), kept.data());
+  gate.weigh(2, a.data(), {}, CounterRandom(), z.data(), kept.data());
   if (std::abs(z[0] - 0.6924592076950594) > 1e-12) return "an expected gate";
   gate.weigh(2, a.data(), {.seed = 1, .step = 2}, CounterRandom(3), z.data(), kept.data());
   if (z[0] == z[1]) return "two gates of one draw";
   const std::vector<double> far{-9, 9};
-  gate.weigh(2, far.data(), {}, {}, z.data(), kept.data());
+  gate.weigh(2, far.data(), {}, CounterRandom(), z.data(), kept.data());
   if (z[0] != 0 || z[1] != 1 || kept[0] != 0 || kept[1] != 0) return "a gate that is shut or open";
   return "";
 }
