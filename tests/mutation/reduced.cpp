@@ -28,9 +28,9 @@ Numbers rounded(Numbers x) {
   return x;
 }
 
-Numbers linear(plait::PackedFormat format, plait::Index rows, plait::Index outputs,
-               plait::Index inputs, const Numbers& x, const Numbers& w, const Numbers& bias) {
-  const auto set = plait::instruction_set();
+Numbers linear(plait::InstructionSet set, plait::PackedFormat format, plait::Index rows,
+               plait::Index outputs, plait::Index inputs, const Numbers& x, const Numbers& w,
+               const Numbers& bias) {
   plait::AlignedVector<float> panels(
       static_cast<std::size_t>(plait::kernels::packed_size<float>(set, format, outputs, inputs)));
   const auto packed = plait::kernels::pack_weight<float>(
@@ -60,13 +60,17 @@ std::string checks::run() {
       const Numbers x = numbers(rows * inputs);
       const Numbers w = numbers(outputs * inputs);
       const Numbers bias = numbers(outputs);
-      const Numbers expected =
-          linear(plait::PackedFormat::full, rows, outputs, inputs, rounded(x), rounded(w), bias);
-      const auto format = plait::kernels::bf16_format(plait::instruction_set());
-      for (const auto tried : {format, plait::PackedFormat::rounded}) {
-        const Numbers got = linear(tried, rows, outputs, inputs, x, w, bias);
-        if (std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)) != 0)
-          return "products of " + std::to_string(inputs) + " inputs";
+      // Machines with the largest set have the paths of all.
+      for (const auto set : {plait::InstructionSet::avx2, plait::InstructionSet::avx512,
+                             plait::InstructionSet::avx512_bf16}) {
+        if (set > plait::instruction_set()) break;
+        const Numbers expected = linear(set, plait::PackedFormat::full, rows, outputs, inputs,
+                                        rounded(x), rounded(w), bias);
+        for (const auto tried : {plait::kernels::bf16_format(set), plait::PackedFormat::rounded}) {
+          const Numbers got = linear(set, tried, rows, outputs, inputs, x, w, bias);
+          if (std::memcmp(got.data(), expected.data(), got.size() * sizeof(float)) != 0)
+            return "products of " + std::to_string(inputs) + " inputs";
+        }
       }
     }
   plait::ParamTable table;
