@@ -6,7 +6,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 build=build/neon
-tests=(core kernels layers fusion architectures model losses optim metrics methods inspect train serve testing traps
+tests=(core kernels layers fusion architectures model losses optim penalties metrics methods inspect train serve testing traps
        golden io nomalloc threads)
 
 scripts/install_dependencies.sh --neon >&2

@@ -53,23 +53,33 @@ void require_effect(const CLI::App& app, const Options& options) {
 
   // Each option with what it needs.
   struct Need {
-    const char* option;
+    std::string_view option;  // or one and an entry of it
     bool met;
     const char* what;
   };
   const bool sharing = std::ranges::any_of(
       options.models, [](const ModelEntry* model) { return model->name != baseline; });
   const bool shared_experts = any_model(options, {"cgc", "ple", "adatt"});
-  const bool experts = shared_experts || any_model(options, {"mmoe", "ml-mmoe", "adatt-sp"});
+  const bool gates = shared_experts || any_model(options, {"mmoe", "ml-mmoe", "adatt-sp"});
+  const bool experts = gates || any_model(options, {"snr-trans", "snr-aver", "branch"});
+  const auto penalised = [&](std::string_view name) {
+    return std::ranges::any_of(options.penalties,
+                               [&](const ChosenPenalty& chosen) { return chosen.name == name; });
+  };
   const bool synthetic = options.is_synthetic();
   const bool ids = options.is_stream() || !options.tasks.empty();
   for (const Need& need : std::initializer_list<Need>{
            {"--experts", experts,
-            "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
+            "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt, snr-trans, snr-aver, "
+            "branch)"},
            {"--shared-experts", shared_experts, "cgc, ple or adatt"},
-           {"--gate", experts, "a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
+           {"--gate", gates, "a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt)"},
            {"--selectors", options.gate.dselect.has_value(), "--gate dselect or dselect-static"},
            {"--stitch", any_model(options, {"cross-stitch"}), "cross-stitch"},
+           {"--penalties l0", !penalised("l0") || any_model(options, {"snr-trans", "snr-aver"}),
+            "snr-trans or snr-aver"},
+           {"--penalties adashare", !penalised("adashare") || any_model(options, {"adashare"}),
+            "adashare"},
            {"--patience", options.early_stop.has_value(), "--early-stop"},
            {"--precision-bound", options.precision != plait::Precision::full, "--precision"},
            {"--loss-weights", sharing, "a model other than single-task"},
@@ -93,7 +103,7 @@ void require_effect(const CLI::App& app, const Options& options) {
            {"--new-learning-rate", options.resume, "--resume"},
            {"--resume", !options.checkpoint_dir.empty(), "--checkpoint-dir"},
            {"--checkpoint-every", !options.checkpoint_dir.empty(), "--checkpoint-dir"}})
-    if (!need.met && app.count(need.option) > 0)
+    if (!need.met && app.count(std::string(need.option.substr(0, need.option.find(' ')))) > 0)
       throw UsageError(std::string(need.option) + ": expected " + need.what + " with it");
 }
 

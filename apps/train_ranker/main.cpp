@@ -172,6 +172,7 @@ int run(int argc, const char* const* argv) {
                                        .rule = options->rule,
                                        .balancing = {},
                                        .task_weights = options->task_weights,
+                                       .penalties = options->penalties,
                                        .executor = pool ? &*pool : nullptr,
                                        .embeddings = embeddings_of(data),
                                        .row_rule = options->row_rule};

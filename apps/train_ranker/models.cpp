@@ -133,11 +133,18 @@ Trunk branch(const TrunkOptions& o) {
                                  .num_experts = o.sizes.experts,
                                  .levels = o.sizes.levels};
 }
+// A block per level, of the first one's width.
+Trunk ada_share(const TrunkOptions& o) {
+  return plait::AdaShare{.input_dim = o.input_dim,
+                         .num_tasks = o.num_tasks,
+                         .stem = {o.sizes.levels.front()},
+                         .blocks = o.sizes.levels};
+}
 
 }  // namespace
 
 std::span<const ModelEntry> models() {
-  static constexpr std::array<ModelEntry, 17> list{{
+  static constexpr std::array<ModelEntry, 18> list{{
       {baseline, "a network per task, nothing shared", Owners::tasks, single_task},
       {"shared-bottom", "one network for all tasks", Owners::nobody, shared_bottom},
       {"asymmetric", "a network per task; each also sees those before it", Owners::tasks,
@@ -164,6 +171,8 @@ std::span<const ModelEntry> models() {
       {"snr-aver", "shared experts in levels, joined by weights that may vanish", Owners::nobody,
        snr<plait::SNRConnection::aver>},
       {"branch", "shared experts in levels, of which a tree is chosen", Owners::nobody, branch},
+      {"adashare", "residual blocks for all tasks, of which each may skip some", Owners::nobody,
+       ada_share},
   }};
   return list;
 }

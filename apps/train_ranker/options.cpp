@@ -159,6 +159,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
   std::string stitch = "near-identity";
   std::string at = "parameters";
   std::string gate = "softmax";
+  std::vector<std::string> penalties;
   Index selectors = 2;
   std::string optimizer = "adam";
   std::vector<std::string> loss_weight_names;
@@ -300,6 +301,14 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->always_capture_default(false)
       ->check(between(0, many));
 
+  app.add_option("--penalties", penalties,
+                 "Terms of the parameters alone, name=weight: l1, l2; l0 (snr-trans, snr-aver); "
+                 "adashare, the weight of both its terms; heads, by which the towers of related "
+                 "tasks draw each other near")
+      ->delimiter(',')
+      ->group("Training")
+      ->always_capture_default(false);
+
   app.add_option(
          "--data", options.data,
          "stream (clicks with ids, made up), synthetic (numbers alone, the MMoE recipe), or "
@@ -408,6 +417,7 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
     throw UsageError(
         "--save and --checkpoint-dir: expected one method of --loss-weights or --balancer");
   options.tasks = task_columns(tasks);
+  options.penalties = chosen_penalties(penalties);
   require_effect(app, options);
   options.run = run_text(app);
   options.rule = make_rule(optimizer, learning_rate);

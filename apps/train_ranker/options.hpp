@@ -9,6 +9,7 @@
 #include "balancing.hpp"
 #include "click_stream.hpp"
 #include "models.hpp"
+#include "penalties.hpp"
 #include "plait/core/instruction_set.hpp"
 #include "plait/model/precision.hpp"
 #include "plait/train/early_stopping.hpp"
@@ -31,6 +32,7 @@ struct Options {
   plait::GateConfig gate{};
   std::vector<Balancing> balancing{{}};  // each trains every model, but for the baseline
   TaskWeights task_weights;
+  std::vector<ChosenPenalty> penalties;
   plait::Rule<float> rule = make_rule("adam", 1e-3);
   plait::RowRule<float> row_rule = make_row_rule("rowwise_adagrad");
   std::optional<plait::EarlyStoppingOptions> early_stop;

@@ -129,6 +129,7 @@ std::optional<Run> train(plait::Trainer<float>& trainer, Method& method, const D
   std::array<double, 1> loss{};  // the sum over the rows of the epoch so far
   std::vector<double> curve;     // of the epochs so far
   plait::CheckpointParts<float> parts = method.parts();
+  if (trainer.penalties() != nullptr) parts.push_back({"penalties", *trainer.penalties()});
   parts.push_back({"loss", loss});
   if (stopping) parts.push_back({"early_stopping", *stopping});
   parts.push_back({"curve", curve});

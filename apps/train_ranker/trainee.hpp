@@ -7,6 +7,7 @@
 
 #include "method.hpp"
 #include "models.hpp"
+#include "penalties.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/losses/head.hpp"
 #include "plait/model/model.hpp"
@@ -26,6 +27,7 @@ struct TraineeOptions {
   plait::Rule<float> rule = make_rule("adam", 1e-3);
   Balancing balancing{};
   TaskWeights task_weights{};
+  std::vector<ChosenPenalty> penalties{};
   std::uint64_t seed = 1;                              // of weights, tables and draws
   plait::Executor* executor = nullptr;                 // none: the calling thread alone
   std::optional<plait::EmbeddingConfig> embeddings{};  // none: rows are numbers alone
@@ -56,8 +58,11 @@ struct Trainee {
         rows(tables ? std::optional<plait::TableOptimizer<float>>(std::in_place, *tables,
                                                                   options.row_rule)
                     : std::nullopt),
+        penalties(make_penalties(options.penalties, model.values().shared_table())),
         trainer(make_trainer(options)),
-        method(make_method(options.balancing, trainer, options.task_weights, options.seed)) {}
+        method(make_method(options.balancing, trainer, options.task_weights, options.seed)) {
+    if (penalties) trainer.set_penalties(&*penalties);
+  }
   Trainee(const Trainee&) = delete;
   Trainee& operator=(const Trainee&) = delete;
 
@@ -66,6 +71,7 @@ struct Trainee {
   plait::Model<float> model;
   std::optional<plait::EmbeddingTables<float>> tables;
   std::optional<plait::TableOptimizer<float>> rows;
+  std::optional<plait::Penalties<float>> penalties;
   plait::Trainer<float> trainer;
   Method method;
 

@@ -231,6 +231,21 @@ TEST_CASE("names: LearningToBranch") {
         experts(2, 2, 3, 4) + Names{"branches.1 [2, 2]"});
 }
 
+TEST_CASE("names: AdaShare") {
+  CHECK(described<plait::AdaShare>({3, 2, {4}, {5}}) ==
+        Names{"stem.mlp_net.0.weight [4, 3]", "stem.mlp_net.0.bias [4]",
+              "blocks.0.mlp_net.0.weight [5, 4]", "blocks.0.mlp_net.0.bias [5]",
+              "blocks.0.mlp_net.2.weight [4, 5]", "blocks.0.mlp_net.2.bias [4]",
+              "policies.0 [1, 2]", "policies.1 [1, 2]"});
+}
+
+TEST_CASE("names: BranchedNetwork") {
+  CHECK(described<plait::BranchedNetwork>({3, 2, {{4}, {4}}, {{0, 0}, {0, 1}}}) ==
+        experts(1, 1, 3, 4) +
+            Names{"experts.1.0.mlp_net.0.weight [4, 4]", "experts.1.0.mlp_net.0.bias [4]",
+                  "experts.1.1.mlp_net.0.weight [4, 4]", "experts.1.1.mlp_net.0.bias [4]"});
+}
+
 TEST_CASE("names: SoftOrdering") {
   using L = plait::SoftOrdering;
   const Names shared{"layers.0.mlp_net.0.weight [4, 4]",

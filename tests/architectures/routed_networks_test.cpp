@@ -7,11 +7,14 @@
 #include <vector>
 
 #include "architectures/drawn_cases.hpp"
+#include "architectures/worked_example.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/core/counter_random.hpp"
 #include "plait/fusion/branch_choice.hpp"
 #include "plait/fusion/hard_concrete.hpp"
+#include "plait/penalties/l0.hpp"
+#include "plait/penalties/penalties.hpp"
 #include "plait/testing/build.hpp"
 #include "plait/testing/gradcheck.hpp"
 #include "support/catch.hpp"
@@ -25,6 +28,8 @@ using drawn_cases::branching;
 using drawn_cases::built_of;
 using drawn_cases::snr;
 using fixtures::Json;
+using worked::Example;
+using worked::output;
 
 constexpr Draws drawn{.seed = 5, .step = 3};
 
@@ -34,76 +39,6 @@ CounterRandom place(const Draws& draws, Index l, Index i, Index j) {
   return stream_of(draws).at(n(l)).at(n(i)).at(n(j));
 }
 double logit(double u) { return std::log(u) - std::log1p(-u); }
-
-template <class Scalar>
-struct Example {
-  template <class D>
-  Example(const std::string& name, const D& description)
-      : fixture(fixtures::load(name)),
-        built(testing::build<Scalar>(1, Trunk<Scalar>(description))),
-        x(fixtures::tensor<Scalar>(fixture.at("inputs").at("x"))),
-        y(x.batch(), 2, 2),
-        dx(x.batch(), 1, 2),
-        grad(built.theta.shared_table()) {}
-
-  std::span<Scalar> values(const std::string& parameter) { return built.theta.of(parameter); }
-  std::span<Scalar> gradient(const std::string& parameter) { return grad.of(parameter); }
-  void set(const std::string& parameter, const Json& numbers) {
-    const Json flat = numbers.flatten();
-    const auto to = values(parameter);
-    REQUIRE(flat.size() == to.size());
-    std::size_t k = 0;
-    each(numbers, [&](double number) { to[k++] = static_cast<Scalar>(number); });
-  }
-  template <class F>
-  static void each(const Json& numbers, const F& take) {
-    if (numbers.is_array())
-      for (const Json& below : numbers) each(below, take);
-    else
-      take(numbers.get<double>());
-  }
-  void set_network(const std::string& name, const Json& layer) {
-    set(name + ".mlp_net.0.weight", layer.at(0).at("W"));
-    set(name + ".mlp_net.0.bias", layer.at(0).at("b"));
-  }
-  void check_network(const std::string& name, const Json& layer) {
-    check(gradient(name + ".mlp_net.0.weight"), layer.at(0).at("W"));
-    check(gradient(name + ".mlp_net.0.bias"), layer.at(0).at("b"));
-  }
-  void check(std::span<const Scalar> got, const Json& wanted) {
-    const double most = std::is_same_v<Scalar, double> ? 1e-10 : 1e-5;
-    std::size_t k = 0;
-    each(wanted, [&](double number) {
-      CHECK(std::abs(got[k++] - number) <= most * (std::max)(1.0, std::abs(number)));
-    });
-    CHECK(k == got.size());
-  }
-
-  void forward(const ForwardOptions& options) {
-    built.layer.forward(built.theta.view(), x.view(), y.view(), &workspace, scratch, options);
-  }
-  void backward() {
-    const auto dy = fixtures::tensor<Scalar>(fixture.at("inputs").at("d_out"));
-    built.layer.backward(built.theta.view(), x.view(), y.view(), dy.view(), dx.view(), workspace,
-                         grad.grad(), scratch);
-  }
-  void check_y(const std::string& output) { check(flat(y), fixture.at("outputs").at(output)); }
-  static std::vector<Scalar> flat(const Tensor<Scalar>& tensor) {
-    std::vector<Scalar> result;
-    const auto view = tensor.view();
-    for (Index b = 0; b < view.batch(); ++b)
-      for (Index s = 0; s < view.slots(); ++s)
-        result.insert(result.end(), view.row(b, s), view.row(b, s) + view.dim());
-    return result;
-  }
-
-  Json fixture;
-  testing::Built<Network<Scalar>> built;
-  Tensor<Scalar> x, y, dx;
-  ParamBuffer<Scalar> grad;
-  typename Network<Scalar>::Workspace workspace;
-  Scratch scratch;
-};
 
 template <class Scalar>
 void check_snr(const std::string& name, SNRConnection connection) {
@@ -126,14 +61,16 @@ void check_snr(const std::string& name, SNRConnection connection) {
   example.forward({});
   example.check_y("out_eval");
 
-  // a is moved by as much as the draw's noise differs from the example's.
   const double lambda = example.fixture.at("config").at("lambda");
-  std::vector<double> penalty;
+  const double l0 = example.fixture.at("outputs").at("L0_expected");
+  ParamBuffer<Scalar> penalty(example.built.theta.shared_table());
+  Penalties<Scalar> penalties(penalty.shared_table(), {{"l0", L0{.weight = lambda}}});
+  CHECK(std::abs(penalties.add(example.built.theta, penalty) - lambda * l0) <
+        (std::is_same_v<Scalar, double> ? 1e-10 : 1e-5));
+  // a is moved by as much as the draw's noise differs from the example's.
   for (Index i = 0; i < 2; ++i)
     for (Index j = 0; j < 2; ++j) {
       const auto k = static_cast<std::size_t>(2 * i + j);
-      const double p = HardConcrete{}.nonzero_probability(static_cast<double>(a[k]));
-      penalty.push_back(lambda * p * (1 - p));
       const double u = example.fixture.at("inputs").at("U").at(std::size_t(i)).at(std::size_t(j));
       a[k] += static_cast<Scalar>(logit(u) - logit(place(drawn, 1, i, j).open_uniform()));
     }
@@ -148,18 +85,8 @@ void check_snr(const std::string& name, SNRConnection connection) {
       example.check(example.gradient(text("transforms.1.", i, ".", j, ".mlp_net.0.weight")),
                     grads.at("W").at(i).at(j));
   const auto da = example.gradient("log_alphas.1");
-  for (std::size_t k = 0; k < 4; ++k) da[k] += static_cast<Scalar>(penalty[k]);
+  for (std::size_t k = 0; k < 4; ++k) da[k] += penalty.of("log_alphas.1")[k];
   example.check(da, grads.at("log_alpha"));
-}
-
-// y of 4 rows.
-std::vector<double> output(const testing::Built<Network<double>>& built,
-                           const ForwardOptions& options = {}) {
-  Tensor<double> y(4, built.layer.out_shape().slots, built.layer.out_shape().dim);
-  Scratch scratch;
-  const auto x = built.input(4);
-  built.layer.forward(built.theta.view(), x.view(), y.view(), nullptr, scratch, options);
-  return Example<double>::flat(y);
 }
 
 }  // namespace
@@ -401,49 +328,6 @@ TEST_CASE("SNR and learning to branch refuse what they cannot be") {
   refused(other, "warmup_steps");
 }
 
-// Over many draws a task moves what reach says, and nothing else.
 TEST_CASE("reach: learning to branch") {
-  auto built = built_of(branching({4, 3, 3}));
-  for (const auto& entry : built.theta.table().entries())  // no node is off
-    if (entry.name.ends_with(".bias"))
-      for (double& b : built.theta.of(entry.id)) b += 5;
-  const auto x = built.input(6), dy = built.output(6);
-  Scratch scratch;
-  for (std::size_t task = 0; task < 2; ++task) {
-    bool live[2] = {task == 0, task == 1}, live_in[1] = {false};
-    std::vector<bool> reached(built.theta.flat().size()), moved(reached.size());
-    built.layer.reach(
-        live, live_in,
-        [&](const ParamRange& range) {
-          for (Index i = 0; i < range.size; ++i)
-            reached[static_cast<std::size_t>(range.offset + i)] = true;
-        },
-        scratch);
-    CHECK(live_in[0]);
-    for (Index step = 0; step < 200; ++step) {
-      Tensor<double> y(6, 2, 3), dx(6, 1, 5);
-      Network<double>::Workspace workspace;
-      ParamBuffer<double> grad(built.theta.shared_table());
-      built.layer.forward(built.theta.view(), x.view(), y.view(), &workspace, scratch,
-                          {.draws = {.seed = 2, .step = step}});
-      built.layer.backward(built.theta.view(), x.view(), y.view(), dy.view(), dx.view(), workspace,
-                           grad.grad(), scratch, live);
-      for (std::size_t i = 0; i < moved.size(); ++i)
-        if (grad.flat()[i] != 0) moved[i] = true;
-    }
-    // Branches row by row, what else there is as a whole: a unit may be off.
-    for (const auto& entry : built.theta.table().entries()) {
-      const bool in_rows = entry.name.starts_with("branches");
-      const Index step = in_rows ? entry.id.cols : entry.id.size();
-      for (Index first = 0; first < entry.id.size(); first += step) {
-        const auto begin = static_cast<std::ptrdiff_t>(entry.id.offset + first);
-        const auto any = [&](const std::vector<bool>& flags) {
-          return std::count(flags.begin() + begin, flags.begin() + begin + step, true);
-        };
-        INFO(entry.name << " from " << first << " on");
-        CHECK((any(moved) > 0) == (any(reached) > 0));
-        CHECK((any(reached) == 0 || any(reached) == step));
-      }
-    }
-  }
+  worked::check_reach_over_draws(built_of(branching({4, 3, 3})), "branches");
 }

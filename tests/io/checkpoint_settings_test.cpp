@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "checkpoint_run.hpp"
@@ -23,6 +24,8 @@
 #include "plait/optim/adagrad.hpp"
 #include "plait/optim/rmsprop.hpp"
 #include "plait/optim/sgd.hpp"
+#include "plait/penalties/norms.hpp"
+#include "plait/penalties/penalties.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/weight_average.hpp"
 #include "support/catch.hpp"
@@ -275,6 +278,18 @@ TEST_CASE("checkpoint: methods and their hyper-parameters are compared and told"
   CHECK(of_parts(weighting(plait::ScheduledWeights{}),
                  weighting(plait::ScheduledWeights{.per = Per::step})) ==
         "method.per_step: got false, expected true as in this run");
+}
+
+TEST_CASE("checkpoint: penalties and their settings are compared and told") {
+  const auto of = [](const std::string& name, plait::Penalty penalty) {
+    static const Run run;
+    return plait::Penalties<float>(run.model.shared_table(), {{name, std::move(penalty)}});
+  };
+  CHECK(of_parts(of("a", plait::L1{.weight = 2}), of("a", plait::L1{.weight = 2})) == "nothing");
+  CHECK(of_parts(of("a", plait::L1{.weight = 2}), of("a", plait::L1{.weight = 3})) ==
+        "method.a.weight: got 2, expected 3 as in this run");
+  CHECK(of_parts(of("a", plait::L1{.weight = 2}), of("a", plait::L2{.weight = 2})) ==
+        "method.a.penalty: got 'L1', expected 'L2' as in this run");
 }
 
 TEST_CASE("checkpoint: a run goes on with another learning rate on purpose") {

@@ -20,6 +20,8 @@
 #include "plait/methods/loss_weighting.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
+#include "plait/penalties/penalties.hpp"
+#include "plait/penalties/tensor_normal.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/gradient_mean.hpp"
 #include "plait/train/trainer.hpp"
@@ -348,15 +350,19 @@ struct Rich {
   plait::Random random{9};
   std::vector<double> history;
   Sums sums{run.model.shared_table()};
+  plait::Penalties<float> penalties{
+      run.model.shared_table(),
+      {{"heads", plait::TensorNormal{
+                     .weight = 0.1, .every = 2, .parameters = "task_modules.*.mlp_net.0.weight"}}}};
 
   CheckpointParts<float> parts() {
-    return {{"the balancer", balancer},  {"weighting", weighting},
-            {"stopping", stopping},      {"average", average},
-            {"mean of gradients", mean}, {"random", random},
-            {"history", history},        {"sums", sums}};
+    return {{"the balancer", balancer}, {"weighting", weighting},    {"stopping", stopping},
+            {"average", average},       {"mean of gradients", mean}, {"random", random},
+            {"history", history},       {"penalties", penalties},    {"sums", sums}};
   }
 
   void step() {
+    run.trainer.set_penalties(&penalties);
     run.step([&](const auto& x, const auto& labels) {
       const plait::Targets<float> targets{labels, {}, {}};
       if (run.progress.step % 2 == 0) {
@@ -452,9 +458,10 @@ TEST_CASE("checkpoint: parts of another run are refused, and nothing changes") {
     CHECK_THROWS_AS(other.run.resume(checkpoints, parts), plait::FormatError);
     check_equal(other, untouched);
   };
-  refuses({},
-          "parts: got 'average history mean of gradients random stopping sums the balancer "
-          "weighting', expected '' as in this run");
+  refuses(
+      {},
+      "parts: got 'average history mean of gradients penalties random stopping sums the balancer "
+      "weighting', expected '' as in this run");
   auto parts = other.parts();
   parts.pop_back();
   refuses(parts, "parts: got 'average ");

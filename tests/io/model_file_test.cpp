@@ -171,6 +171,17 @@ TEST_CASE("model file: settings away from their defaults come back") {
       .levels = {5, 3},
       .branches = {.temperature = {.start = 2, .rate = 0.5, .every = 7, .least = 0.2},
                    .warmup_steps = 9}});
+  check_round_trip<double>(
+      plait::AdaShare{.input_dim = 4,
+                      .num_tasks = 3,
+                      .stem = {5, 3},
+                      .blocks = {2, 6},
+                      .policy = {.temperature = {.start = 2, .rate = 0.5, .every = 7, .least = 0.2},
+                                 .hard = true,
+                                 .warmup_steps = 9,
+                                 .curriculum_steps = 4}});
+  check_round_trip<double>(plait::BranchedNetwork{
+      .input_dim = 4, .num_tasks = 3, .levels = {{5}, {3}}, .groups = {{0, 0, 1}, {0, 1, 2}}});
   // Experts without layers: the trunk has gates only.
   check_round_trip<double>(plait::MMoE{.input_dim = 4, .num_tasks = 2, .num_experts = 3});
   // Small towers.
@@ -468,6 +479,9 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
       R"(,"connection":"trans","gates":{"beta":0.7,"gamma":-0.1,"zeta":1.1}})";
   const std::string chosen =
       R"(,"branches":{"temperature":{"start":5,"rate":0.9,"every":10,"least":0.1},"warmup_steps":0}})";
+  const std::string skipped =
+      R"(,"policy":{"temperature":{"start":5,"rate":0.9,"every":10,)"
+      R"("least":0.1},"hard":false,"warmup_steps":0,"curriculum_steps":0}})";
   std::string others = "[";  // every task sees all before it
   for (int t = 0; t < 60; ++t) {
     others += t == 0 ? "[" : ",[";
@@ -548,7 +562,18 @@ TEST_CASE("model file: hostile sizes of every architecture cost no more than the
        {sizes(n) + R"(,"num_experts":1,"levels":[1,1])" + chosen,
         sizes("2") + R"(,"num_experts":)" + n + R"(,"levels":[1,1])" + chosen,
         sizes("2") + R"(,"num_experts":1,"levels":)" + repeated("1", room) + chosen,
-        sizes("2") + R"(,"num_experts":1,"levels":[)" + n + "]" + chosen}}};
+        sizes("2") + R"(,"num_experts":1,"levels":[)" + n + "]" + chosen}},
+      {"AdaShare",
+       {sizes(n) + R"(,"stem":)" + one + R"(,"blocks":[1,1])" + skipped,
+        sizes("2") + R"(,"stem":)" + none + R"(,"blocks":)" + repeated("1", room) + skipped,
+        sizes("2") + R"(,"stem":)" + deep + R"(,"blocks":[1])" + skipped,
+        sizes("2") + R"(,"stem":)" + none + R"(,"blocks":[)" + n + "]" + skipped}},
+      {"BranchedNetwork",
+       {sizes(n) + R"(,"levels":)" + repeated(none, 1) + R"(,"groups":[)" + repeated("0", room) +
+            "]}",
+        sizes("2") + many_levels + R"(,"groups":)" + repeated("[0,0]", room) + "}",
+        sizes("2") + R"(,"levels":)" + repeated(deep, 1) + R"(,"groups":[[0,1]]})",
+        sizes("2") + R"(,"levels":)" + repeated(none, 1) + R"(,"groups":[[0,)" + n + "]]}"}}};
   REQUIRE(all.size() == plait::Registry<float>().trunks().size());
   models::Sizes tiny{.input_dim = 1, .num_tasks = 2, .first = 1, .second = 1};
   for (const auto& named : models::all_trunks<float>(tiny)) {

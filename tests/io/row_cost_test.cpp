@@ -136,6 +136,9 @@ TEST_CASE("model file: models that use identity experts and many tasks for a rea
   CHECK(answer(file_of(plait::LearningToBranch{
             .input_dim = 16, .num_tasks = 12, .num_experts = 6, .levels = {64, 64, 32}})) ==
         "accepted");
+  CHECK(answer(file_of(plait::AdaShare{
+            .input_dim = 16, .num_tasks = 40, .stem = {64}, .blocks = {64, 64, 64}})) ==
+        "accepted");
   CHECK(answer(file_of(plait::SoftOrdering{
             .input_dim = 16, .num_tasks = 40, .encoder = {64}, .depth = 4})) == "accepted");
   CHECK(answer(file_of(plait::SoftOrdering{.input_dim = 64,

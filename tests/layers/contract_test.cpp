@@ -50,6 +50,7 @@ void check_gradients(const std::vector<zoo::Specimen>& specimens) {
 
 TEST_CASE("contract: Linear") { check_contract(zoo::linears()); }
 TEST_CASE("contract: MLP") { check_contract(zoo::mlps()); }
+TEST_CASE("contract: ResidualBlock") { check_contract(zoo::residual_blocks()); }
 TEST_CASE("contract: Gate") { check_contract(zoo::gates()); }
 TEST_CASE("contract: ExpertBank") { check_contract(zoo::expert_banks()); }
 TEST_CASE("contract: SharedBottom") { check_contract(zoo::shared_bottoms()); }
@@ -71,6 +72,8 @@ TEST_CASE("contract: Sluice") { check_contract(zoo::sluices()); }
 TEST_CASE("contract: SoftOrdering") { check_contract(zoo::soft_orderings()); }
 TEST_CASE("contract: SNR") { check_contract(zoo::snrs()); }
 TEST_CASE("contract: LearningToBranch") { check_contract(zoo::branchings()); }
+TEST_CASE("contract: AdaShare") { check_contract(zoo::ada_shares()); }
+TEST_CASE("contract: BranchedNetwork") { check_contract(zoo::branched_networks()); }
 TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
@@ -81,6 +84,7 @@ TEST_CASE("contract: Sequential") { check_contract(zoo::sequentials()); }
 // the layer's own finite differences would see what it stops.
 TEST_CASE("gradients: Linear") { check_gradients(zoo::linears()); }
 TEST_CASE("gradients: MLP") { check_gradients(zoo::mlps()); }
+TEST_CASE("gradients: ResidualBlock") { check_gradients(zoo::residual_blocks()); }
 TEST_CASE("gradients: Gate") { check_gradients(zoo::gates()); }
 TEST_CASE("gradients: ExpertBank") { check_gradients(zoo::expert_banks()); }
 TEST_CASE("gradients: SharedBottom") { check_gradients(zoo::shared_bottoms()); }
@@ -99,6 +103,8 @@ TEST_CASE("gradients: Sluice") { check_gradients(zoo::sluices()); }
 TEST_CASE("gradients: SoftOrdering") { check_gradients(zoo::soft_orderings()); }
 TEST_CASE("gradients: SNR") { check_gradients(zoo::snrs()); }
 TEST_CASE("gradients: LearningToBranch") { check_gradients(zoo::branchings()); }
+TEST_CASE("gradients: AdaShare") { check_gradients(zoo::ada_shares()); }
+TEST_CASE("gradients: BranchedNetwork") { check_gradients(zoo::branched_networks()); }
 TEST_CASE("gradients: trunks of one's own") { check_gradients(zoo::own_trunks()); }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
 TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }

@@ -58,7 +58,8 @@ TEST_CASE("overwrites: every weight of every model, once, and none of them after
       model.network().backward(model.values(), x, y.view(), dy.view(), {}, workspace, view,
                                scratch);
     };
-    if (name == LearningToBranch::name) continue;  // no gradient where its branches do not lead
+    // No gradient where branches do not lead, and policies are not drawn.
+    if (name == LearningToBranch::name || name == AdaShare::name) continue;
     const Index weights =
         std::ranges::count_if(model.table().entries(), [](const auto& e) { return e.is_weight; });
     // Of layers that all three tasks call, or all tasks at both depths.

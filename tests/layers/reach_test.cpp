@@ -170,6 +170,7 @@ TEST_CASE("reach: MTAN") { check_slots(zoo::mtans()); }
 TEST_CASE("reach: Sluice") { check_slots(zoo::sluices()); }
 TEST_CASE("reach: SoftOrdering") { check_slots(zoo::soft_orderings()); }
 TEST_CASE("reach: SNR") { check_slots(zoo::snrs()); }
+TEST_CASE("reach: BranchedNetwork") { check_slots(zoo::branched_networks()); }
 
 TEST_CASE("reach: routes with stop-gradients") { check_slots(zoo::stopped_routes()); }
 

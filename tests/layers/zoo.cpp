@@ -7,6 +7,7 @@
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
+#include "plait/layers/residual_block.hpp"
 #include "plait/layers/sequential.hpp"
 #include "plait/layers/towers.hpp"
 #include "plait/model/registry.hpp"  // all architectures
@@ -74,6 +75,17 @@ std::vector<Specimen> mlps() {
   add("without bias", 4, {{6, 3}, Activation::relu, false});
   add("wide", 17, {{33, 9}, Activation::tanh});
   add("deeper than a panel", 300, {{5}, Activation::relu});
+  return result;
+}
+
+std::vector<Specimen> residual_blocks() {
+  std::vector<Specimen> result;
+  for (const auto& [dim, hidden] :
+       {std::pair<Index, Index>{1, 1}, {1, 5}, {5, 1}, {3, 4}, {4, 3}, {8, 8}, {17, 9}, {2, 40}})
+    result.push_back(specimen(plait::text(dim, " with ", hidden),
+                              [dim = dim, hidden = hidden](ParamTable& table) {
+                                return plait::ResidualBlock<double>(table, "block", dim, hidden);
+                              }));
   return result;
 }
 
@@ -377,6 +389,38 @@ std::vector<Specimen> branchings() {
       built<L>("one unit", {1, 2, 2, {1, 1}}),
       built<L>("four levels", {4, 2, 2, {3, 4, 4, 3}}),
       built<L>("wider than a packet", {9, 2, 2, {17, 9}}),
+  };
+}
+
+std::vector<Specimen> ada_shares() {
+  using L = plait::AdaShare;
+  return {
+      built<L>("two tasks", {3, 2, {4}, {3, 5}}),
+      built<L>("one block", {3, 2, {4}, {3}}),
+      built<L>("one task", {3, 1, {4}, {3, 2}}),
+      built<L>("three tasks, four blocks", {3, 3, {4}, {3, 2, 5, 4}}),
+      built<L>("many tasks", {2, 6, {3}, {2, 2}}),
+      built<L>("no stem", {3, 2, {}, {4, 4}}),
+      built<L>("deep stem", {3, 2, {5, 4}, {3}}),
+      built<L>("one unit", {1, 2, {1}, {1, 1}}),
+      built<L>("wider than a packet", {9, 2, {17}, {9, 18}}),
+  };
+}
+
+std::vector<Specimen> branched_networks() {
+  using L = plait::BranchedNetwork;
+  return {
+      built<L>("nothing shared", {3, 2, {{4}, {3}}, {{0, 1}, {0, 1}}}),
+      built<L>("all shared", {3, 2, {{4}, {3}}, {{0, 0}, {0, 0}}}),
+      built<L>("shared below", {3, 2, {{4}, {3}}, {{0, 0}, {0, 1}}}),
+      built<L>("one level", {3, 3, {smooth({4})}, {{0, 1, 0}}}),
+      built<L>("one task", {3, 1, {smooth({4}), smooth({2})}, {{0}, {0}}}),
+      built<L>("three levels", {2,
+                                4,
+                                {smooth({3}), smooth({4}), smooth({2})},
+                                {{0, 0, 0, 0}, {0, 1, 0, 1}, {0, 1, 2, 3}}}),
+      built<L>("deep experts", {3, 3, {{5, 4}, {3, 2}}, {{0, 0, 1}, {0, 1, 2}}}),
+      built<L>("gelu", {3, 3, {{{4}, Activation::gelu}, smooth({3})}, {{0, 0, 1}, {0, 0, 1}}}),
   };
 }
 

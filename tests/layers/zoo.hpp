@@ -49,6 +49,7 @@ Specimen built(const std::string& shape, const D& description) {
 
 std::vector<Specimen> linears();
 std::vector<Specimen> mlps();
+std::vector<Specimen> residual_blocks();
 std::vector<Specimen> gates();
 std::vector<Specimen> expert_banks();
 std::vector<Specimen> shared_bottoms();
@@ -68,6 +69,8 @@ std::vector<Specimen> sluices();
 std::vector<Specimen> soft_orderings();
 std::vector<Specimen> snrs();
 std::vector<Specimen> branchings();
+std::vector<Specimen> ada_shares();
+std::vector<Specimen> branched_networks();
 std::vector<Specimen> own_trunks();
 std::vector<Specimen> stopped_routes();  // as stopped_sharings
 std::vector<Specimen> towers();

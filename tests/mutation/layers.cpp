@@ -27,6 +27,7 @@ std::string checks::run() {
   const std::vector<std::function<std::vector<zoo::Specimen>()>> differentiable{
       zoo::linears,
       zoo::mlps,
+      zoo::residual_blocks,
       zoo::gates,
       zoo::expert_banks,
       zoo::shared_bottoms,
@@ -45,6 +46,8 @@ std::string checks::run() {
       zoo::soft_orderings,
       zoo::snrs,
       zoo::branchings,
+      zoo::ada_shares,
+      zoo::branched_networks,
       zoo::own_trunks,
       zoo::towers,
       zoo::small_towers,

@@ -7,10 +7,12 @@
 #include "architectures/drawn_cases.hpp"
 #include "mutation/checks.hpp"
 #include "mutation/layer_checks.hpp"
+#include "plait/architectures/ada_share.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/core/counter_random.hpp"
 #include "plait/fusion/hard_concrete.hpp"
+#include "plait/fusion/skip_policy.hpp"
 #include "plait/testing/build.hpp"
 #include "support/with_options.hpp"
 
@@ -44,6 +46,33 @@ std::string wrong_gates() {
   return "";
 }
 
+// Decisions of a policy.
+std::string wrong_policy() {
+  const SkipPolicy policy{.warmup_steps = 10, .curriculum_steps = 5};
+  if (policy.decides(2, 3, 9) || !policy.decides(2, 3, 10) || policy.decides(1, 3, 14) ||
+      !policy.decides(1, 3, 15))
+    return "a curriculum";
+  const std::vector<double> alike{0.3, 0.3};
+  std::vector<double> u(2), kept(3);
+  policy.decide(0, 1, alike.data(), {}, CounterRandom(), u.data(), kept.data());
+  if (u[0] != 1 || u[1] != 0 || kept[2] != 0) return "a block that is as well executed as skipped";
+  if (!drawn_cases::all_policies_learn()) return "a policy that does not learn";
+  for (const double first : {0.0, 1.0}) {
+    auto built = built_of(drawn_cases::sharing({4}, {3, 2}, 3));
+    for (int t = 0; t < 3; ++t) {
+      const auto policy = built.theta.of(text("policies.", t));
+      policy[0] = t == 0 ? first : 1 - first;
+      policy[1] = 1 - policy[0];
+      policy[2] = t == 1 ? 0 : 1;
+      policy[3] = 1 - policy[2];
+    }
+    if (!drawn_cases::tasks_are_as_alone(built)) return "AdaShare: a task beside others";
+    const auto gradients = checks::gradients(Network<double>(built.layer), built.theta);
+    if (!gradients.passed()) return "AdaShare, served: " + gradients.text();
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string checks::run() {
@@ -60,6 +89,16 @@ std::string checks::run() {
         return "SNR: two steps of one draw";
     }
   }
+  for (Index step = -1; step < 4; ++step) {
+    AdaShare sharing = drawn_cases::sharing({4}, {3, 2}, 3);
+    sharing.policy.curriculum_steps = 3;
+    const auto built = built_of(sharing);
+    const auto gradients = checks::gradients(
+        Network<double>(with_options::Layer{built.layer, {.draws = {.seed = 8, .step = step}}}),
+        built.theta);
+    if (!gradients.passed()) return "AdaShare: " + gradients.text();
+  }
+  if (std::string wrong = wrong_policy(); !wrong.empty()) return wrong;
   LearningToBranch description = drawn_cases::branching();
   description.branches.warmup_steps = 2;
   const auto built = built_of(description);

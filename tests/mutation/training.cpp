@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mutation/checks.hpp"
@@ -11,6 +12,8 @@
 #include "plait/fusion/dropout.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/sgd.hpp"
+#include "plait/penalties/norms.hpp"
+#include "plait/penalties/penalties.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
 
@@ -69,6 +72,19 @@ std::string checks::run() {
   const auto without_labels = tiles.task_gradients(1);
   for (const double g : without_labels[1].flat())
     if (g != 0) return "a task without labels has a gradient";
+
+  // L2 is SGD's weight decay, and a step that is made is counted.
+  const auto trained = [&](double decay, double penalty) {
+    Model<double> model(AdaTT{.input_dim = 5, .num_tasks = 3, .levels = {{4}}}, {}, 1);
+    Trainer<double> trainer(model, {{}, {}, {}}, SGD{.learning_rate = 0.1, .weight_decay = decay});
+    Penalties<double> penalties(model.values().shared_table(), {{"norm", L2{.weight = penalty}}});
+    if (penalty > 0) trainer.set_penalties(&penalties);
+    for (int i = 0; i < 2; ++i) trainer.step(whole.x, whole.labels);
+    return std::pair(model.values(), penalties.state().steps);
+  };
+  const auto penalised = trained(0, 0.3);
+  if (!close(penalised.first, trained(0.3, 0).first) || penalised.second != 2)
+    return "a penalty in the steps of a trainer";
 
   const auto drawn = [&](std::uint64_t seed, Index steps) {
     Model<double> model(SNR{.input_dim = 5, .num_tasks = 3, .num_experts = 2, .levels = {4}}, {},

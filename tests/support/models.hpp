@@ -69,6 +69,11 @@ std::vector<NamedTrunk<Scalar>> all_trunks(const Sizes& s = {}) {
   add(SNR{.input_dim = d, .num_tasks = t, .num_experts = 3, .levels = {s.first, s.second}});
   add(LearningToBranch{
       .input_dim = d, .num_tasks = t, .num_experts = 3, .levels = {s.first, s.second}});
+  add(AdaShare{.input_dim = d, .num_tasks = t, .stem = {s.second}, .blocks = {s.first, s.second}});
+  std::vector<Index> together(static_cast<std::size_t>(t)), apart = together;
+  for (Index i = 0; i < t; ++i) apart[static_cast<std::size_t>(i)] = i;
+  add(BranchedNetwork{
+      .input_dim = d, .num_tasks = t, .levels = s.levels(), .groups = {together, apart}});
   return result;
 }
 

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "plait/architectures/ada_share.hpp"
+#include "plait/architectures/ada_share_layer.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/mmoe.hpp"
 #include "plait/architectures/snr.hpp"
@@ -77,7 +79,9 @@ struct Recording {
   }
 };
 
-const std::vector<Trunk<double>> trunks{snr(SNRConnection::trans), snr(), branching()};
+const std::vector<Trunk<double>> trunks{
+    snr(SNRConnection::trans), snr(), branching(),
+    AdaShare{.input_dim = 5, .num_tasks = 2, .stem = {6}, .blocks = {4, 5}}};
 
 }  // namespace
 

@@ -132,6 +132,11 @@ TEST_CASE("shared parameters are those of each architecture's paper") {
   // Connections are of what they lead to.
   CHECK(shared_names(SNR{3, 2, 2, {4}}) == Names{"experts.0.0", "experts.0.1"});
   CHECK(shared_names(LearningToBranch{3, 2, 2, {4, 4}}) == Names{"experts.0.0", "experts.0.1"});
+  // Policies are a task's own.
+  CHECK(shared_names(AdaShare{3, 2, {4}, {3}}) ==
+        Names{"blocks.0", "blocks.0.mlp_net.2.bias", "blocks.0.mlp_net.2.weight", "stem"});
+  // A branch is of the tasks that it leads to.
+  CHECK(shared_names(BranchedNetwork{3, 2, {{4}, {4}}, {{0, 0}, {0, 1}}}) == Names{"experts.0.0"});
   // Masks are a task's own.
   CHECK(shared_names(MTAN{3, 2, {4, 3}}) == Names{"p.0", "p.1", "q.0", "u.0", "u.1"});
 }

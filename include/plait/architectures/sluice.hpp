@@ -8,8 +8,8 @@
 // Subspace q of a task are the columns q H_l / S ... of its state. With S = 1 and β = e_L, or no
 // skips, this is cross-stitch. The source's layers are LSTMs; its code reshapes column by column,
 // so that a "subspace" there interleaves tasks, and starts α for S = 2 from a pattern whose rows
-// add up to T: neither is followed. Nor is its penalty that keeps subspaces orthogonal, a term of
-// the loss.
+// add up to T: neither is followed. Its penalty that keeps subspaces orthogonal is
+// penalties/orthogonal_subspaces.hpp.
 // Parameters: experts.{l}.{t}.mlp_net.{2j}.weight|bias, alphas.{l} [K, K] (row = target) and, with
 // skips, betas [T, L].
 // Source: Ruder et al., "Latent Multi-task Architecture Learning", AAAI 2019;

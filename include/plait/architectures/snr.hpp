@@ -8,9 +8,8 @@
 //
 // z is hard-concrete (fusion/hard_concrete.hpp): drawn once per step in training, exactly 0 or 1 at
 // times, expected in scoring. Connections whose ẑ is 0 cost nothing there, nor do experts that no
-// task is connected to. The paper's term λ Σ P(z ≠ 0), which makes connections vanish, is not added
-// by the trainer: λ P (1 - P) belongs to the gradient of a (HardConcrete::nonzero_probability),
-// between compute_gradient and apply. Where its bias and activation stand in SNR-Trans the paper
+// task is connected to. The paper's term λ Σ P(z ≠ 0), which makes connections vanish, is
+// penalties/l0.hpp. Where its bias and activation stand in SNR-Trans the paper
 // does not say; its "average" is a sum. Parameters: experts.{l}.{i}.mlp_net.0.weight|bias (A),
 // log_alphas.{l} (a) [targets, sources], at 0 at first; and of SNR-Trans
 // transforms.{l}.{i}.{j}.mlp_net.0.weight (W) and biases.{l}.{i}. Source: Ma et al., "SNR:

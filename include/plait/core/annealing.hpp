@@ -24,8 +24,8 @@ struct Annealing {
   }
   // Throws ConfigError for a temperature that is or could become 0, grow or be infinite.
   PLAIT_COLD void validate(const std::string& where) const {
-    require_config(std::isfinite(start) && start > 0, where, "temperature.start", text(start),
-                   "a finite number above 0");
+    require_config(start > 0 && start <= 1e6, where, "temperature.start", text(start),
+                   "above 0 and at most 1e6");
     require_config(rate > 0 && rate <= 1, where, "temperature.rate", text(rate),
                    "above 0 and at most 1");
     require_config(std::isfinite(every) && every >= 1, where, "temperature.every", text(every),

@@ -8,9 +8,12 @@
 #include <string>
 #include <utility>
 
+#include "plait/architectures/ada_share.hpp"
+#include "plait/architectures/ada_share_layer.hpp"
 #include "plait/architectures/adatt.hpp"
 #include "plait/architectures/asymmetric.hpp"
 #include "plait/architectures/asymmetric_networks.hpp"
+#include "plait/architectures/branched.hpp"
 #include "plait/architectures/cross_stitch.hpp"
 #include "plait/architectures/customized_networks.hpp"
 #include "plait/architectures/customized_sharing.hpp"
@@ -58,7 +61,8 @@ Registry<Scalar>::Registry() {
   add_trunk(CustomizedSharing{}).add_trunk(CrossStitch{}).add_trunk(MMoE{}).add_trunk(MLMMoE{});
   add_trunk(CGC{}).add_trunk(PLE{}).add_trunk(AdaTTSp{}).add_trunk(AdaTT{});
   add_trunk(Sluice{}).add_trunk(SoftOrdering{}).add_trunk(MTAN{});
-  add_trunk(SNR{}).add_trunk(LearningToBranch{});
+  add_trunk(SNR{}).add_trunk(LearningToBranch{}).add_trunk(AdaShare{});
+  add_trunk(BranchedNetwork{});
 }
 
 template <class Scalar>
@@ -102,7 +106,9 @@ const Trunk<Scalar>* Registry<Scalar>::trunk(const std::string& name) const {
   PLAIT_TRUNK_COMPILED(EXTERN, SoftOrdering)      \
   PLAIT_TRUNK_COMPILED(EXTERN, MTAN)              \
   PLAIT_TRUNK_COMPILED(EXTERN, SNR)               \
-  PLAIT_TRUNK_COMPILED(EXTERN, LearningToBranch)
+  PLAIT_TRUNK_COMPILED(EXTERN, LearningToBranch)  \
+  PLAIT_TRUNK_COMPILED(EXTERN, AdaShare)          \
+  PLAIT_TRUNK_COMPILED(EXTERN, BranchedNetwork)
 PLAIT_TRUNKS_COMPILED(extern)
 extern template class Registry<float>;
 extern template class Registry<double>;

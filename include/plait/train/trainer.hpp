@@ -41,6 +41,7 @@
 #include "plait/model/model.hpp"
 #include "plait/model/model_link.hpp"
 #include "plait/optim/optimizer.hpp"
+#include "plait/penalties/penalties.hpp"
 #include "plait/sparse/input_tables.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/representation.hpp"
@@ -153,6 +154,15 @@ class Trainer {
   // in step.
   void apply(const ParamBuffer<Scalar>& gradient);
 
+  // Terms of the model's parameters alone, which every step adds to the total, and apply() to the
+  // gradient that it is given; null for none, as at first. They must outlive the trainer, or its
+  // last step, and stay where they are; rows of tables have none. What steps return and gradient()
+  // are without them; their values are penalties->values(). Make them a part of the checkpoint,
+  // which then holds a run to them. Throws ShapeError for those of other parameters than the
+  // model's.
+  void set_penalties(Penalties<Scalar>* penalties);
+  Penalties<Scalar>* penalties() const { return penalties_; }
+
   // Of the last step: the gradient that it was made with, that of the total loss unless a method
   // changed it; each task's own loss, without weight_t; and of the last compute_task_gradients the
   // gradients [T] of weight_t L_t, none before it (a balancer may have changed them in place).
@@ -193,6 +203,9 @@ class Trainer {
   const Optimizer<Scalar>& optimizer() const { return optimizer_; }
 
  private:
+  // A gradient that a step can be made with, that of the penalties included. Throws for one that is
+  // not finite.
+  const ParamBuffer<Scalar>& whole(const ParamBuffer<Scalar>& gradient);
   void check_gradient(const ParamBuffer<Scalar>& gradient) const;
 
   // Lanes where the options leave it open.
@@ -213,8 +226,9 @@ class Trainer {
   void check_rows(const BatchArgument<Scalar>& x) const;
   void check(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const;
 
-  // One step of the optimizer.
+  // One step of the optimizer, from which the penalties learn.
   void move(const ParamBuffer<Scalar>& gradient);
+  void move_values(const ParamBuffer<Scalar>& gradient);
 
   // Any batch where none is given.
   static void check_shape(const char* argument, View3<const Scalar> view,
@@ -232,6 +246,8 @@ class Trainer {
   Index tile_rows_;
   Executor* executor_;
   InputTables<Scalar>* tables_ = nullptr;
+  Penalties<Scalar>* penalties_ = nullptr;
+  std::optional<ParamBuffer<Scalar>> penalised_;  // a gradient with that of the penalties
   bool check_finite_;
   ExpertDropout dropout_;
   bool draws_;  // the network does
@@ -325,8 +341,7 @@ double Trainer<Scalar>::step_at_representation(const BatchArgument<Scalar>& x,
   }
   collect(work);
   if (!has_gradient()) return total();
-  check_gradient(gradient());
-  move(gradient());
+  move(whole(gradient()));
   return total();
 }
 
@@ -363,13 +378,13 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
         weighting.weigh(weighting.needs_losses() ? weighted_losses() : std::span<const double>()));
   }
   collect(work);
-  check_gradient(gradient());
+  const ParamBuffer<Scalar>& gradient = whole(this->gradient());
   if (weighting.needs_losses_after()) {
-    move(gradient());
+    move(gradient);
     update_after(work, weighting);
   } else {
     weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
-    move(gradient());
+    move(gradient);
   }
   return total();
 }
@@ -425,12 +440,38 @@ void Trainer<Scalar>::apply(const ParamBuffer<Scalar>& gradient) {
   require_config(tables_ == nullptr || &gradient == &this->gradient(), "Trainer", "gradient",
                  "another than the last batch's",
                  "gradient(), as the tables' rows are the batch's");
-  check_gradient(gradient);
-  move(gradient);
+  move(whole(gradient));
+}
+
+template <class Scalar>
+void Trainer<Scalar>::set_penalties(Penalties<Scalar>* penalties) {
+  if (penalties != nullptr)
+    require_schema("Trainer", "penalties", penalties->shared_table(), gradient().shared_table());
+  penalties_ = penalties;
+}
+
+template <class Scalar>
+const ParamBuffer<Scalar>& Trainer<Scalar>::whole(const ParamBuffer<Scalar>& gradient) {
+  if (penalties_ == nullptr) {
+    check_gradient(gradient);
+    return gradient;
+  }
+  require_schema("Trainer", "gradient", gradient.shared_table(), this->gradient().shared_table());
+  if (!penalised_) penalised_.emplace(gradient.shared_table());
+  std::ranges::copy(gradient.flat(), penalised_->flat().begin());
+  penalties_->add(model_->values(), *penalised_);
+  check_gradient(*penalised_);
+  return *penalised_;
 }
 
 template <class Scalar>
 void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
+  move_values(gradient);
+  if (penalties_ != nullptr) penalties_->update(model_->values());
+}
+
+template <class Scalar>
+void Trainer<Scalar>::move_values(const ParamBuffer<Scalar>& gradient) {
   using Values = typename Optimizer<Scalar>::Values;
   const Values values = check_finite_ ? Values::finite : Values::anything;
   if (tables_ == nullptr) {

@@ -7,6 +7,7 @@
 #include "loss_weights.hpp"
 #include "plait/optim/sgd.hpp"
 #include "support/catch.hpp"
+#include "trainee.hpp"
 
 namespace {
 
@@ -193,11 +194,18 @@ TEST_CASE("options: what would have no effect is refused") {
       {{"--models", "mmoe", "--shared-experts", "2"},
        "--shared-experts: expected cgc, ple or adatt with it"},
       {{"--models", "cross-stitch", "--experts", "2"},
-       "--experts: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with "
-       "it"},
+       "--experts: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt, "
+       "snr-trans, snr-aver, branch) with it"},
       {{"--models", "mmoe", "--stitch", "ones"}, "--stitch: expected cross-stitch with it"},
       {{"--models", "cross-stitch", "--gate", "dselect"},
-       "--gate: expected a model with experts (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+       "--gate: expected a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+      {{"--models", "snr-aver", "--gate", "dselect"},
+       "--gate: expected a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+      {{"--models", "mmoe", "--penalties", "l2=1,l0=1"},
+       "--penalties l0: expected snr-trans or snr-aver with it"},
+      {{"--models", "snr-aver", "--penalties", "adashare=1"},
+       "--penalties adashare: expected adashare with it"},
+      {{"--penalties", "l1=1,,l2=1"}, "--penalties: got l1=1,,l2=1, expected no empty entry"},
       {{"--selectors", "3"}, "--selectors: expected --gate dselect or dselect-static with it"},
       {{"--gate", "softmax", "--selectors", "3"},
        "--selectors: expected --gate dselect or dselect-static with it"},
@@ -234,6 +242,38 @@ TEST_CASE("options: gates are softmaxes, or choose experts") {
   const Options once = parse({"--models", "ple", "--gate", "dselect-static", "--selectors", "3"});
   CHECK(once.gate.dselect == plait::DSelectK{.selectors = 3, .per_example = false});
   CHECK(once.run.find("--gate=dselect-static --selectors=3") != std::string::npos);
+}
+
+TEST_CASE("options: experts are those of gates, and those that are routed") {
+  for (const char* model : {"mmoe", "adatt", "snr-trans", "snr-aver", "branch"})
+    CHECK(parse({"--models", model, "--experts", "5"}).sizes.experts == 5);
+}
+
+TEST_CASE("options: penalties have a name and a weight") {
+  CHECK(parse({}).penalties.empty());
+  const Options options = parse({"--models", "mmoe,snr-aver,adashare", "--penalties",
+                                 "l0=0.001,adashare=1e-3,heads=2", "--penalties", "l1=0,l2=7"});
+  REQUIRE(options.penalties.size() == 5);
+  CHECK(options.penalties[0].name == "l0");
+  CHECK(options.penalties[0].weight == 0.001);
+  CHECK(options.penalties[4].weight == 7);
+  CHECK(options.run != parse({"--models", "mmoe,snr-aver,adashare"}).run);
+  // A model has those that it has parameters for.
+  for (const auto* model : options.models) {
+    INFO(std::string(model->name));
+    ranker::TraineeOptions config;
+    config.input_dim = 4;
+    config.heads = {{}, {}};
+    config.penalties = options.penalties;
+    const ranker::Trainee trainee(*model, config);
+    REQUIRE(trainee.trainer.penalties() != nullptr);
+    CHECK(trainee.trainer.penalties()->size() == (model->name == "mmoe" ? 3 : 4));
+  }
+  ranker::TraineeOptions config;
+  config.input_dim = 4;
+  config.heads = {{}, {}};
+  config.penalties = {{"l0", 1}};
+  CHECK(ranker::Trainee(*options.models.front(), config).trainer.penalties() == nullptr);
 }
 
 TEST_CASE("options: help lists every model, every method and is not an error") {
@@ -277,6 +317,15 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--data", "x.csv", "--tasks", "a,a:regression"},
        "--tasks: got 'a' twice, expected it once"},
       {{"--data", "x.csv", "--tasks", "a,,b"}, "--tasks: got a,,b, expected no empty entry"},
+      {{"--penalties", "l3=1"},
+       "--penalties: got l3=1, expected l1, l2, l0, adashare or heads, = and a weight from 0 to "
+       "1e9"},
+      {{"--penalties", "l1"},
+       "--penalties: got l1, expected l1, l2, l0, adashare or heads, = and a weight from 0 to 1e9"},
+      {{"--penalties", "l1=-1"},
+       "--penalties: got l1=-1, expected l1, l2, l0, adashare or heads, = and a weight from 0 to "
+       "1e9"},
+      {{"--penalties", "l1=1,l1=2"}, "--penalties: got l1 twice, expected it once"},
       {{"--epochs", "2.5"}, "Could not convert: --epochs = 2.5"},
       {{"--balancer", "dwa"}, "--balancer: unknown method 'dwa'; --help lists them"},
       {{"--loss-weights", "pcgrad"}, "--loss-weights: unknown method 'pcgrad'; --help lists them"},
