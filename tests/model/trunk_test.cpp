@@ -111,7 +111,7 @@ TEST_CASE("trunk: a copy keeps its settings when the other reads others") {
 
 TEST_CASE("registry: the library's trunks, and one's own") {
   Registry<float> registry;
-  CHECK(registry.trunks().size() == 16);
+  CHECK(registry.trunks().size() == 18);
   for (const auto& [name, trunk] : registry.trunks()) CHECK(trunk.name() == name);
   REQUIRE(registry.trunk("PLE") != nullptr);
   CHECK(registry.trunk("PLE")->target<PLE>() != nullptr);
