@@ -88,7 +88,6 @@ TEST_CASE("ranks count from one, and equal numbers share theirs") {
   CHECK(detail::ranks({}).empty());
 }
 
-// With scipy 1.10: spearmanr of the upper triangles of 1 - corrcoef.
 TEST_CASE("affinity is the rank correlation of dissimilarities") {
   Matrix<double> a(4, 3), b(4, 2), c(4, 3);
   a << 0.5, -1.2, 0.3, 1.1, 0.4, -0.6, -0.9, 0.8, 0.1, 0.2, 0.7, -1.5;
@@ -107,8 +106,12 @@ TEST_CASE("affinity is the rank correlation of dissimilarities") {
     CHECK(std::abs(detail::dissimilarities(b)[i] - of_b[i]) < 1e-12);
   CHECK(of_a[0] ==
         Approx(1 - detail::correlation(std::vector{0.5, -1.2, 0.3}, std::vector{1.1, 0.4, -0.6})));
-  // Outputs that do not vary correlate with nothing.
-  Matrix<double> dead = Matrix<double>::Zero(4, 3);
+  // Ranks 3 6 5 4 1 2 and 1 2 5 3 4 6 of the dissimilarities: 1 - 6 · 46 / (6 · 35).
+  Matrix<double> d(4, 4);
+  d << 0.4, -0.3, 1.2, 0.6, 0.1, -0.5, 0.9, -0.2, 0.6, -0.2, 0.3, 0.8, -0.7, 0.5, 0.2, 0.1;
+  CHECK(representation_affinity(std::vector{a, d})(0, 1) == Approx(-11.0 / 35).margin(1e-12));
+  // Outputs that do not vary correlate with nothing, wherever rounding puts their mean.
+  Matrix<double> dead = Matrix<double>::Constant(4, 3, 0.1);
   const auto with_dead = representation_affinity(std::vector{a, dead});
   CHECK(with_dead(0, 1) == 0);
 
@@ -151,7 +154,7 @@ TEST_CASE("levels of networks that are alike are near, and those of others less"
   CHECK(tree_model.num_tasks() == 3);
 
   CHECK_THROWS_AS(level_affinities<double>(model, data::normal<double>(30, 4, 3)), ShapeError);
-  const Model<double> experts(MMoE{.input_dim = 5, .num_tasks = 3, .num_experts = 2, .expert = {4}},
+  const Model<double> experts(MMoE{.input_dim = 5, .num_tasks = 3, .num_experts = 3, .expert = {4}},
                               {}, 1);
   CHECK_THROWS_AS(level_affinities<double>(experts, x), ConfigError);
 }

@@ -14,7 +14,8 @@
 //
 // The paper updates weights and policies in turn, on different halves of the data, and retrains the
 // weights with the policies held: by trainers of one model, in one of which "*policies.*" is frozen
-// and in the other all else (ParamGroup). Its
+// and in the other all else (ParamGroup), with other seeds, as each counts its own steps. Policies
+// that are frozen are drawn as before. Its
 // regularisers, which make tasks skip blocks and be alike, are penalties/ada_share_penalty.hpp.
 // Parameters: stem.mlp_net.{2i}.weight|bias, blocks.{l}.mlp_net.0|2
 // .weight|bias, policies.{t} (a) [L, 2], 0 at first. Source: Sun et al., "AdaShare: Learning What

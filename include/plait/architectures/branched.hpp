@@ -13,7 +13,6 @@
 // .weight|bias (with the default MLP). Source: Vandenhende et al., "Branched Multi-Task Networks:
 // Deciding What Layers To Share", BMVC 2020.
 #pragma once
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>

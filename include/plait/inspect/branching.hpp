@@ -49,19 +49,22 @@ inline std::vector<Partition> separate_groups(Index tasks, std::size_t levels) {
 
 namespace detail {
 
-// Pearson's correlation; 0 where one of them does not vary.
+// Pearson's correlation; 0 where one of them does not vary, but for rounding.
 PLAIT_COLD inline double correlation(std::span<const double> a, std::span<const double> b) {
   const auto n = static_cast<double>(a.size());
   const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n;
   const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
-  double aa = 0, bb = 0, ab = 0;
+  double aa = 0, bb = 0, ab = 0, size_a = 0, size_b = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     aa += (a[i] - mean_a) * (a[i] - mean_a);
     bb += (b[i] - mean_b) * (b[i] - mean_b);
     ab += (a[i] - mean_a) * (b[i] - mean_b);
+    size_a += a[i] * a[i];
+    size_b += b[i] * b[i];
   }
-  const double scale = std::sqrt(aa) * std::sqrt(bb);
-  return scale > 0 ? ab / scale : 0;
+  constexpr double rounding = 1e-28;  // (a few ε)²
+  if (aa <= rounding * size_a || bb <= rounding * size_b) return 0;
+  return ab / (std::sqrt(aa) * std::sqrt(bb));
 }
 
 // From 1; equal numbers have the mean of their ranks.
@@ -78,7 +81,8 @@ PLAIT_COLD inline std::vector<double> ranks(std::span<const double> numbers) {
   return result;
 }
 
-// Of rows of features, the upper triangle of the dissimilarity matrix.
+// Of rows of features, the upper triangle of the dissimilarity matrix, to nine digits: rounding is
+// not to tell equal ones apart.
 PLAIT_COLD inline std::vector<double> dissimilarities(const Matrix<double>& features) {
   std::vector<double> result;
   const auto row = [&](Index i) {
@@ -87,7 +91,7 @@ PLAIT_COLD inline std::vector<double> dissimilarities(const Matrix<double>& feat
   };
   for (Index i = 0; i < features.rows(); ++i)
     for (Index j = i + 1; j < features.rows(); ++j)
-      result.push_back(1 - correlation(row(i), row(j)));
+      result.push_back(std::round((1 - correlation(row(i), row(j))) * 1e9) / 1e9);
   return result;
 }
 
@@ -125,10 +129,14 @@ PLAIT_COLD std::vector<Matrix<double>> level_affinities(const Model<Scalar>& mod
   const Shape in = model.in_shape(), out = trunk.out_shape();
   require_config(!levels.empty(), "level_affinities", "model", "one without levels to see",
                  "a level of an expert per task");
-  for (const WatchedLevel& level : levels)
-    require_config(level.experts == model.num_tasks(), "level_affinities", "model",
-                   text(level.experts, " experts in a level"),
-                   text(model.num_tasks(), ", one per task"));
+  for (const WatchedLevel& level : levels) {
+    bool own = level.experts == model.num_tasks() && std::ssize(level.selections) == level.experts;
+    for (std::size_t t = 0; own && t < level.selections.size(); ++t)
+      own = level.selections[t] == std::vector{static_cast<Index>(t)};
+    require_config(own, "level_affinities", "model",
+                   text(level.experts, " experts in a level, or tasks that see others'"),
+                   text(model.num_tasks(), ", one per task, which sees it alone"));
+  }
   if (x.shape() != in)
     throw ShapeError("level_affinities", "x",
                      text("[", x.batch(), ", ", x.slots(), ", ", x.dim(), "]"),
@@ -158,8 +166,12 @@ struct Branching {
   Index nodes = 0;
   double cost = 0;
 
-  // A line per level, from the last: "click | like, share".
+  // A line per level, from the last: "click | like, share". Throws ConfigError for another number
+  // of names than tasks.
   PLAIT_COLD std::string to_text(std::span<const std::string> names) const {
+    for (const Partition& level : groups)
+      require_config(names.size() == level.size(), "Branching", "names", text(names.size()),
+                     text(level.size(), ", one per task"));
     std::string result;
     for (auto level = groups.rbegin(); level != groups.rend(); ++level) {
       for (Index g = 0; g < num_groups(*level); ++g) {
@@ -193,9 +205,10 @@ PLAIT_COLD inline double partition_cost(const Matrix<double>& affinity,
 
 }  // namespace detail
 
-// The tree of least cost with at most as many nodes, of equal ones the first that is found. Throws
-// ConfigError for affinities that are no square matrices of one size, more than most_partitioned
-// tasks, fewer nodes than levels, and a beam below 1.
+// The tree of least cost that is found, with at most as many nodes; the least there is where the
+// beam is wide enough to leave nothing out. Throws ConfigError for affinities that are no square
+// matrices of one size, more than most_partitioned tasks, fewer nodes than levels, and a beam
+// below 1.
 PLAIT_COLD inline Branching branch(std::span<const Matrix<double>> affinities,
                                    const BranchingOptions& options) {
   const Index levels = std::ssize(affinities);
@@ -209,10 +222,11 @@ PLAIT_COLD inline Branching branch(std::span<const Matrix<double>> affinities,
   require_config(options.most_nodes >= levels, "branch", "most_nodes", text(options.most_nodes),
                  text("at least ", levels, ", one per level"));
   require_config(options.beam >= 1, "branch", "beam", text(options.beam), "at least 1");
+  const Index most_nodes = (std::min)(options.most_nodes, levels * tasks);
 
   // By number of nodes; groups from the last level down.
   using Beam = std::vector<std::vector<Branching>>;
-  const auto empty = [&] { return Beam(static_cast<std::size_t>(options.most_nodes) + 1); };
+  const auto empty = [&] { return Beam(static_cast<std::size_t>(most_nodes) + 1); };
   Beam beam = empty();
   beam.front().push_back({});
   for (Index l = levels; l-- > 0;) {
@@ -221,7 +235,7 @@ PLAIT_COLD inline Branching branch(std::span<const Matrix<double>> affinities,
       for (const Branching& tree : of_size) {
         const Partition above =
             tree.groups.empty() ? separate_groups(tasks, 1).front() : tree.groups.back();
-        const Index room = options.most_nodes - tree.nodes - l;  // a node for each level below
+        const Index room = most_nodes - tree.nodes - l;  // a node for each level below
         for_each_partition(num_groups(above), room, [&](const Partition& of_groups) {
           Branching grown = tree;
           Partition& partition = grown.groups.emplace_back();

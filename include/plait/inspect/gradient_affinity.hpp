@@ -1,6 +1,6 @@
 // Which tasks help each other while they are trained together.
 //
-//   Z_ij = 1 - L_j(θ_s - η ∇_s L_i, θ_j) / L_j(θ_s, θ_j)
+//   Z_ij = (L_j(θ_s, θ_j) - L_j(θ_s - η ∇_s L_i, θ_j)) / |L_j(θ_s, θ_j)|
 //
 // how much of task j's loss a step of task i's gradient in the shared parameters s takes away;
 // below 0 where it adds to it. Average it over the steps of a run, and group tasks by it:
@@ -65,7 +65,7 @@ PLAIT_COLD Matrix<double> lookahead_affinity(Trainer<Scalar>& trainer, BatchArgu
       const std::vector<double> after = losses(moved);
       for (Index j = 0; j < tasks; ++j) {
         const auto at = static_cast<std::size_t>(j);
-        if (before[at] != 0) result(i, j) = 1 - after[at] / before[at];
+        if (before[at] != 0) result(i, j) = (before[at] - after[at]) / std::abs(before[at]);
       }
     }
   } catch (...) {

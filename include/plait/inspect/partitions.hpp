@@ -25,7 +25,7 @@ inline Index num_groups(const Partition& partition) {
 inline void for_each_partition(Index count, Index most, FunctionRef<void(const Partition&)> take) {
   Partition partition(static_cast<std::size_t>(count));
   if (count == 0 || most < 1) return;
-  // largest[i]: groups that things 0 ... i - 1 have named.
+  // named[i]: groups that things 0 ... i - 1 have named.
   std::vector<Index> named(static_cast<std::size_t>(count) + 1, 1);
   while (true) {
     take(partition);
