@@ -21,7 +21,9 @@ using plait::Index;
 using plait::LossWeighting;
 
 TEST_CASE("worked numbers: ConFIG") {
-  for (const fixtures::Json& json : fixtures::load("J_recent_methods").at("ConFIG")) {
+  const fixtures::Json cases = fixtures::load("J_recent_methods").at("ConFIG");
+  REQUIRE(!cases.empty());
+  for (const fixtures::Json& json : cases) {
     const Eigen::MatrixXd g = methods_test::matrix(json.at("G(rows=task gradients)"));
     const Eigen::VectorXd expected = methods_test::vector(json.at("d"));
     const Eigen::VectorXd d = g.transpose() * weights(ConFIG{}, g * g.transpose());

@@ -143,7 +143,9 @@ void check_rule(const std::string& name, const R& rule, const std::vector<std::s
 
 TEMPLATE_TEST_CASE("bags are pooled, and their gradients summed by row, as in PyTorch", "", float,
                    double) {
-  for (const Json& json : fixtures::load("H_embeddings").at("bags"))
+  const Json cases = fixtures::load("H_embeddings").at("bags");
+  REQUIRE(!cases.empty());
+  for (const Json& json : cases)
     for (const Index repeat : repeats) {
       INFO(json.at("name") << ", columns times " << repeat);
       const auto batch = batch_of<TestType>(json);
