@@ -20,12 +20,12 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MUTATIONS = ROOT / "tests" / "mutation" / "mutations.json"
 # The programs; what they share sees core/ and testing/ only.
-CHECKS = ["losses", "penalties", "reduced", "dselect", "routed", "embeddings", "training", "balancing", "layers"]
+CHECKS = ["losses", "penalties", "affinities", "reduced", "dselect", "routed", "embeddings", "training", "balancing", "layers"]
 SHARED = [ROOT / "tests" / "mutation" / name for name in ("main.cpp", "layer_checks.cpp")]
 
 # By directory of include/plait, the check that most likely fails: for others it is layers, and a
 # mutation's "check" goes before.
-LIKELY = {"losses": "losses", "methods": "balancing", "model": "reduced", "optim": "embeddings",
+LIKELY = {"inspect": "affinities", "losses": "losses", "methods": "balancing", "model": "reduced", "optim": "embeddings",
           "penalties": "penalties",
           "sparse": "embeddings", "train": "training"}
 

@@ -302,9 +302,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->check(between(0, many));
 
   app.add_option("--penalties", penalties,
-                 "Terms of the parameters alone, name=weight: l1, l2; l0 (snr-trans, snr-aver); "
-                 "adashare, the weight of both its terms; heads, by which the towers of related "
-                 "tasks draw each other near")
+                 "Terms of the parameters alone, name=weight: l1, l2, of every *.weight; l0 "
+                 "(snr-trans, snr-aver); adashare, the weight of both its terms; heads, by which "
+                 "the first layers of related tasks' towers draw each other near")
       ->delimiter(',')
       ->group("Training")
       ->always_capture_default(false);

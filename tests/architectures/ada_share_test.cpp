@@ -188,6 +188,36 @@ TEST_CASE("AdaShare's policy decides on more and more blocks, from the last on")
   CHECK(warm != output(built, {.draws = {.seed = 5, .step = 4}}));
 }
 
+TEST_CASE("what AdaShare shows is what its states are sums of") {
+  auto built = built_of(sharing({4}, {3, 2}, 3));
+  set_policy(built, 1, {1, 0, 0, 1});
+  const auto x = built.input(4);
+  for (const Draws draws : {Draws{}, drawn}) {
+    Tensor<double> y(4, 3, 4);
+    Network<double>::Workspace workspace;
+    Scratch scratch;
+    built.layer.forward(built.theta.view(), x.view(), y.view(), &workspace, scratch,
+                        {.draws = draws});
+    std::vector<std::vector<Matrix<double>>> sums, states;
+    built.layer.watch(
+        built.theta.view(), workspace, scratch,
+        [&](Index, View3<const double> experts, View3<const double>, View3<const double> u) {
+          sums.emplace_back();
+          states.emplace_back();
+          for (Index t = 0; t < 3; ++t) {
+            sums.back().push_back(u.row(0)[2 * t] * experts.of_slot(2 * t) +
+                                  u.row(0)[2 * t + 1] * experts.of_slot(2 * t + 1));
+            states.back().push_back(experts.of_slot(2 * t + 1));
+          }
+        });
+    REQUIRE(sums.size() == 2);
+    for (std::size_t t = 0; t < 3; ++t) {
+      CHECK((sums[0][t] - states[1][t]).norm() < 1e-14);
+      CHECK((sums[1][t] - y.view().of_slot(static_cast<Index>(t))).norm() < 1e-14);
+    }
+  }
+}
+
 TEST_CASE("AdaShare allocates in its first step only, whatever is decided later") {
   AdaShare description = sharing({4}, {3, 2, 4}, 3);
   description.policy.warmup_steps = 2;

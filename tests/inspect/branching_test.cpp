@@ -169,9 +169,9 @@ TEST_CASE("the tree is the one of least cost with as many nodes") {
         for (Index j = 0; j < i; ++j) affinity(i, j) = affinity(j, i) = random.uniform();
       affinities.push_back(affinity);
     }
-    for (const Index nodes : {3, 5, 7, 9, 12, 20}) {
+    for (const Index nodes : {3, 5, 7, 9, 12, 20}) {  // 15 partitions: nothing is left out
       INFO(trial << ", " << nodes << " nodes");
-      const auto tree = branch(affinities, {.most_nodes = nodes, .beam = 1000});
+      const auto tree = branch(affinities, {.most_nodes = nodes, .beam = 15});
       CHECK(std::abs(tree.cost - least_cost(affinities, nodes)) < 1e-12);
       CHECK(tree.nodes <= nodes);
       Index count = 0;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,12 @@ TEST_CASE("model file: models that use identity experts and many tasks for a rea
   CHECK(answer(file_of(plait::LearningToBranch{
             .input_dim = 16, .num_tasks = 12, .num_experts = 6, .levels = {64, 64, 32}})) ==
         "accepted");
+  std::vector<plait::Index> together(40, 0), apart(40);
+  std::iota(apart.begin(), apart.end(), plait::Index{0});
+  CHECK(answer(file_of(plait::BranchedNetwork{.input_dim = 16,
+                                              .num_tasks = 40,
+                                              .levels = {{64}, {32}},
+                                              .groups = {together, apart}})) == "accepted");
   CHECK(answer(file_of(plait::AdaShare{
             .input_dim = 16, .num_tasks = 40, .stem = {64}, .blocks = {64, 64, 64}})) ==
         "accepted");

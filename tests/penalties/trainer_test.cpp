@@ -123,6 +123,25 @@ TEST_CASE("L2 is SGD's weight decay") {
   CHECK(difference(decayed.model.values(), with.model.values()) < 1e-12);
 }
 
+TEST_CASE("the gradient of the total is clipped, its penalties included") {
+  Run free, clipped;
+  free.trainer.set_penalties(&free.penalties);
+  const ParamBuffer<double> start = free.model.values();
+  free.trainer.step(batch.x, batch.targets());
+  double squared = 0;
+  for (std::size_t i = 0; i < start.flat().size(); ++i)
+    squared += std::pow((free.model.values().flat()[i] - start.flat()[i]) / rate, 2);
+  const double norm = std::sqrt(squared), most = norm / 3;
+  Trainer<double> trainer(clipped.model, three_tasks::heads(), SGD{.learning_rate = rate},
+                          {.optimizer = {.clip_norm = most}});
+  trainer.set_penalties(&clipped.penalties);
+  trainer.step(batch.x, batch.targets());
+  const double scale = most / (norm + 1e-6);  // PyTorch's
+  for (std::size_t i = 0; i < start.flat().size(); ++i)
+    CHECK(std::abs(clipped.model.values().flat()[i] - start.flat()[i] -
+                   scale * (free.model.values().flat()[i] - start.flat()[i])) < 1e-12);
+}
+
 TEST_CASE("a step whose penalty is not finite changes nothing") {
   Run run;
   Penalties<double> norm(run.model.values().shared_table(), {{"too large", L2{.weight = 1e200}}});

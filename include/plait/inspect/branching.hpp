@@ -237,15 +237,23 @@ PLAIT_COLD inline Branching branch(std::span<const Matrix<double>> affinities,
             tree.groups.empty() ? separate_groups(tasks, 1).front() : tree.groups.back();
         const Index room = most_nodes - tree.nodes - l;  // a node for each level below
         for_each_partition(num_groups(above), room, [&](const Partition& of_groups) {
-          Branching grown = tree;
-          Partition& partition = grown.groups.emplace_back();
+          Partition partition;
           for (const Index g : above) partition.push_back(of_groups[static_cast<std::size_t>(g)]);
-          grown.nodes += num_groups(partition);
-          grown.cost += detail::partition_cost(affinities[static_cast<std::size_t>(l)], partition);
-          auto& kept = next[static_cast<std::size_t>(grown.nodes)];
-          const auto place = std::ranges::upper_bound(kept, grown.cost, {}, &Branching::cost);
+          const Index nodes = tree.nodes + num_groups(partition);
+          const double cost = tree.cost + detail::partition_cost(
+                                              affinities[static_cast<std::size_t>(l)], partition);
+          auto& kept = next[static_cast<std::size_t>(nodes)];
+          // What may follow depends on nodes and partition alone: of two alike the cheaper stays.
+          const auto same = std::ranges::find_if(
+              kept, [&](const Branching& other) { return other.groups.back() == partition; });
+          if (same != kept.end()) {
+            if (same->cost <= cost) return;
+            kept.erase(same);
+          }
+          const auto place = std::ranges::upper_bound(kept, cost, {}, &Branching::cost);
           if (place - kept.begin() >= options.beam) return;
-          kept.insert(place, std::move(grown));
+          const auto grown = kept.insert(place, {tree.groups, nodes, cost});
+          grown->groups.push_back(std::move(partition));
           if (std::ssize(kept) > options.beam) kept.pop_back();
         });
       }

@@ -19,6 +19,7 @@
 
 #include "plait/core/error.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/core/representable.hpp"
 #include "plait/core/tensor.hpp"
 #include "plait/core/view.hpp"
 #include "plait/inspect/partitions.hpp"
@@ -38,6 +39,7 @@ PLAIT_COLD Matrix<double> lookahead_affinity(Trainer<Scalar>& trainer, BatchArgu
                                              const Targets<Scalar>& targets, double rate) {
   require_config(std::isfinite(rate) && rate > 0, "lookahead_affinity", "rate", text(rate),
                  "a finite number above 0");
+  require_representable<Scalar>("lookahead_affinity", "rate", rate);
   const Index tasks = trainer.num_tasks();
   trainer.compute_task_gradients(x, targets);
   const ParamBuffer<Scalar> values = trainer.model().values();

@@ -5,10 +5,10 @@
 // over the logits a of hard-concrete gates (fusion/hard_concrete.hpp), SNR's for one. `gates` are
 // to be those of the layer. Source: Louizos et al., ICLR 2018; Ma et al. (SNR), AAAI 2019.
 #pragma once
-#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "plait/core/fields.hpp"
 #include "plait/fusion/hard_concrete.hpp"
@@ -34,17 +34,10 @@ struct L0 {
   template <class S>
   double add(PenaltyParams of, const ParamBuffer<S>& theta, ParamBuffer<S>& gradient,
              std::span<const double>, Scratch&) const {
-    double sum = 0;
-    for (const ParamId id : of) {
-      const auto a = theta.of(id);
-      const auto to = gradient.of(id);
-      for (std::size_t i = 0; i < a.size(); ++i) {
-        const double p = gates.nonzero_probability(static_cast<double>(a[i]));
-        sum += p;
-        to[i] += static_cast<S>(weight * p * (1 - p));
-      }
-    }
-    return weight * sum;
+    return detail::add_by_number(weight, of, theta, gradient, [this](double a) {
+      const double p = gates.nonzero_probability(a);
+      return std::pair(p, p * (1 - p));
+    });
   }
 };
 

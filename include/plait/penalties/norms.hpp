@@ -7,10 +7,10 @@
 // decay adds is not a term of the loss in AdamW.
 #pragma once
 #include <cmath>
-#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "plait/core/fields.hpp"
 #include "plait/penalties/penalty.hpp"
@@ -30,17 +30,9 @@ struct L1 {
   template <class S>
   double add(PenaltyParams of, const ParamBuffer<S>& theta, ParamBuffer<S>& gradient,
              std::span<const double>, Scratch&) const {
-    double sum = 0;
-    const auto step = static_cast<S>(weight);
-    for (const ParamId id : of) {
-      const auto from = theta.of(id);
-      const auto to = gradient.of(id);
-      for (std::size_t i = 0; i < from.size(); ++i) {
-        sum += std::abs(static_cast<double>(from[i]));
-        to[i] += from[i] > 0 ? step : from[i] < 0 ? -step : S(0);
-      }
-    }
-    return weight * sum;
+    return detail::add_by_number(weight, of, theta, gradient, [](double x) {
+      return std::pair(std::abs(x), x > 0 ? 1.0 : x < 0 ? -1.0 : 0.0);
+    });
   }
 };
 
@@ -57,16 +49,8 @@ struct L2 {
   template <class S>
   double add(PenaltyParams of, const ParamBuffer<S>& theta, ParamBuffer<S>& gradient,
              std::span<const double>, Scratch&) const {
-    double sum = 0;
-    for (const ParamId id : of) {
-      const auto from = theta.of(id);
-      const auto to = gradient.of(id);
-      for (std::size_t i = 0; i < from.size(); ++i) {
-        sum += static_cast<double>(from[i]) * static_cast<double>(from[i]);
-        to[i] += static_cast<S>(weight) * from[i];
-      }
-    }
-    return weight / 2 * sum;
+    return detail::add_by_number(weight, of, theta, gradient,
+                                 [](double x) { return std::pair(x * x / 2, x); });
   }
 };
 

@@ -19,6 +19,7 @@
 #include "plait/core/fields.hpp"
 #include "plait/core/glob.hpp"
 #include "plait/core/param_buffer.hpp"
+#include "plait/core/representable.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/method_state.hpp"
 #include "plait/penalties/penalty.hpp"
@@ -36,7 +37,7 @@ class Penalties {
   using Scalar = Scalar_;
 
   // Throws ConfigError for a name that is empty or there twice, a pattern that no parameter's name
-  // matches, and what a penalty refuses.
+  // matches, settings that Scalar cannot hold, and what a penalty refuses.
   PLAIT_COLD Penalties(std::shared_ptr<const ParamTable> table, std::vector<NamedPenalty> penalties)
       : table_(std::move(table)) {
     for (NamedPenalty& named : penalties) {
@@ -50,6 +51,9 @@ class Penalties {
         if (glob_match(term.penalty.parameters(), entry.name)) term.of.push_back(entry.id);
       require_config(!term.of.empty(), "Penalties", "parameters of " + in_quotes(term.name),
                      in_quotes(term.penalty.parameters()), "a pattern that matches a parameter");
+      detail::RepresentableFields<Scalar> representable("Penalties");
+      representable.of(" of " + in_quotes(term.name));
+      term.penalty.settings(representable);
       term.penalty.validate(term.of);
       const std::vector<double> numbers = term.penalty.initial_numbers(term.of);
       term.first_number = state_.numbers.size();

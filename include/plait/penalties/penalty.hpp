@@ -27,6 +27,7 @@
 #pragma once
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -154,6 +155,23 @@ namespace detail {
 inline void require_penalty_weight(const char* penalty, const char* argument, double value) {
   require_config(std::isfinite(value) && value >= 0, penalty, argument, text(value),
                  "a finite number of at least 0");
+}
+
+// Of penalties Ω = λ Σ_i ω(θ_i): number(θ_i) gives ω and its slope.
+template <class S, class Number>
+double add_by_number(double weight, PenaltyParams of, const ParamBuffer<S>& theta,
+                     ParamBuffer<S>& gradient, const Number& number) {
+  double sum = 0;
+  for (const ParamId id : of) {
+    const auto from = theta.of(id);
+    const auto to = gradient.of(id);
+    for (std::size_t i = 0; i < from.size(); ++i) {
+      const auto [value, slope] = number(static_cast<double>(from[i]));
+      sum += value;
+      to[i] += static_cast<S>(weight * slope);
+    }
+  }
+  return weight * sum;
 }
 
 }  // namespace detail

@@ -13,10 +13,10 @@
 //
 // With all Σ = I, as they start, Ω is L2. `tasks_alone` leaves those of features and classes there,
 // as the authors' code does; which has no ½ and no N / D_k, cuts small singular values off and caps
-// the trace, none of which is followed. The numbers: the covariances, their inverses, and
-// every ln |Σ_k|. An update allocates
-// where an axis is longer than 128. Source: Long et al., "Learning Multiple Tasks with Multilinear
-// Relationship Networks", NIPS 2017; thuml/MTlearn src/tensor_op.py, model_multi_task.py.
+// the trace, none of which is followed. The numbers: those covariances that are learned, their
+// inverses, and every ln |Σ_k|. An update allocates where an axis is longer than 128. Source: Long
+// et al., "Learning Multiple Tasks with Multilinear Relationship Networks", NIPS 2017;
+// thuml/MTlearn src/tensor_op.py, model_multi_task.py.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -45,6 +45,8 @@ struct TensorNormal {
   bool tasks_alone = false;  // whose covariance alone is learned
   std::string parameters{};  // the heads' weights: e.g. "task_modules.*.mlp_net.0.weight"
 
+  static constexpr Index longest = 2048;  // axis with a covariance of its own
+
   static constexpr std::string_view name = "TensorNormal";
   PLAIT_COLD void fields(FieldVisitor& visit) {
     visit("weight", weight);
@@ -53,7 +55,7 @@ struct TensorNormal {
     visit("tasks_alone", tasks_alone);
     visit("parameters", parameters);
   }
-  // Throws ConfigError for weights of different shapes.
+  // Throws ConfigError for weights of different shapes, and axes whose covariances are too large.
   void validate(PenaltyParams of) const {
     detail::require_penalty_weight("TensorNormal", "weight", weight);
     require_config(std::isfinite(epsilon) && epsilon > 0, "TensorNormal", "epsilon", text(epsilon),
@@ -64,12 +66,16 @@ struct TensorNormal {
       require_config(id.rows == of.front().rows && id.cols == of.front().cols, "TensorNormal",
                      "parameters", text(id.rows, " by ", id.cols),
                      text("weights of one shape, ", of.front().rows, " by ", of.front().cols));
+    const Dims dims = dims_of(of);
+    for (std::size_t k = first_learned(); k < 3; ++k)
+      require_config(dims[k] <= longest, "TensorNormal", "parameters", text("an axis of ", dims[k]),
+                     text("at most ", longest, ", or tasks_alone"));
   }
 
   std::vector<double> initial_numbers(PenaltyParams of) const {
     const Dims dims = dims_of(of);
     std::vector<double> numbers(size_of(dims));
-    for (std::size_t k = 0; k < 3; ++k)
+    for (std::size_t k = first_learned(); k < 3; ++k)
       for (Index i = 0; i < dims[k]; ++i)
         for (const bool inverse : {false, true})
           numbers[place(dims, k, inverse) + static_cast<std::size_t>(i * dims[k] + i)] = 1;
@@ -84,7 +90,7 @@ struct TensorNormal {
     double* w = scratch.take<double>(1, 1, count(dims)).data();
     double* other = scratch.take<double>(1, 1, count(dims)).data();
     stack(of, theta, w);
-    for (std::size_t k = tasks_alone ? 2 : 0; k < 3; ++k) {  // the others are I
+    for (std::size_t k = first_learned(); k < 3; ++k) {  // the others are I
       multiply(dims, k, numbers.data() + place(dims, k, true), w, other);
       std::swap(w, other);
     }
@@ -111,16 +117,17 @@ struct TensorNormal {
     const Dims dims = dims_of(of);
     const Scratch::Frame frame(scratch);
     // In every step, so that the first takes what a later one needs.
-    const Rooms rooms(dims, scratch);
+    const Rooms rooms(dims, first_learned(), scratch);
     if (std::fmod(static_cast<double>(steps), std::floor(every)) != 0) return;
     stack(of, theta, rooms.w);
-    for (std::size_t k = tasks_alone ? 2 : 0; k < 3; ++k) learn(dims, k, rooms, numbers);
+    for (std::size_t k = first_learned(); k < 3; ++k) learn(dims, k, rooms, numbers);
   }
 
-  // Of the numbers those of Σ_k, or its inverse: k = 0 features, 1 classes, 2 tasks.
+  // Of the numbers those of Σ_k, or its inverse: k = 0 features, 1 classes, 2 tasks, which there is
+  // with `tasks_alone`.
   template <class Number>
-  static std::span<Number> covariance(PenaltyParams of, std::span<Number> numbers, std::size_t k,
-                                      bool inverse = false) {
+  std::span<Number> covariance(PenaltyParams of, std::span<Number> numbers, std::size_t k,
+                               bool inverse = false) const {
     const Dims dims = dims_of(of);
     return numbers.subspan(place(dims, k, inverse), static_cast<std::size_t>(dims[k] * dims[k]));
   }
@@ -132,16 +139,17 @@ struct TensorNormal {
     return {of.front().cols, of.front().rows, std::ssize(of)};
   }
   static Index count(const Dims& dims) { return dims[0] * dims[1] * dims[2]; }
+  std::size_t first_learned() const { return tasks_alone ? 2 : 0; }
   // Where a covariance lies in the numbers, and how many there are.
-  static std::size_t place(const Dims& dims, std::size_t k, bool inverse) {
+  std::size_t place(const Dims& dims, std::size_t k, bool inverse) const {
     Index before = 0, all = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
+    for (std::size_t j = first_learned(); j < 3; ++j) {
       if (j < k) before += dims[j] * dims[j];
       all += dims[j] * dims[j];
     }
     return static_cast<std::size_t>(before + (inverse ? all : 0));
   }
-  static std::size_t size_of(const Dims& dims) { return 2 * place(dims, 3, false) + 3; }
+  std::size_t size_of(const Dims& dims) const { return 2 * place(dims, 3, false) + 3; }
   // Where number i of head t, [C, D], lies in W [D, C, T].
   static std::size_t at(const Dims& dims, std::size_t t, std::size_t i) {
     const auto d = static_cast<std::size_t>(dims[0]), c = static_cast<std::size_t>(dims[1]);
@@ -175,8 +183,9 @@ struct TensorNormal {
   // What learn works in.
   struct Rooms {
     double *w, *v, *other, *covariance, *factor, *inverse;
-    Rooms(const Dims& dims, Scratch& scratch) {
-      const Index n = *std::ranges::max_element(dims);
+    Rooms(const Dims& dims, std::size_t first, Scratch& scratch) {
+      const Index n =
+          *std::max_element(dims.begin() + static_cast<std::ptrdiff_t>(first), dims.end());
       for (double** room : {&w, &v, &other}) *room = scratch.take<double>(1, 1, count(dims)).data();
       for (double** room : {&covariance, &factor, &inverse})
         *room = scratch.take<double>(1, n, n).data();
@@ -187,7 +196,7 @@ struct TensorNormal {
     using Square = Eigen::Map<Eigen::MatrixXd>;
     double *v = rooms.v, *other = rooms.other;
     std::copy_n(rooms.w, count(dims), v);
-    for (std::size_t j = 0; j < 3; ++j) {
+    for (std::size_t j = first_learned(); j < 3; ++j) {
       if (j == k) continue;
       multiply(dims, j, numbers.data() + place(dims, j, true), v, other);
       std::swap(v, other);
