@@ -1,6 +1,6 @@
 #include "plait/serve/live.hpp"
 
-#include <optional>
+#include <memory>
 
 #include "support/catch.hpp"
 
@@ -56,7 +56,7 @@ TEST_CASE("publish destroys what nobody reads") {
 TEST_CASE("a slot of a reader that is gone serves the next one") {
   int alive = 0;
   Live<Counted> live(std::make_unique<Counted>(0, alive));
-  std::optional<Live<Counted>::Reader> first(live.reader());
+  auto first = std::make_unique<Live<Counted>::Reader>(live.reader());
   auto second = live.reader();
   auto moved = std::move(*first);
   first.reset();  // the moved-from one gives nothing back
