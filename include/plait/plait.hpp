@@ -157,6 +157,7 @@
 #include "plait/serve/live.hpp"
 #include "plait/serve/scorer.hpp"
 #include "plait/serve/scoring_context.hpp"
+#include "plait/train/asynchronous_updates.hpp"
 #include "plait/train/early_stopping.hpp"
 #include "plait/train/gradient_mean.hpp"
 #include "plait/train/lane_work.hpp"

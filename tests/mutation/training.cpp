@@ -8,12 +8,16 @@
 
 #include "mutation/checks.hpp"
 #include "plait/architectures/adatt.hpp"
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/fusion/dropout.hpp"
 #include "plait/model/model.hpp"
+#include "plait/optim/adam.hpp"
+#include "plait/optim/optimizer.hpp"
 #include "plait/optim/sgd.hpp"
 #include "plait/penalties/norms.hpp"
 #include "plait/penalties/penalties.hpp"
+#include "plait/train/asynchronous_updates.hpp"
 #include "plait/train/trainer.hpp"
 #include "support/data.hpp"
 
@@ -52,6 +56,83 @@ bool close(const ParamBuffer<double>& a, const ParamBuffer<double>& b) {
                             [](double x, double y) { return std::abs(x - y) < 1e-12; });
 }
 
+// Three batches whose labels are half missing, moved by hand from every task's own gradient.
+std::string wrong_updates(const Matrix<double>& x, const Matrix<double>& labels) {
+  const auto model = [] {
+    return Model<double>(SharedBottom{.input_dim = 5, .num_tasks = 2, .expert = {4}}, {}, 1);
+  };
+  Model<double> moved = model(), known = model();
+  const std::vector<Head> heads(2);
+  Trainer<double> trainer(moved, heads, Adam{.learning_rate = 0.1});
+  Trainer<double> gradients(known, heads, SGD{});
+  Optimizer<double> alone(known.values().shared_table(), Adam{.learning_rate = 0.1});
+  AsynchronousUpdates<double> updates(moved.values().shared_table(), trainer.reach(),
+                                      {.shared_samples = 30, .task_samples = {40, 20}});
+  ParamBuffer<double> sums(known.values().shared_table()), mean = sums, values = known.values();
+  std::vector<double> seen(3, 0.0);
+  std::vector<Index> moves(3, 0);
+  const auto& entries = sums.table().entries();
+  std::vector<Index> numbers(entries.size());
+  const auto owner = [&](std::size_t i) {
+    for (std::size_t t = 0; t < 2; ++t)
+      if (entries[i].name.starts_with("task_modules." + std::to_string(t))) return t;
+    return std::size_t{2};
+  };
+  for (int step = 0; step < 6; ++step) {
+    Matrix<double> mask(30, 2);
+    for (Index b = 0; b < 30; ++b)
+      for (Index t = 0; t < 2; ++t) mask(b, t) = (b + t + step) % 3 > t ? 1 : 0;
+    const Matrix<double> two = labels.leftCols(2);
+    trainer.step(x, {two, mask}, updates);
+    gradients.load(values);
+    gradients.compute_task_gradients(x, {two, mask});
+    for (std::size_t t = 0; t < 2; ++t) {
+      const double labelled = mask.col(static_cast<Index>(t)).sum();
+      seen[t] += labelled;
+      for (std::size_t k = 0; k < sums.flat().size(); ++k)
+        sums.flat()[k] += labelled * gradients.task_gradients()[t].flat()[k];
+    }
+    seen[2] += 30;
+    const std::vector<double> needed{40, 20, 30};
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::size_t p = owner(i);
+      const bool due = seen[p] >= needed[p];
+      numbers[i] = due ? moves[p] + 1 : 0;
+      for (std::size_t k = 0; due && k < sums.of(entries[i].id).size(); ++k)
+        mean.of(entries[i].id)[k] = std::exchange(sums.of(entries[i].id)[k], 0.0) / seen[p];
+    }
+    alone.step_some(values, mean, numbers);
+    for (std::size_t p = 0; p < 3; ++p)
+      if (seen[p] >= needed[p]) {
+        seen[p] = 0;
+        ++moves[p];
+      }
+    if (!close(moved.values(), values)) return "asynchronous updates";
+  }
+  return "";
+}
+
+// Levels that are computed again, of groups of two, in one backward pass and in one per task.
+std::string wrong_recomputation(const Matrix<double>& x, const Matrix<double>& labels) {
+  std::vector<Body> levels;
+  for (Index l = 0; l < 5; ++l) levels.push_back({3 + l % 2});
+  const auto gradients = [&](Index recompute) {
+    Model<double> model(AdaTT{.input_dim = 5, .num_tasks = 3, .levels = levels}, {}, 1);
+    Trainer<double> trainer(
+        model, {{}, {}, {}}, SGD{},
+        {.tile_rows = 7, .expert_dropout = 0.3, .seed = 4, .recompute_levels = recompute});
+    trainer.compute_gradient(x, {labels});
+    std::vector<ParamBuffer<double>> result{trainer.gradient()};
+    trainer.compute_task_gradients(x, {labels});
+    for (const auto& gradient : trainer.task_gradients()) result.push_back(gradient);
+    return result;
+  };
+  const auto kept = gradients(0), again = gradients(2);
+  for (std::size_t i = 0; i < kept.size(); ++i)
+    if (!std::ranges::equal(kept[i].flat(), again[i].flat())) return "recomputed levels";
+  return "";
+}
+
 }  // namespace
 
 std::string checks::run() {
@@ -85,6 +166,10 @@ std::string checks::run() {
   const auto penalised = trained(0, 0.3);
   if (!close(penalised.first, trained(0.3, 0).first) || penalised.second != 2)
     return "a penalty in the steps of a trainer";
+
+  if (const std::string wrong = wrong_updates(whole.x, whole.labels); !wrong.empty()) return wrong;
+  if (const std::string wrong = wrong_recomputation(whole.x, whole.labels); !wrong.empty())
+    return wrong;
 
   const auto drawn = [&](std::uint64_t seed, Index steps) {
     Model<double> model(SNR{.input_dim = 5, .num_tasks = 3, .num_experts = 2, .levels = {4}}, {},

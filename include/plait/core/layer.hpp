@@ -21,8 +21,9 @@
 //   is the gradient with respect to y and is not modified.
 //
 // * Workspace lives from forward to backward, belongs to the caller, is default-constructible and
-//   reusable for any batch. backward does not change it: it may run twice. A layer that is called
-//   several times in one pass needs a workspace for each call.
+//   reusable for any batch, and by another layer of the same type. backward does not change what it
+//   says: it may run twice. A layer that is called several times in one pass needs a workspace for
+//   each call.
 //
 // * Scratch is call-local.
 //

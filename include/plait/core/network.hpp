@@ -48,7 +48,7 @@ class Network {
    private:
     friend class Network;
     std::unique_ptr<Recorded> recorded_;
-    const void* of_ = nullptr;  // the layer that made it
+    const void* of_ = nullptr;  // the layer whose forward was the last
   };
 
   template <class L>
@@ -83,7 +83,7 @@ class Network {
                const ForwardOptions& options = {}) const {
     if (workspace == nullptr) return held_->forward(theta, x, y, nullptr, scratch, options);
     if (workspace->of_ != held_.get()) {
-      workspace->recorded_ = held_->make_workspace();
+      held_->prepare(workspace->recorded_);
       workspace->of_ = held_.get();
     }
     held_->forward(theta, x, y, workspace->recorded_.get(), scratch, options);
@@ -111,7 +111,7 @@ class Network {
  private:
   struct Interface {
     virtual ~Interface() = default;
-    virtual std::unique_ptr<Recorded> make_workspace() const = 0;
+    virtual void prepare(std::unique_ptr<Recorded>&) const = 0;
     virtual void forward(Values, In x, Out y, Recorded*, Scratch&, const ForwardOptions&) const = 0;
     virtual void backward(Values, In x, In y, In dy, Out dx, const Recorded&, GradView<Scalar>,
                           Scratch&, BackwardOptions) const = 0;
@@ -135,8 +135,10 @@ class Network {
     static const typename L::Workspace& of(const Recorded& recorded) {
       return static_cast<const RecordedBy<L>&>(recorded).workspace;
     }
-    std::unique_ptr<Recorded> make_workspace() const override {
-      return std::make_unique<RecordedBy<L>>();
+    // One that has served a layer of the same type serves this one.
+    void prepare(std::unique_ptr<Recorded>& recorded) const override {
+      if (dynamic_cast<RecordedBy<L>*>(recorded.get()) == nullptr)
+        recorded = std::make_unique<RecordedBy<L>>();
     }
     void forward(Values theta, In x, Out y, Recorded* recorded, Scratch& scratch,
                  const ForwardOptions& options) const override {

@@ -37,6 +37,9 @@ struct Draws {
 struct ForwardOptions {
   ExpertDropout expert_dropout{};
   Draws draws{};
+  // Fusion levels whose activations a workspace does not keep: backward computes those of so many
+  // levels at a time again. 0: all are kept.
+  Index recompute_levels = 0;
 };
 
 // What a level does together with the layers inside it: the parts of their backward that a

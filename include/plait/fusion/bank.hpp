@@ -70,7 +70,8 @@ class ExpertBank {
 
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
                Workspace* workspace, Scratch& scratch) const {
-    if (workspace != nullptr) workspace->experts.resize(experts_.size());
+    if (workspace != nullptr)
+      workspace->experts.resize((std::max)(workspace->experts.size(), experts_.size()));
     for (std::size_t e = 0; e < experts_.size(); ++e)
       experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
                                   part(workspace, &Workspace::experts, e), scratch);

@@ -138,7 +138,8 @@ class FusionLevel {
                                          bank_.size(), y.dim());
     const auto gate_weights = keep(part(workspace, &Workspace::gate_weights), scratch, x.batch(), 1,
                                    selections_.columns());
-    if (workspace != nullptr) workspace->gates.resize(gates_.size());
+    if (workspace != nullptr)
+      workspace->gates.resize((std::max)(workspace->gates.size(), gates_.size()));
 
     bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch);
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;

@@ -63,6 +63,13 @@ class Optimizer {
   void step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
             Executor* executor = nullptr, Values are = Values::anything,
             double others_squared_norm = 0);
+  // The same of some tensors. numbers, in table order: which of its own steps a tensor makes, from
+  // 1, and 0 for one that stays, with its moments, whose gradient has no part in the common norm.
+  // Counts as a step, for schedules, also where all stay. Throws ShapeError for another number of
+  // them.
+  void step_some(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+                 std::span<const Index> numbers, Executor* executor = nullptr,
+                 Values are = Values::anything);
 
   // What the next step multiplies all gradients by, and all learning rates.
   double gradient_scale(const ParamBuffer<Scalar>& grad, double others_squared_norm = 0) const;
@@ -89,6 +96,13 @@ class Optimizer {
   void restore(Index steps, std::vector<ParamBuffer<Scalar>> moments);
 
  private:
+  // numbers(i), of tensor i: which of its steps this is, or 0.
+  template <class Numbers>
+  void step_by(const Numbers& numbers, ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+               Executor* executor, Values are, double others_squared_norm);
+  template <class Numbers>
+  double scale_by(const Numbers& numbers, const ParamBuffer<Scalar>& grad,
+                  double others_squared_norm) const;
   // The same table, or an equal one: a model that was loaded has its own.
   void require_table(const char* argument, const ParamBuffer<Scalar>& buffer) const;
 
@@ -135,20 +149,38 @@ Optimizer<Scalar>::Optimizer(std::shared_ptr<const ParamTable> table, Rule<Scala
 template <class Scalar>
 void Optimizer<Scalar>::step(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
                              Executor* executor, Values are, double others_squared_norm) {
+  step_by([this](std::size_t) { return steps_ + 1; }, values, grad, executor, are,
+          others_squared_norm);
+}
+
+template <class Scalar>
+void Optimizer<Scalar>::step_some(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
+                                  std::span<const Index> numbers, Executor* executor, Values are) {
+  if (numbers.size() != settings_.size())
+    throw ShapeError("Optimizer", "numbers", text(numbers.size()), text(settings_.size()));
+  step_by([&](std::size_t i) { return numbers[i]; }, values, grad, executor, are, 0);
+}
+
+template <class Scalar>
+template <class Numbers>
+void Optimizer<Scalar>::step_by(const Numbers& numbers, ParamBuffer<Scalar>& values,
+                                const ParamBuffer<Scalar>& grad, Executor* executor, Values are,
+                                double others_squared_norm) {
   require_table("values", values);
   require_table("grad", grad);
   require_config(!spoiled_, "Optimizer", "state", "that of a step that threw",
                  "restore() of a whole one");
   const double factor = rate_factor();
-  const double scale = gradient_scale(grad, others_squared_norm);
+  const double scale = scale_by(numbers, grad, others_squared_norm);
   for (std::size_t k = 0; k < moments_.size(); ++k) blocks_[k] = moments_[k].flat();
   std::atomic<bool> moves = false;
   std::atomic<bool> finite = true;
   const auto move = [&](Index i) {
     const ParamSettings& settings = settings_[static_cast<std::size_t>(i)];
-    if (settings.frozen) return;
+    const Index number = numbers(static_cast<std::size_t>(i));
+    if (settings.frozen || number == 0) return;
     moves.store(true, std::memory_order_relaxed);
-    const UpdateStep step{.number = steps_ + 1,
+    const UpdateStep step{.number = number,
                           .learning_rate = settings.learning_rate * factor,
                           .weight_decay = settings.weight_decay,
                           .gradient_scale = scale};
@@ -185,10 +217,18 @@ void Optimizer<Scalar>::restore(Index steps, std::vector<ParamBuffer<Scalar>> mo
 template <class Scalar>
 double Optimizer<Scalar>::gradient_scale(const ParamBuffer<Scalar>& grad,
                                          double others_squared_norm) const {
+  return scale_by([this](std::size_t) { return steps_ + 1; }, grad, others_squared_norm);
+}
+
+template <class Scalar>
+template <class Numbers>
+double Optimizer<Scalar>::scale_by(const Numbers& numbers, const ParamBuffer<Scalar>& grad,
+                                   double others_squared_norm) const {
   if (!options_.clip_norm) return 1;
   double sum = others_squared_norm;
   for (std::size_t i = 0; i < settings_.size(); ++i)
-    if (!settings_[i].frozen) sum += squared_norm(grad.of(table_->entries()[i].id));
+    if (!settings_[i].frozen && numbers(i) > 0)
+      sum += squared_norm(grad.of(table_->entries()[i].id));
   return clip_coefficient(std::sqrt(sum), *options_.clip_norm);
 }
 

@@ -34,7 +34,7 @@ namespace plait {
 
 // What is the same for all numbers of one tensor in one step.
 struct UpdateStep {
-  Index number = 1;           // counts the optimizer's steps, the same for every tensor, from 1
+  Index number = 1;  // of the tensor's steps, from 1; the optimizer's, unless only some move
   double learning_rate = 0;   // of this tensor, schedule included
   double weight_decay = 0;    // of this tensor
   double gradient_scale = 1;  // multiply the gradient by this first: it is not clipped in memory

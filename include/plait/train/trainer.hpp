@@ -43,6 +43,7 @@
 #include "plait/optim/optimizer.hpp"
 #include "plait/penalties/penalties.hpp"
 #include "plait/sparse/input_tables.hpp"
+#include "plait/train/asynchronous_updates.hpp"
 #include "plait/train/lanes.hpp"
 #include "plait/train/representation.hpp"
 #include "plait/train/task_reach.hpp"
@@ -61,6 +62,10 @@ struct TrainerOptions {
   bool check_finite = true;      // refuse inputs and gradients with NaN or infinity
   double expert_dropout = 0;     // share of experts that gates do without (fusion/dropout.hpp)
   std::uint64_t seed = 0;        // of what is dropped and of what layers draw (core/options.hpp)
+  // Fusion levels whose activations backward computes again, so many at a time, with the same bits
+  // (fusion/stack.hpp); 0: all are kept. For networks that are deep: activations of a tile take
+  // memory by its depth, the batch's rows do not.
+  Index recompute_levels = 0;
 };
 
 // Trains `model`, which must outlive the trainer, stay where it is, and not be used by others
@@ -136,6 +141,14 @@ class Trainer {
   // `layer`, or over all shared parameters when it is empty.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets, LossWeighting& weighting,
               std::span<const ParamRange> layer = {});
+
+  // The same with every parameter moving when enough labelled samples have been seen for it
+  // (asynchronous_updates.hpp): updates.values() are what has moved, gradient() is the batch's
+  // summed one. Penalties add to what moves. A step that throws before it moves anything leaves
+  // updates as they were. Throws ConfigError with tables, ShapeError for updates of other
+  // parameters.
+  double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
+              AsynchronousUpdates<Scalar>& updates);
 
   // The first half of a step: total loss and gradient() at the model's values, which stay as they
   // are.
@@ -234,6 +247,13 @@ class Trainer {
   static void check_shape(const char* argument, View3<const Scalar> view,
                           std::optional<Index> batch, Shape expected);
 
+  static double weight_of_rows(const Targets<Scalar>& targets, Index batch) {
+    if (!targets.weights) return static_cast<double>(batch);
+    double sum = 0;
+    for (Index b = 0; b < batch; ++b) sum += static_cast<double>(*targets.weights.row(b));
+    return sum;
+  }
+
   double total() const { return loss_.total(task_losses()); }
   // weight_t L_t.
   std::span<const double> weighted_losses();
@@ -244,6 +264,7 @@ class Trainer {
   Optimizer<Scalar> optimizer_;
   PackedWeights<Scalar> packed_;  // the model's values, as of the last pass
   Index tile_rows_;
+  Index recompute_levels_;
   Executor* executor_;
   InputTables<Scalar>* tables_ = nullptr;
   Penalties<Scalar>* penalties_ = nullptr;
@@ -257,6 +278,7 @@ class Trainer {
   Lanes<Scalar> lanes_;
   std::vector<double> normaliser_;
   std::vector<double> weighted_losses_;
+  std::vector<double> labelled_;       // Σ_i v_t,i, of AsynchronousUpdates
   std::vector<double> norms_;          // of the tasks' gradients, for weightings that need them
   std::vector<double> losses_before_;  // of the step's batch and after it, for those that need both
   std::vector<double> losses_after_;
@@ -271,6 +293,7 @@ Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
       optimizer_(model.values().shared_table(), std::move(rule), std::move(options.optimizer)),
       packed_(model.table()),
       tile_rows_(options.tile_rows),
+      recompute_levels_(options.recompute_levels),
       executor_(options.executor),
       check_finite_(options.check_finite),
       dropout_{.rate = options.expert_dropout, .seed = options.seed},
@@ -279,6 +302,8 @@ Trainer<Scalar>::Trainer(Model<Scalar>& model, std::vector<Head> heads,
       lanes_(model.values().shared_table(), loss_.num_tasks(), num_lanes(options), executor_) {
   check_heads_fit("Trainer", loss_.heads(), model.towers());
   require_config(tile_rows_ >= 1, "Trainer", "tile_rows", text(tile_rows_), "at least 1");
+  require_config(recompute_levels_ >= 0, "Trainer", "recompute_levels", text(recompute_levels_),
+                 "0 or more");
   require_config(dropout_.rate >= 0 && dropout_.rate < 1, "Trainer", "expert_dropout",
                  text(dropout_.rate), "at least 0 and below 1");
   require_config(dropout_.rate == 0 || model.network().drops_experts(), "Trainer", "expert_dropout",
@@ -386,6 +411,29 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
     weighting.update(weighted_losses(), norms_);  // or throws, before anything is changed
     move(gradient);
   }
+  return total();
+}
+
+template <class Scalar>
+double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
+                             AsynchronousUpdates<Scalar>& updates) {
+  const detail::OneUser::Use use(user_);
+  require_config(tables_ == nullptr, "Trainer", "updates", "some, with tables",
+                 "none: rows of tables move by the gradient of one batch");
+  require_schema("Trainer", "updates", updates.shared_table(), gradient().shared_table());
+  const auto work = prepare(x, targets);
+  labelled_.clear();
+  for (const double reciprocal : normaliser_)
+    labelled_.push_back(reciprocal > 0 ? 1 / reciprocal : 0);
+  lanes_.compute_gradient(work, labelled_);
+  if (!has_gradient()) return total();
+  check_gradient(gradient());
+  updates.prepare(gradient(), labelled_, weight_of_rows(targets, x.batch()));
+  optimizer_.step_some(
+      model_->values_, whole(updates.values()), updates.numbers(), executor_,
+      check_finite_ ? Optimizer<Scalar>::Values::finite : Optimizer<Scalar>::Values::anything);
+  updates.commit(gradient());
+  if (penalties_ != nullptr) penalties_->update(model_->values());
   return total();
 }
 
@@ -554,7 +602,8 @@ LaneWork<Scalar> Trainer<Scalar>::prepare(const BatchArgument<Scalar>& x,
   dropout_.step = optimizer_.steps();  // which a checkpoint restores
   auto work = work_of(x, targets);
   work.options = {.expert_dropout = dropout_,
-                  .draws = {.seed = dropout_.seed, .step = dropout_.step}};
+                  .draws = {.seed = dropout_.seed, .step = dropout_.step},
+                  .recompute_levels = recompute_levels_};
   if (tables_ != nullptr) work.dx = tables_->gradient(x.batch());
   return work;
 }
