@@ -38,10 +38,11 @@ class CounterRandom {
 // Of a step and layer, apart from the streams of all else that has the same seed.
 inline CounterRandom stream_of(const Draws& draws) {
   constexpr std::uint64_t of_draws = 0x64726177;
-  return CounterRandom(draws.seed)
-      .at(of_draws)
-      .at(static_cast<std::uint64_t>(draws.step))
-      .at(static_cast<std::uint64_t>(draws.layer));
+  const CounterRandom stream = CounterRandom(draws.seed)
+                                   .at(of_draws)
+                                   .at(static_cast<std::uint64_t>(draws.step))
+                                   .at(static_cast<std::uint64_t>(draws.layer));
+  return draws.path == 0 ? stream : stream.at(draws.path);
 }
 
 }  // namespace plait

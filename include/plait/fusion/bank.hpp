@@ -50,6 +50,9 @@ class ExpertBank {
   Shape in_shape() const { return in_; }
   Shape out_shape() const { return {size(), experts_.front().network.out_shape().dim}; }
   Index size() const { return std::ssize(experts_); }
+  bool draws() const {
+    return std::ranges::any_of(experts_, [](const Expert& e) { return e.network.draws(); });
+  }
   // Experts are built alike.
   bool ends_in_relu() const { return experts_.front().network.ends_in_relu(); }
 
@@ -69,11 +72,12 @@ class ExpertBank {
   }
 
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     if (workspace != nullptr) workspace->experts.resize(experts_.size());
     for (std::size_t e = 0; e < experts_.size(); ++e)
       experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
-                                  part(workspace, &Workspace::experts, e), scratch);
+                                  part(workspace, &Workspace::experts, e), scratch,
+                                  options.inside(static_cast<Index>(e)));
   }
 
   // x and dx [B, S, D], y and dy [B, E, H].
@@ -118,6 +122,6 @@ class ExpertBank {
   std::vector<Expert> experts_;
 };
 
-static_assert(TellsReach<ExpertBank<float>>);
+static_assert(TellsReach<ExpertBank<float>> && TakesForwardOptions<ExpertBank<float>>);
 
 }  // namespace plait

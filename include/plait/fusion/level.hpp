@@ -86,6 +86,10 @@ class FusionLevel {
                                [&](const auto& gate) { return gate.visit_input_linears(visit); });
   }
   bool gates_read_input() const { return gates_read_input_; }
+  bool draws() const {
+    return bank_.draws() ||
+           std::ranges::any_of(gates_, [](const auto& gate) { return gate.draws(); });
+  }
 
   // As core/watch.hpp has it.
   PLAIT_COLD WatchedLevel watched() const {
@@ -132,7 +136,7 @@ class FusionLevel {
   // level's state x [B, S, D]; y [B, U, H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                View3<Scalar> y, Workspace* workspace, Scratch& scratch,
-               const ExpertDropout& dropout) const {
+               const ForwardOptions& options) const {
     const Scratch::Frame frame(scratch);
     const auto experts = keep_slot_major(part(workspace, &Workspace::experts), scratch, x.batch(),
                                          bank_.size(), y.dim());
@@ -140,7 +144,7 @@ class FusionLevel {
                                    selections_.columns());
     if (workspace != nullptr) workspace->gates.resize(gates_.size());
 
-    bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch);
+    bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch, options);
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const auto* joint = packed_gates(theta);
     if (joint != nullptr)
@@ -153,13 +157,14 @@ class FusionLevel {
         gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
         gates_[g].forward(theta, gate_input.slot(unit.gate_slot), weights,
-                          part(workspace, &Workspace::gates, g), scratch);
+                          part(workspace, &Workspace::gates, g), scratch,
+                          options.inside(bank_.size() + unit.gate));
       } else if (!gates_.empty()) {
         kernels::set_zero(weights);
       }
       if (unit.has_gate())
-        drop_experts(dropout, weights, selections_.first(static_cast<Index>(u)),
-                     gates_[g].softmax() != nullptr);
+        drop_experts(options.expert_dropout, weights, options.first_row,
+                     selections_.first(static_cast<Index>(u)), gates_[g].softmax() != nullptr);
     }
     kernels::mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }

@@ -4,6 +4,7 @@
 //
 // An architecture (architectures/) supplies the Plan.
 #pragma once
+#include <algorithm>
 #include <cstddef>
 #include <span>
 #include <utility>
@@ -43,6 +44,7 @@ class FusionStack {
   Shape in_shape() const { return levels_.front().in_shape(); }
   Shape out_shape() const { return levels_.back().out_shape(); }
   bool drops_experts() const { return true; }
+  bool draws() const { return std::ranges::any_of(levels_, &FusionLevel<Scalar>::draws); }
 
   bool visit_input_linears(VisitLinear visit) const {
     bool all = levels_.front().visit_input_linears(visit);
@@ -86,16 +88,14 @@ class FusionStack {
       workspace->states.resize(levels_.size() - 1);
     }
     View3<const Scalar> state = x;
-    ExpertDropout dropout = options.expert_dropout;
     for (std::size_t l = 0; l < levels_.size(); ++l) {
       const Shape shape = levels_[l].out_shape();
       View3<Scalar> next = y;
       if (l + 1 < levels_.size())
         next = keep_slot_major(part(workspace, &Workspace::states, l), scratch, x.batch(),
                                shape.slots, shape.dim);
-      dropout.level = static_cast<Index>(l);
       levels_[l].forward(theta, state, x, next, part(workspace, &Workspace::levels, l), scratch,
-                         dropout);
+                         options_of(l, options));
       state = next;
     }
   }
@@ -129,6 +129,13 @@ class FusionStack {
   }
 
  private:
+  static ForwardOptions options_of(std::size_t l, const ForwardOptions& options) {
+    const auto level = static_cast<Index>(l);
+    ForwardOptions result = options.inside(level);
+    result.expert_dropout = options.expert_dropout;
+    result.expert_dropout.level = level;
+    return result;
+  }
   // The slots of level l's state that the gradient of its live units reaches.
   Flags state_reached(std::size_t l, Flags live, Scratch& scratch) const {
     const std::span<bool> state = take_flags(scratch, levels_[l].in_shape().slots);

@@ -68,6 +68,7 @@ class Gate {
     return std::visit([](const auto& last) { return last.out_shape(); }, last_);
   }
 
+  bool draws() const { return body_.draws(); }
   // False for weights that are the same whatever x is.
   bool reads_input() const {
     const auto* dselect = std::get_if<DSelectGate<Scalar>>(&last_);
@@ -86,13 +87,14 @@ class Gate {
 
   // x [B, 1, I], y [B, 1, n].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
     View3<const Scalar> input = x;
     if (!body_.is_identity()) {
       const View3<Scalar> hidden =
           keep(part(workspace, &Workspace::hidden), scratch, x.batch(), 1, body_.out_shape().dim);
-      body_.forward(theta, x, hidden, part(workspace, &Workspace::body), scratch);
+      body_.forward(theta, x, hidden, part(workspace, &Workspace::body), scratch,
+                    options.inside(0));
       input = hidden;
     }
     std::visit(
@@ -144,6 +146,6 @@ class Gate {
   Last last_;
 };
 
-static_assert(TakesBackwardOptions<Gate<float>>);
+static_assert(TakesBackwardOptions<Gate<float>> && TakesForwardOptions<Gate<float>>);
 
 }  // namespace plait
