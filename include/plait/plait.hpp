@@ -85,6 +85,7 @@
 #include "plait/kernels/selections.hpp"
 #include "plait/kernels/softmax.hpp"
 #include "plait/layers/body.hpp"
+#include "plait/layers/dropout.hpp"
 #include "plait/layers/dselect_gate.hpp"
 #include "plait/layers/dselect_penalty.hpp"
 #include "plait/layers/gate.hpp"
