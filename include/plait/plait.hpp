@@ -91,6 +91,7 @@
 #include "plait/layers/gate.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/layers/mlp.hpp"
+#include "plait/layers/noisy_gate.hpp"
 #include "plait/layers/residual_block.hpp"
 #include "plait/layers/rotations.hpp"
 #include "plait/layers/sequential.hpp"

@@ -59,9 +59,8 @@ struct Listening {
   };
 };
 
-constexpr ForwardOptions asked{.expert_dropout = {.rate = 0.3, .seed = 1},
-                               .draws = {.seed = 5, .step = 2},
-                               .first_row = 21};
+constexpr ForwardOptions asked{
+    .expert_dropout = {.rate = 0.3, .seed = 1}, .draws = {.seed = 5, .step = 2}, .first_row = 21};
 
 // Of a model with such towers, how many layers drew.
 void check_streams(const Trunk<double>& trunk, Seen& seen, std::size_t layers, Body tower) {
@@ -101,12 +100,10 @@ TEST_CASE("draws inside: every expert, gate and tower has a stream of its own") 
   check_streams(SingleTask{.input_dim = 5, .num_tasks = 2, .expert = body}, seen, 2 + 4, body);
   check_streams(CrossStitch{.input_dim = 5, .num_tasks = 2, .levels = {body, body}}, seen, 4 + 4,
                 body);
-  check_streams(MMoE{.input_dim = 5,
-                     .num_tasks = 2,
-                     .num_experts = 3,
-                     .expert = body,
-                     .gate = {.body = body}},
-                seen, 3 + 2 + 4, body);
+  check_streams(
+      MMoE{
+          .input_dim = 5, .num_tasks = 2, .num_experts = 3, .expert = body, .gate = {.body = body}},
+      seen, 3 + 2 + 4, body);
   check_streams(PLE{.input_dim = 5,
                     .num_tasks = 2,
                     .levels = {body, body},
@@ -132,8 +129,10 @@ TEST_CASE("draws inside: trunks that are layers of their own hand them on, too")
   check_streams(CustomizedSharing{.input_dim = 5, .num_tasks = 2, .expert = body}, seen, 3 + 4,
                 body);
   check_streams(Sluice{.input_dim = 5, .num_tasks = 2, .levels = {body, body}}, seen, 4 + 4, body);
-  check_streams(SoftOrdering{.input_dim = 5, .num_tasks = 2, .encoder = body, .depth = 2, .task_encoders = true},
-                seen, 2 + 4, body);
+  check_streams(
+      SoftOrdering{
+          .input_dim = 5, .num_tasks = 2, .encoder = body, .depth = 2, .task_encoders = true},
+      seen, 2 + 4, body);
   check_streams(AdaShare{.input_dim = 5, .num_tasks = 2, .stem = body, .blocks = {3}}, seen, 1 + 4,
                 body);
 }

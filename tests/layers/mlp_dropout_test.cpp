@@ -129,8 +129,7 @@ TEST_CASE("dropout: what is dropped depends on seed, step, layer, row and column
   Matrix<double> tiled(23, 5);
   for (Index first = 0; first < 23; first += 7) {
     const Index rows = std::min<Index>(7, 23 - first);
-    tiled.middleRows(first, rows) =
-        outputs(mlp, x.middleRows(first, rows), in_step(1, first));
+    tiled.middleRows(first, rows) = outputs(mlp, x.middleRows(first, rows), in_step(1, first));
   }
   CHECK(tiled == whole);
   CHECK(outputs(mlp, x, in_step(2)) != whole);

@@ -164,7 +164,7 @@ class FusionLevel {
       }
       if (unit.has_gate())
         drop_experts(options.expert_dropout, weights, options.first_row,
-                     selections_.first(static_cast<Index>(u)), gates_[g].softmax() != nullptr);
+                     selections_.first(static_cast<Index>(u)), gates_[g].ends_in_softmax());
     }
     kernels::mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
   }
