@@ -83,7 +83,7 @@ TEST_CASE("expert dropout: weights that do not add up to 1 keep their sum") {
   plait::Matrix<double> before = 0.6 * gate_weights(4000, 5);
   before.col(2).setZero();
   auto after = before;
-  plait::drop_experts(half, View3<double>(after), 0, /*of_softmax=*/false);
+  plait::drop_experts(half, View3<double>(after), 0, 0, /*of_softmax=*/false);
   Index dropped = 0;
   for (Index b = 0; b < before.rows(); ++b) {
     CHECK(std::abs(after.row(b).sum() - before.row(b).sum()) < 1e-12);
@@ -102,7 +102,7 @@ TEST_CASE("expert dropout: weights that do not add up to 1 keep their sum") {
   lopsided.col(0).setConstant(0.9);
   lopsided.col(1).setConstant(0.9 / 300);
   const plait::Matrix<double> whole = lopsided;
-  plait::drop_experts(half, View3<double>(lopsided), 0, /*of_softmax=*/false);
+  plait::drop_experts(half, View3<double>(lopsided), 0, 0, /*of_softmax=*/false);
   Index without_second = 0;
   for (Index b = 0; b < 400; ++b) {
     CHECK(lopsided(b, 0) > 0);
@@ -114,7 +114,7 @@ TEST_CASE("expert dropout: weights that do not add up to 1 keep their sum") {
 TEST_CASE("expert dropout: the weights that are kept are the softmax over their experts") {
   const auto before = gate_weights(4000, 5);
   auto after = before;
-  plait::drop_experts(half, View3<double>(after), 0);
+  plait::drop_experts(half, View3<double>(after), 0, 0);
   Index dropped = 0;
   Index untouched = 0;
   for (Index b = 0; b < before.rows(); ++b) {
@@ -141,15 +141,13 @@ TEST_CASE("expert dropout: what is dropped depends on the place alone") {
   const auto before = gate_weights(40, 6);
   const auto applied = [&](const ExpertDropout& dropout, Index first_column = 0) {
     auto g = before;
-    plait::drop_experts(dropout, View3<double>(g), first_column);
+    plait::drop_experts(dropout, View3<double>(g), 0, first_column);
     return g;
   };
   const auto all = applied(half);
   auto pieces = before;
   for (const auto& [first, count] : {std::pair<Index, Index>{0, 7}, {7, 1}, {8, 32}}) {
-    auto tile = half;
-    tile.first_row = first;
-    plait::drop_experts(tile, View3<double>(pieces.middleRows(first, count)), 0);
+    plait::drop_experts(half, View3<double>(pieces.middleRows(first, count)), first, 0);
   }
   CHECK(all == pieces);
   CHECK(all == applied(half));
@@ -171,7 +169,7 @@ TEST_CASE("expert dropout: a gate that would lose all that counts keeps everythi
   plait::Matrix<float> g = plait::Matrix<float>::Zero(200, 3);
   g.col(1).setOnes();
   const plait::Matrix<float> before = g;
-  plait::drop_experts(half, View3<float>(g), 0);
+  plait::drop_experts(half, View3<float>(g), 0, 0);
   CHECK(g == before);
 }
 

@@ -133,6 +133,11 @@ TEST_CASE("model file: settings away from their defaults come back") {
                                         .residual = false,
                                         .gates = gates,
                                         .separate_inputs = true});
+  check_round_trip<double>(
+      plait::PLE{.input_dim = 4,
+                 .num_tasks = 3,
+                 .levels = {plait::MLPConfig({5}, plait::Activation::silu, true, 0.25), {3}},
+                 .gates = {{.noise = plait::GateNoise{.top = 2}}, {.noise = plait::GateNoise{}}}});
   check_round_trip<double>(plait::CrossStitch{.input_dim = 4,
                                               .num_tasks = 2,
                                               .levels = {{3}},

@@ -5,6 +5,7 @@
 #include "plait/testing/layer_suite.hpp"
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
+#include "support/with_options.hpp"
 
 namespace {
 
@@ -29,7 +30,8 @@ void check_contract(const std::vector<zoo::Specimen>& specimens) {
   }
 }
 
-void check_gradients(const std::vector<zoo::Specimen>& specimens) {
+void check_gradients(const std::vector<zoo::Specimen>& specimens,
+                     const plait::ForwardOptions& asked = {}) {
   CHECK(specimens.size() >= 8);
   for (const auto& specimen : specimens)
     for (const Index batch : {Index{1}, Index{5}}) {
@@ -39,8 +41,9 @@ void check_gradients(const std::vector<zoo::Specimen>& specimens) {
           plait::testing::normal_tensor<double>(batch, specimen.layer.in_shape(), random);
       plait::testing::GradientOptions options;
       options.tolerance = 1e-7;
-      const auto report = plait::testing::check_gradients(
-          specimen.layer, zoo::random_parameters(specimen), x.view(), options);
+      const auto report =
+          plait::testing::check_gradients(with_options::Layer{specimen.layer, asked},
+                                          zoo::random_parameters(specimen), x.view(), options);
       INFO(report.text());
       CHECK(report.passed());
     }
@@ -76,6 +79,10 @@ TEST_CASE("contract: AdaShare") { check_contract(zoo::ada_shares()); }
 TEST_CASE("contract: BranchedNetwork") { check_contract(zoo::branched_networks()); }
 TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
+TEST_CASE("contract: levels and towers that draw") {
+  for (const auto& specimen : zoo::drawing_levels()) CHECK(specimen.layer.draws());
+  check_contract(zoo::drawing_levels());
+}
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
 TEST_CASE("contract: Towers with small ones") { check_contract(zoo::small_towers()); }
 TEST_CASE("contract: Sequential") { check_contract(zoo::sequentials()); }
@@ -106,6 +113,11 @@ TEST_CASE("gradients: LearningToBranch") { check_gradients(zoo::branchings()); }
 TEST_CASE("gradients: AdaShare") { check_gradients(zoo::ada_shares()); }
 TEST_CASE("gradients: BranchedNetwork") { check_gradients(zoo::branched_networks()); }
 TEST_CASE("gradients: trunks of one's own") { check_gradients(zoo::own_trunks()); }
+TEST_CASE("gradients: levels and towers that draw") {
+  check_gradients(zoo::drawing_levels());
+  for (const Index step : {0, 1, 2})
+    check_gradients(zoo::drawing_levels(), {.draws = {.seed = 4, .step = step}, .first_row = 30});
+}
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
 TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }
 TEST_CASE("gradients: Sequential") { check_gradients(zoo::sequentials()); }

@@ -31,6 +31,9 @@ namespace {
 
 // Smooth layers, so that every entry of a gradient is compared.
 MLPConfig smooth(std::vector<Index> dims) { return MLPConfig(std::move(dims), Activation::tanh); }
+MLPConfig dropping(std::vector<Index> dims, Activation f = Activation::tanh) {
+  return MLPConfig(std::move(dims), f, true, 0.3);
+}
 
 const GateConfig warm{.temperature = 2.5};
 const GateConfig unbiased{.bias = false};
@@ -38,6 +41,8 @@ const GateConfig hidden{.body = {{3}, Activation::silu}};
 const GateConfig deep{.body = {4, 3}, .bias = false, .temperature = 0.5};
 const GateConfig dselect{.dselect = plait::DSelectK{.selectors = 2}};
 const GateConfig dselect_static{.dselect = plait::DSelectK{.selectors = 3, .per_example = false}};
+const GateConfig noisy{.noise = plait::GateNoise{}};
+const GateConfig noisy_few{.body = {{3}, Activation::silu}, .noise = plait::GateNoise{.top = 2}};
 const GateConfig dselect_hidden{
     .body = {{3}, Activation::silu}, .bias = false, .dselect = plait::DSelectK{.selectors = 1}};
 
@@ -494,6 +499,37 @@ std::vector<Specimen> stopped_routes() {
       built<Stem>("hidden gates", {3, 2, two, {1}, 1, hidden}),
       built<Stem>("bare experts", {3, 2, {BareMLP{{4}}, BareMLP{{2}}}, {2}, 1}),
   };
+}
+
+std::vector<Specimen> drawing_levels() {
+  using plait::MLMMoE, plait::MMoE, plait::PLE;
+  const GateConfig both{.body = dropping({3}), .noise = plait::GateNoise{}};
+  const std::vector<Body> two{dropping({4}), dropping({2})};
+  std::vector<Specimen> result{
+      built<plait::SharedBottom>("shared bottom", {3, 2, dropping({4, 3})}),
+      built<plait::SharedBottom>("shared bottom, relu", {3, 2, dropping({4, 3}, Activation::relu)}),
+      built<plait::CrossStitch>("cross-stitch", {3, 2, two}),
+      built<MMoE>("MMoE, experts", {3, 2, 3, dropping({4, 3}, Activation::silu)}),
+      built<MMoE>("MMoE, relu experts", {3, 2, 3, dropping({4}, Activation::relu)}),
+      built<MMoE>("MMoE, gates", {3, 2, 3, smooth({4}), noisy}),
+      built<MMoE>("MMoE, gates of few", {3, 2, 4, smooth({4}), noisy_few}),
+      built<MLMMoE>("multi-level MMoE", {3, 2, 3, two, {both}}),
+      built<PLE>("PLE", {3, 2, two, {1, 2}, 1, {noisy, both}}),
+      built<plait::AdaTT>("AdaTT", {3, 2, two, {1}, 2, true, {both}}),
+      built<plait::AsymmetricSharing>("asymmetric",
+                                      {3, 2, dropping({4}), {{}, {0}}, Fusion::concat, false}),
+      built<plait::CustomizedSharing>("customized", {3, 2, dropping({4})}),
+      built<plait::Sluice>("sluice", {3, 2, {dropping({4}), dropping({4})}}),
+      built<plait::SoftOrdering>("soft ordering", {3, 2, dropping({4}), 2}),
+  };
+  const auto towers = [&](const std::string& shape, const plait::TowersConfig& config) {
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      return plait::Towers<double>(table, "", {2, 3}, config);
+    }));
+  };
+  towers("towers", {{dropping({4, 3}, Activation::relu)}, {1}});
+  towers("towers, small ones", {{{}, dropping({3})}, {1, 2}, {dropping({2})}});
+  return result;
 }
 
 std::vector<Specimen> towers() {

@@ -87,6 +87,16 @@ TEST_CASE("body: fields are written and read") {
                                                                              {"dims.0", "4"},
                                                                              {"dims.1", "3"},
                                                                              {"dims.size", "2"}});
+  const FieldList dropping = support::written(Body{{4}, Activation::relu, true, 0.25});
+  CHECK(dropping == FieldList{{"activation", "relu"},
+                              {"bias", "1"},
+                              {"dims.0", "4"},
+                              {"dims.size", "1"},
+                              {"dropout", "0.25"}});
+  CHECK(support::read(dropping, Body{3}).mlp()->dropout == 0.25);
+  CHECK(support::read(support::written(Body{4}), Body{{3}, Activation::relu, true, 0.5})
+            .mlp()
+            ->dropout == 0);
   CHECK(support::written(Body(Named{.width = 5})) == FieldList{{"body", "named"}, {"width", "5"}});
 
   Bodies bodies;

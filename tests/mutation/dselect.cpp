@@ -34,7 +34,7 @@ std::string check_dropout(bool per_example) {
 std::string check_sum() {
   plait::Tensor<double> weights(20, 1, 4);
   for (double& weight : plait::testing::flat(weights)) weight = 0.2;
-  plait::drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0, /*of_softmax=*/false);
+  plait::drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0, 0, /*of_softmax=*/false);
   for (Index b = 0; b < 20; ++b) {
     double sum = 0;
     for (Index e = 0; e < 4; ++e) sum += weights.view()(b, 0, e);

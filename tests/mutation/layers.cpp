@@ -9,6 +9,7 @@
 #include "layers/zoo.cpp"  // one translation unit compiles faster than two
 #include "mutation/checks.hpp"
 #include "mutation/layer_checks.hpp"
+#include "support/with_options.hpp"
 
 namespace {
 
@@ -55,6 +56,14 @@ std::string checks::run() {
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
+  for (const auto& specimen : zoo::drawing_levels()) {
+    if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
+    const auto gradients =
+        checks::gradients(plait::Network<double>(with_options::Layer{
+                              specimen.layer, {.draws = {.seed = 4, .step = 1}, .first_row = 30}}),
+                          zoo::random_parameters(specimen));
+    if (!gradients.passed()) return specimen.shape + " with draws: " + gradients.text();
+  }
   for (const auto& family : {zoo::stopped_sharings, zoo::stopped_routes})
     for (const auto& specimen : family())
       if (std::string wrong = check(specimen, false); !wrong.empty()) return wrong;

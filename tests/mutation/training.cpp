@@ -183,7 +183,7 @@ std::string checks::run() {
 
   Tensor<double> weights(6, 1, 4);
   std::fill_n(weights.view().data(), 24, 0.25);
-  drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0);
+  drop_experts({.rate = 0.4, .seed = 1}, weights.view(), 0, 0);
   for (Index b = 0; b < 6; ++b) {
     double sum = 0;
     for (Index j = 0; j < 4; ++j) sum += weights.view()(b, 0, j);

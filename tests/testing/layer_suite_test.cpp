@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "plait/core/counter_random.hpp"
 #include "plait/layers/linear.hpp"
 #include "plait/testing/build.hpp"
 #include "support/allocations.hpp"
@@ -54,6 +55,7 @@ enum class Defect {
   drops_by_default,
   keeps_what_is_null,
   allocates_without_workspace,
+  draws_by_place_in_tile,
 };
 
 // y = x Wᵀ + b from 3 to 2 numbers with one defect.
@@ -79,9 +81,13 @@ class Defective {
   Shape out_shape() const { return {1, 2}; }
   bool ends_in_relu() const { return is(Defect::claims_a_relu); }
 
+  bool draws() const { return is(Defect::draws_by_place_in_tile); }
+
   void forward(ParamView<double> theta, View3<const double> x, View3<double> y,
-               Workspace* workspace, Scratch& scratch, const plait::ForwardOptions&) const {
+               Workspace* workspace, Scratch& scratch, const plait::ForwardOptions& options) const {
     forward(theta, x, y, workspace, scratch);
+    for (Index b = 0; draws() && options.draws && b < y.batch(); ++b)
+      y(b, 0, 0) += stream_of(options.draws).at(static_cast<std::uint64_t>(b)).uniform();
     if (is(Defect::drops_by_default) && y.batch() > 0) y(0, 0, 0) = 0;
   }
   void forward(ParamView<double> theta, View3<const double> x, View3<double> y,
@@ -201,6 +207,7 @@ TEST_CASE("suite: each defect breaks its clause") {
       {Defect::never_adds_to_dx, "adds to dx on request"},
       {Defect::claims_a_relu, "ends in a ReLU"},
       {Defect::drops_by_default, "default options change nothing"},
+      {Defect::draws_by_place_in_tile, "tiles of a batch give the whole"},
   };
   for (const auto& [defect, clause] : expected) {
     const auto report = check(defect);

@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "methods/all_methods.hpp"
+#include "plait/architectures/ple.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/losses/auxiliary_heads.hpp"
 #include "plait/methods/gradient_balancer.hpp"
@@ -200,6 +202,39 @@ TEST_CASE("steps that drop experts allocate nothing") {
     LossWeighting weighting(GeometricMean{}, tasks);
     CHECK(again([&] { trainer.step(batch.x, targets, weighting); }) == 0);
   });
+}
+
+TEST_CASE(
+    "steps that draw inside levels and towers allocate nothing, nor does scoring after them") {
+  const Batch batch;
+  const auto targets = batch.targets();
+  const auto dropping = [](std::vector<Index> dims, Activation f) {
+    return Body(MLPConfig(std::move(dims), f, true, 0.3));
+  };
+  for (const Index top : {0, 2}) {
+    const PLE trunk{
+        .input_dim = sizes.input_dim,
+        .num_tasks = tasks,
+        .levels = {dropping({6, 5}, Activation::relu), dropping({4}, Activation::silu)},
+        .task_experts = {2},
+        .gates = {{.body = dropping({3}, Activation::tanh), .noise = GateNoise{.top = top}}}};
+    Model<float> model(trunk, {.hidden = {dropping({3}, Activation::relu)}}, 1);
+    REQUIRE(model.network().draws());
+    Trainer trainer(model, heads(), Adam{}, {.tile_rows = 16, .lanes = 2, .expert_dropout = 0.2});
+    GradientBalancer<float> balancer(PCGrad{}, tasks, model.values().shared_table(),
+                                     trainer.shared());
+    LossWeighting weighting(GeometricMean{}, tasks);
+    Matrix<float> logits(rows, tasks);
+    CHECK(again([&] { trainer.step(batch.x, targets); }) == 0);
+    CHECK(again([&] { trainer.step(batch.x, targets, balancer); }) == 0);
+    CHECK(again([&] { trainer.step(batch.x, targets, weighting); }) == 0);
+    CHECK(again([&] { trainer.score(batch.x, logits); }) == 0);
+    const Scorer scorer(model, {.shared_inputs = {3, 0}});
+    auto context = scorer.context(16);
+    const std::size_t made = allocations::count();
+    context.score(batch.x, logits);
+    CHECK(allocations::count() == made);
+  }
 }
 
 TEST_CASE("steps in lanes allocate nothing, with threads and without") {

@@ -7,8 +7,11 @@
 
 #include "plait/architectures/ada_share.hpp"
 #include "plait/architectures/ada_share_layer.hpp"
+#include "plait/architectures/adatt.hpp"
 #include "plait/architectures/learning_to_branch.hpp"
 #include "plait/architectures/mmoe.hpp"
+#include "plait/architectures/ple.hpp"
+#include "plait/architectures/shared_bottom.hpp"
 #include "plait/architectures/snr.hpp"
 #include "plait/core/parallel.hpp"
 #include "plait/losses/multi_task_loss.hpp"
@@ -38,9 +41,15 @@ LearningToBranch branching() {
   return {.input_dim = 5, .num_tasks = 2, .num_experts = 3, .levels = {6, 4}};
 }
 
+// What draws is the trunk, or what is inside its levels and the towers.
+struct Drawing {
+  Trunk<double> trunk;
+  TowersConfig towers{};
+};
+
 struct Run {
-  explicit Run(Trunk<double> trunk, TrainerOptions options = {})
-      : model(std::move(trunk), {}, /*seed=*/3),
+  explicit Run(const Drawing& drawing, TrainerOptions options = {})
+      : model(drawing.trunk, drawing.towers, /*seed=*/3),
         trainer(model, data::binary_heads(2), SGD{.learning_rate = 0.1}, std::move(options)) {}
   void step(int times = 1) {
     for (int i = 0; i < times; ++i) trainer.step(x, labels);
@@ -79,15 +88,37 @@ struct Recording {
   }
 };
 
-const std::vector<Trunk<double>> trunks{
-    snr(SNRConnection::trans), snr(), branching(),
-    AdaShare{.input_dim = 5, .num_tasks = 2, .stem = {6}, .blocks = {4, 5}}};
+Body dropping(std::vector<Index> dims) {
+  return MLPConfig(std::move(dims), Activation::relu, true, 0.3);
+}
+PLE noisy(Index top = 0) {
+  return {.input_dim = 5,
+          .num_tasks = 2,
+          .levels = {{6}, {4}},
+          .task_experts = {2},
+          .gates = {{.noise = GateNoise{.top = top}}}};
+}
+
+const std::vector<Drawing> trunks{
+    {snr(SNRConnection::trans)},
+    {snr()},
+    {branching()},
+    {AdaShare{.input_dim = 5, .num_tasks = 2, .stem = {6}, .blocks = {4, 5}}},
+    {MMoE{.input_dim = 5, .num_tasks = 2, .num_experts = 3, .expert = dropping({6, 4})}},
+    {noisy()},
+    {noisy(/*top=*/2)},
+    {AdaTT{.input_dim = 5,
+           .num_tasks = 2,
+           .levels = {dropping({6}), {4}},
+           .gates = {{.body = dropping({3})}}}},
+    {SharedBottom{.input_dim = 5, .num_tasks = 2, .expert = {6}}, {.hidden = {dropping({5})}}}};
 
 }  // namespace
 
 TEST_CASE("a network tells that it draws") {
   for (const auto& trunk : trunks) CHECK(Run(trunk).model.network().draws());
-  CHECK_FALSE(Run(MMoE{.input_dim = 5, .num_tasks = 2, .num_experts = 2}).model.network().draws());
+  CHECK_FALSE(
+      Run({MMoE{.input_dim = 5, .num_tasks = 2, .num_experts = 2}}).model.network().draws());
 }
 
 TEST_CASE("the draws of a step are those of seed and step") {
@@ -128,7 +159,7 @@ TEST_CASE("draws do not depend on tiles, lanes or threads") {
 }
 
 TEST_CASE("a balanced step has one draw") {
-  const auto check = [](const Trunk<double>& trunk, BalanceAt at) {
+  const auto check = [](const Drawing& trunk, BalanceAt at) {
     Run run(trunk, {.seed = 5}), plain(trunk, {.seed = 5});
     GradientBalancer<double> sum(EqualWeights{}, 2, run.model.values().shared_table(),
                                  run.trainer.shared());
@@ -139,7 +170,24 @@ TEST_CASE("a balanced step has one draw") {
     }
   };
   for (const auto& trunk : trunks) check(trunk, BalanceAt::parameters);
-  check(snr(), BalanceAt::representation);  // the outputs are sums of experts
+  // The outputs are sums of experts.
+  check({snr()}, BalanceAt::representation);
+  check({noisy(), {.hidden = {dropping({5})}}}, BalanceAt::representation);
+}
+
+TEST_CASE("draws of a run that is resumed are those of one that is not") {
+  for (const auto& trunk : trunks) {
+    Run whole(trunk, {.seed = 5}), first(trunk, {.seed = 5}), second(trunk, {.seed = 5});
+    whole.step(5);
+    first.step(2);
+    second.trainer.load(first.model.values());
+    second.trainer.optimizer() = first.trainer.optimizer();
+    second.step(3);
+    CHECK(difference(whole.model.values(), second.model.values()) == 0);
+    Run other(trunk, {.seed = 6});
+    other.step(5);
+    CHECK(difference(whole.model.values(), other.model.values()) > 1e-6);
+  }
 }
 
 TEST_CASE("the losses before and after a step are those of its draw") {

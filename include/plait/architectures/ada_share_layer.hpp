@@ -135,7 +135,7 @@ class AdaShareLayer {
     decide(theta, options.draws, u, kept);
     const View3<Index> leaders = find_leaders(u, kept, scratch);
     View3<Scalar> state = take(0, &Block::state, width());
-    stem_.forward(theta, x, state, part(workspace, &Workspace::stem), scratch);
+    stem_.forward(theta, x, state, part(workspace, &Workspace::stem), scratch, options);
     for (Index l = 0; l < depth(); ++l) {
       const ResidualBlock<Scalar>& block = blocks_[static_cast<std::size_t>(l)];
       const View3<Scalar> next = l + 1 < depth() ? take(l + 1, &Block::state, width()) : y;

@@ -49,6 +49,7 @@ class AsymmetricNetworks {
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return bank_.out_shape(); }
+  bool draws() const { return bank_.draws(); }
   bool visit_input_linears(VisitLinear visit) const { return bank_.visit_input_linears(visit); }
 
   // As core/watch.hpp has it: one level, of networks and without units.
@@ -68,12 +69,12 @@ class AsymmetricNetworks {
 
   // x [B, 1, D], y [B, T, H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
     const auto networks = keep_slot_major(part(workspace, &Workspace::networks), scratch, x.batch(),
                                           bank_.size(), width());
     if (workspace != nullptr) workspace->concatenated.resize(sources_.size());
-    bank_.forward(theta, x, networks, part(workspace, &Workspace::bank), scratch);
+    bank_.forward(theta, x, networks, part(workspace, &Workspace::bank), scratch, options);
     for (std::size_t t = 0; t < sources_.size(); ++t) {
       const Scratch::Frame task_frame(scratch);
       const auto task = static_cast<Index>(t);

@@ -36,6 +36,7 @@ class CustomizedNetworks {
 
   Shape in_shape() const { return bank_.in_shape(); }
   Shape out_shape() const { return {num_tasks_, 2 * width()}; }
+  bool draws() const { return bank_.draws(); }
   bool visit_input_linears(VisitLinear visit) const { return bank_.visit_input_linears(visit); }
 
   // As core/watch.hpp has it: one level, of networks and without units.
@@ -53,9 +54,9 @@ class CustomizedNetworks {
 
   // x [B, 1, D], y [B, T, 2H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
-    const View3<const Scalar> networks = compute_networks(theta, x, workspace, scratch);
+    const View3<const Scalar> networks = compute_networks(theta, x, workspace, scratch, options);
     kernels::copy(networks.slot_range(0, num_tasks_), y.columns(0, width()));
     kernels::copy(networks.slot(num_tasks_).broadcast(num_tasks_), y.columns(width(), width()));
   }
@@ -102,10 +103,11 @@ class CustomizedNetworks {
   Index width() const { return bank_.out_shape().dim; }
 
   View3<Scalar> compute_networks(ParamView<Scalar> theta, View3<const Scalar> x,
-                                 Workspace* workspace, Scratch& scratch) const {
+                                 Workspace* workspace, Scratch& scratch,
+                                 const ForwardOptions& options) const {
     const auto networks = keep_slot_major(part(workspace, &Workspace::networks), scratch, x.batch(),
                                           bank_.size(), width());
-    bank_.forward(theta, x, networks, part(workspace, &Workspace::bank), scratch);
+    bank_.forward(theta, x, networks, part(workspace, &Workspace::bank), scratch, options);
     return networks;
   }
 

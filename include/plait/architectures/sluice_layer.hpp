@@ -78,6 +78,7 @@ class SluiceLayer {
 
   Shape in_shape() const { return banks_.front().in_shape(); }
   Shape out_shape() const { return banks_.back().out_shape(); }
+  bool draws() const { return std::ranges::any_of(banks_, &ExpertBank<Scalar>::draws); }
   bool visit_input_linears(VisitLinear visit) const {
     return banks_.front().visit_input_linears(visit);
   }
@@ -112,7 +113,7 @@ class SluiceLayer {
 
   // x [B, 1, D], y [B, T, H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
     if (workspace != nullptr) workspace->resize(banks_.size());
     if (betas_) kernels::set_zero(y);
@@ -122,7 +123,8 @@ class SluiceLayer {
       const Index width = banks_[l].out_shape().dim;
       const auto h = keep(part(kept, &Level::h), scratch, x.batch(), tasks(), width);
       const auto mixed = keep(part(kept, &Level::mixed), scratch, x.batch(), tasks(), width);
-      banks_[l].forward(theta, state, h, part(kept, &Level::bank), scratch);
+      banks_[l].forward(theta, state, h, part(kept, &Level::bank), scratch,
+                        options.inside(static_cast<Index>(l)));
       kernels::mix<Scalar>(subspaces_of(h), selections_, alpha(theta, l, x.batch()),
                            subspaces_of(mixed));
       for (Index t = 0; betas_ && t < tasks(); ++t)

@@ -70,6 +70,7 @@ class SoftOrderingLayer {
 
   Shape in_shape() const { return encoders_.in_shape(); }
   Shape out_shape() const { return {tasks_, width()}; }
+  bool draws() const { return encoders_.draws(); }
   bool visit_input_linears(VisitLinear visit) const { return encoders_.visit_input_linears(visit); }
 
   // As core/watch.hpp has it: a level per depth, whose experts are what the layers make of every
@@ -104,7 +105,7 @@ class SoftOrderingLayer {
 
   // x [B, 1, D_in], y [B, T, H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     const Scratch::Frame frame(scratch);
     if (workspace != nullptr) workspace->depths.resize(layers_.size());
     const auto kept = [&](Index k) {
@@ -114,7 +115,7 @@ class SoftOrderingLayer {
       return keep_slot_major(part(kept(k), &Depth::state), scratch, x.batch(), slots, width());
     };
     View3<Scalar> state = state_of(0, encoders_.size());
-    encoders_.forward(theta, x, state, part(workspace, &Workspace::encoders), scratch);
+    encoders_.forward(theta, x, state, part(workspace, &Workspace::encoders), scratch, options);
     for (Index k = 0; k < depth(); ++k) {
       const View3<Scalar> next = k + 1 < depth() ? state_of(k + 1, tasks_) : y;
       const Scratch::Frame depth_frame(scratch);

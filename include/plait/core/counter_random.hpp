@@ -5,6 +5,7 @@
 
 #include "plait/core/hash.hpp"
 #include "plait/core/options.hpp"
+#include "plait/core/random.hpp"
 
 namespace plait {
 
@@ -28,6 +29,8 @@ class CounterRandom {
   double uniform() const { return static_cast<double>(bits_ >> 11) * 0x1.0p-53; }
   // On (0, 1), an odd multiple of 2^-53.
   double open_uniform() const { return (static_cast<double>(bits_ >> 12) + 0.5) * 0x1.0p-52; }
+  // Standard normal.
+  double normal() const { return Random(bits_).normal(); }
 
  private:
   static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15u;
@@ -38,10 +41,11 @@ class CounterRandom {
 // Of a step and layer, apart from the streams of all else that has the same seed.
 inline CounterRandom stream_of(const Draws& draws) {
   constexpr std::uint64_t of_draws = 0x64726177;
-  return CounterRandom(draws.seed)
-      .at(of_draws)
-      .at(static_cast<std::uint64_t>(draws.step))
-      .at(static_cast<std::uint64_t>(draws.layer));
+  const CounterRandom stream = CounterRandom(draws.seed)
+                                   .at(of_draws)
+                                   .at(static_cast<std::uint64_t>(draws.step))
+                                   .at(static_cast<std::uint64_t>(draws.layer));
+  return draws.path == 0 ? stream : stream.at(draws.path);
 }
 
 }  // namespace plait

@@ -51,6 +51,8 @@
 //                                     which parameters some outputs reach (core/reach.hpp)
 //   is_identity()                     true: y = x, and callers pass x straight on
 //   visit_input_linears(f)            the linear layers through which alone it reads its input
+//   where
+//                                     nothing is drawn
 //   watched(), watch(...)             what its gates and experts do (core/watch.hpp)
 #pragma once
 #include <concepts>

@@ -50,6 +50,9 @@ class ExpertBank {
   Shape in_shape() const { return in_; }
   Shape out_shape() const { return {size(), experts_.front().network.out_shape().dim}; }
   Index size() const { return std::ssize(experts_); }
+  bool draws() const {
+    return std::ranges::any_of(experts_, [](const Expert& e) { return e.network.draws(); });
+  }
   // Experts are built alike.
   bool ends_in_relu() const { return experts_.front().network.ends_in_relu(); }
 
@@ -69,12 +72,38 @@ class ExpertBank {
   }
 
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     if (workspace != nullptr)
       workspace->experts.resize((std::max)(workspace->experts.size(), experts_.size()));
     for (std::size_t e = 0; e < experts_.size(); ++e)
       experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
-                                  part(workspace, &Workspace::experts, e), scratch);
+                                  part(workspace, &Workspace::experts, e), scratch,
+                                  options.inside(static_cast<Index>(e)));
+  }
+
+  // Expert e of the rows alone for which needs(b), y[:, e] [B, 1, H]; 0 in the others.
+  template <class Needs>
+  void forward_some(Index e, const Needs& needs, ParamView<Scalar> theta, View3<const Scalar> x,
+                    View3<Scalar> y, Scratch& scratch, const ForwardOptions& options) const {
+    const Scratch::Frame frame(scratch);
+    const auto& [network, slot, params] = experts_[static_cast<std::size_t>(e)];
+    const View3<const Scalar> from = x.slot(slot);
+    const auto rows = scratch.take<Scalar>(x.batch(), 1, from.dim());
+    Index count = 0;
+    for (Index b = 0; b < x.batch(); ++b)
+      if (needs(b)) std::copy_n(from.row(b), from.dim(), rows.row(count++));
+    const View3<Scalar> all = y.slot(e);
+    if (count == x.batch())
+      return network.forward(theta, from, all, nullptr, scratch, options.inside(e));
+    const auto some = scratch.take<Scalar>(x.batch(), 1, y.dim()).rows(0, count);
+    network.forward(theta, rows.rows(0, count), some, nullptr, scratch, options.inside(e));
+    count = 0;
+    for (Index b = 0; b < x.batch(); ++b) {
+      if (needs(b))
+        std::copy_n(some.row(count++), y.dim(), all.row(b));
+      else
+        std::fill_n(all.row(b), y.dim(), Scalar(0));
+    }
   }
 
   // x and dx [B, S, D], y and dy [B, E, H].
@@ -119,6 +148,6 @@ class ExpertBank {
   std::vector<Expert> experts_;
 };
 
-static_assert(TellsReach<ExpertBank<float>>);
+static_assert(TellsReach<ExpertBank<float>> && TakesForwardOptions<ExpertBank<float>>);
 
 }  // namespace plait

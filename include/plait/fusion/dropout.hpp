@@ -25,16 +25,17 @@
 
 namespace plait {
 
-// g [B, 1, n] to g', in place; `first_column` tells units apart.
+// g [B, 1, n] to g', in place; `first_row` is the first of them in the batch, `first_column` tells
+// units apart.
 template <class Scalar>
-void drop_experts(const ExpertDropout& dropout, View3<Scalar> weights, Index first_column,
-                  bool of_softmax = true) {
+void drop_experts(const ExpertDropout& dropout, View3<Scalar> weights, Index first_row,
+                  Index first_column, bool of_softmax = true) {
   if (dropout.rate == 0) return;
   const auto of_level = CounterRandom(dropout.seed)
                             .at(static_cast<std::uint64_t>(dropout.step))
                             .at(static_cast<std::uint64_t>(dropout.level));
   for (Index b = 0; b < weights.batch(); ++b) {
-    const auto of_row = of_level.at(static_cast<std::uint64_t>(dropout.first_row + b));
+    const auto of_row = of_level.at(static_cast<std::uint64_t>(first_row + b));
     const auto keeps = [&](Index j) {
       return of_row.at(static_cast<std::uint64_t>(first_column + j)).uniform() >= dropout.rate;
     };

@@ -67,6 +67,7 @@ class FusionLevel {
       gates_.emplace_back(table, route.gate->body, route.gate->linear, gate_input.dim,
                           std::ssize(route.experts), plan.gate);
       unit.gate_params = table.range_from(before);
+      leaves_out_ = leaves_out_ || gates_.back().leaves_out();
     }
     require_config(!units_.empty(), "FusionLevel", "units", "none", "at least one");
     table.spend_activations(std::ssize(units_), out_shape().dim, "FusionLevel");
@@ -86,6 +87,10 @@ class FusionLevel {
                                [&](const auto& gate) { return gate.visit_input_linears(visit); });
   }
   bool gates_read_input() const { return gates_read_input_; }
+  bool draws() const {
+    return bank_.draws() ||
+           std::ranges::any_of(gates_, [](const auto& gate) { return gate.draws(); });
+  }
 
   // As core/watch.hpp has it.
   PLAIT_COLD WatchedLevel watched() const {
@@ -132,7 +137,7 @@ class FusionLevel {
   // level's state x [B, S, D]; y [B, U, H].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> input,
                View3<Scalar> y, Workspace* workspace, Scratch& scratch,
-               const ExpertDropout& dropout) const {
+               const ForwardOptions& options) const {
     const Scratch::Frame frame(scratch);
     const auto experts = keep_slot_major(part(workspace, &Workspace::experts), scratch, x.batch(),
                                          bank_.size(), y.dim());
@@ -141,7 +146,11 @@ class FusionLevel {
     if (workspace != nullptr)
       workspace->gates.resize((std::max)(workspace->gates.size(), gates_.size()));
 
-    bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch);
+    // Without a backward pass an expert is computed for the rows alone in which it has weight,
+    // where gates leave some out.
+    const bool some = workspace == nullptr && leaves_out_ && !(options.draws && bank_.draws());
+    if (!some)
+      bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch, options);
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const auto* joint = packed_gates(theta);
     if (joint != nullptr)
@@ -154,15 +163,25 @@ class FusionLevel {
         gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
         gates_[g].forward(theta, gate_input.slot(unit.gate_slot), weights,
-                          part(workspace, &Workspace::gates, g), scratch);
+                          part(workspace, &Workspace::gates, g), scratch,
+                          options.inside(bank_.size() + unit.gate));
       } else if (!gates_.empty()) {
         kernels::set_zero(weights);
       }
       if (unit.has_gate())
-        drop_experts(dropout, weights, selections_.first(static_cast<Index>(u)),
-                     gates_[g].softmax() != nullptr);
+        drop_experts(options.expert_dropout, weights, options.first_row,
+                     selections_.first(static_cast<Index>(u)), gates_[g].ends_in_softmax());
     }
-    kernels::mix<Scalar>(experts, selections_, mixing_weights(theta, gate_weights, scratch), y);
+    const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
+    for (Index e = 0; some && e < bank_.size(); ++e) {
+      const auto needs = [&](Index b) {
+        return std::ranges::any_of(selections_.uses(e), [&](const Selections::Use& use) {
+          return weights(b, 0, use.column) != 0;
+        });
+      };
+      bank_.forward_some(e, needs, theta, x, experts, scratch, options);
+    }
+    kernels::mix<Scalar>(experts, selections_, weights, y);
   }
 
   // Overwrites dx and adds the gates' share to dinput when they read the input; either may be
@@ -381,6 +400,7 @@ class FusionLevel {
   std::optional<ParamId> joint_gates_;  // the first of the weights that were joined
   bool has_statics_ = false;
   bool has_stopped_ = false;
+  bool leaves_out_ = false;  // some gate does
   bool gates_read_input_;
 };
 

@@ -60,6 +60,7 @@ class FusionStack {
   Shape in_shape() const { return levels_.front().in_shape(); }
   Shape out_shape() const { return levels_.back().out_shape(); }
   bool drops_experts() const { return true; }
+  bool draws() const { return std::ranges::any_of(levels_, &FusionLevel<Scalar>::draws); }
 
   bool visit_input_linears(VisitLinear visit) const {
     bool all = levels_.front().visit_input_linears(visit);
@@ -183,6 +184,14 @@ class FusionStack {
     return numbers;
   }
 
+  static ForwardOptions options_of(std::size_t l, const ForwardOptions& options) {
+    const auto level = static_cast<Index>(l);
+    ForwardOptions result = options.inside(level);
+    result.expert_dropout = options.expert_dropout;
+    result.expert_dropout.level = level;
+    return result;
+  }
+
   // Levels first ... end - 1 from their state x to y, of the model's input; kept in a group, or
   // not.
   void run(std::size_t first, std::size_t end, ParamView<Scalar> theta, View3<const Scalar> x,
@@ -196,7 +205,6 @@ class FusionStack {
     }
     TwoStates passing(scratch, group == nullptr ? largest_state(first, end, x.batch()) : 0);
     View3<const Scalar> state = x;
-    ExpertDropout dropout = options.expert_dropout;
     for (std::size_t l = first; l < end; ++l) {
       const Shape shape = levels_[l].out_shape();
       View3<Scalar> next = y;
@@ -206,9 +214,8 @@ class FusionStack {
         group->states[l - first].resize(x.batch(), shape.slots, shape.dim);
         next = group->states[l - first].slot_major();
       }
-      dropout.level = static_cast<Index>(l);
       levels_[l].forward(theta, state, input, next, part(group, &Group::levels, l - first), scratch,
-                         dropout);
+                         options_of(l, options));
       state = next;
     }
   }

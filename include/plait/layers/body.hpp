@@ -52,10 +52,12 @@ class Body {
  public:
   // As an MLPConfig. Without layers: the identity.
   Body() : Body(MLPConfig()) {}
-  Body(std::initializer_list<Index> dims, Activation f = Activation::relu, bool bias = true)
-      : Body(MLPConfig(dims, f, bias)) {}
-  explicit Body(std::vector<Index> dims, Activation f = Activation::relu, bool bias = true)
-      : Body(MLPConfig(std::move(dims), f, bias)) {}
+  Body(std::initializer_list<Index> dims, Activation f = Activation::relu, bool bias = true,
+       double dropout = 0)
+      : Body(MLPConfig(dims, f, bias, dropout)) {}
+  explicit Body(std::vector<Index> dims, Activation f = Activation::relu, bool bias = true,
+                double dropout = 0)
+      : Body(MLPConfig(std::move(dims), f, bias, dropout)) {}
   Body(MLPConfig mlp) : mlp_(std::make_shared<const MLPConfig>(std::move(mlp))) {}
 
   template <class D>

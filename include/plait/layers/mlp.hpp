@@ -2,6 +2,9 @@
 //
 //   h_0 = x,  a_k = h_{k-1} W_kᵀ + b_k,  h_k = f(a_k),  y = h_K
 //
+// With a dropout of rate p, h_k = m_k ⊙ f(a_k) in training, the last one included: each number of
+// m_k, of every row, is 0 with probability p and 1 / (1 - p) otherwise (layers/dropout.hpp).
+//
 // The default expert, gate body, tower body and shared bottom. Without layers it is the identity.
 // Parameters: {name}.mlp_net.{2k}.weight [d_k, d_{k-1}], {name}.mlp_net.{2k}.bias [d_k]; the even
 // numbers are those of the reference's nn.Sequential, in which activations hold the odd places.
@@ -15,11 +18,13 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/counter_random.hpp"
 #include "plait/core/fields.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/workspace.hpp"
 #include "plait/kernels/activation.hpp"
 #include "plait/kernels/reduce.hpp"
+#include "plait/layers/dropout.hpp"
 #include "plait/layers/linear.hpp"
 
 namespace plait {
@@ -35,17 +40,21 @@ struct MLPConfig {
   std::vector<Index> dims;
   Activation activation = Activation::relu;
   bool bias = true;
+  double dropout = 0;  // rate in [0, 1) after every activation, in training
 
   MLPConfig() {}  // not defaulted: GCC 12 fails on `= default` under nested default members
-  MLPConfig(std::initializer_list<Index> layer_dims, Activation f = Activation::relu, bool b = true)
-      : dims(layer_dims), activation(f), bias(b) {}
-  explicit MLPConfig(std::vector<Index> layer_dims, Activation f = Activation::relu, bool b = true)
-      : dims(std::move(layer_dims)), activation(f), bias(b) {}
+  MLPConfig(std::initializer_list<Index> layer_dims, Activation f = Activation::relu, bool b = true,
+            double p = 0)
+      : dims(layer_dims), activation(f), bias(b), dropout(p) {}
+  explicit MLPConfig(std::vector<Index> layer_dims, Activation f = Activation::relu, bool b = true,
+                     double p = 0)
+      : dims(std::move(layer_dims)), activation(f), bias(b), dropout(p) {}
 
   void fields(FieldVisitor& visit) {
     visit("dims", dims);
     visit("activation", activation);
     visit("bias", bias);
+    visit.unless_default("dropout", dropout, 0.0);
   }
 };
 
@@ -56,13 +65,18 @@ class MLP {
   using Config = MLPConfig;
   struct Workspace {
     std::vector<Tensor<Scalar>> outputs;  // h_k [B, 1, d_k] for k < K; y is h_K
-    std::vector<Tensor<Scalar>> inputs;   // a_k [B, 1, d_k], only for activations that need them
+    // What f's backward reads [B, 1, d_k] where that is not h_k: a_k, or f(a_k) before dropout
+    std::vector<Tensor<Scalar>> inputs;
+    std::vector<Tensor<Scalar>> masks;  // m_k [B, 1, d_k], with dropout
+    bool dropped = false;               // masks are of this pass
   };
 
-  // Throws ConfigError for a width below 1.
+  // Throws ConfigError for a width below 1 and a rate outside [0, 1).
   PLAIT_COLD MLP(ParamTable& table, const std::string& name, Index input_dim, const Config& config)
-      : input_dim_(input_dim), activation_(config.activation) {
+      : input_dim_(input_dim), activation_(config.activation), dropout_(config.dropout) {
     require_config(input_dim >= 1, "MLP", "input_dim", text(input_dim), "at least 1");
+    require_config(dropout_ >= 0 && dropout_ < 1, "MLP", "dropout", text(dropout_),
+                   "at least 0 and below 1");
     Index width = input_dim;
     for (const Index dim : config.dims) {
       const auto place = std::to_string(2 * layers_.size());
@@ -74,6 +88,7 @@ class MLP {
   Shape in_shape() const { return {1, input_dim_}; }
   Shape out_shape() const { return layers_.empty() ? in_shape() : layers_.back().out_shape(); }
   bool is_identity() const { return layers_.empty(); }
+  bool draws() const { return dropout_ > 0 && !is_identity(); }
   bool ends_in_relu() const { return !layers_.empty() && activation_ == Activation::relu; }
 
   bool visit_input_linears(VisitLinear visit) const {
@@ -82,14 +97,16 @@ class MLP {
 
   // x [B, 1, I], y [B, 1, d_K].
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     if (is_identity()) return kernels::copy(x, y);
     const Scratch::Frame frame(scratch);
     const std::size_t last = layers_.size() - 1;
-    const bool keeps_inputs = workspace != nullptr && needs_input(activation_);
+    const bool keeps_inputs = workspace != nullptr && reads_inputs();
     if (workspace != nullptr) {
       workspace->outputs.resize(last);
       workspace->inputs.resize(keeps_inputs ? layers_.size() : 0);
+      workspace->masks.resize(draws() ? layers_.size() : 0);
+      workspace->dropped = draws() && options.draws;
     }
     View3<const Scalar> input = x;
     for (std::size_t k = 0; k <= last; ++k) {
@@ -99,12 +116,15 @@ class MLP {
         output = keep(part(workspace, &Workspace::outputs, k), scratch, x.batch(), 1, width);
       if (keeps_inputs) {
         workspace->inputs[k].resize(x.batch(), 1, width);
-        layers_[k].apply(theta, input, workspace->inputs[k], Activation::identity);
+        const bool before = needs_input(activation_);
+        layers_[k].apply(theta, input, workspace->inputs[k],
+                         before ? Activation::identity : activation_);
         kernels::copy(workspace->inputs[k].view(), output);
-        kernels::activate(activation_, output);
+        if (before) kernels::activate(activation_, output);
       } else {
         layers_[k].apply(theta, input, output, activation_);
       }
+      if (draws()) drop(k, options, output, workspace);
       input = output;
     }
   }
@@ -124,13 +144,19 @@ class MLP {
     for (std::size_t k = layers_.size(); k-- > 0;) {
       const View3<const Scalar> input = k == 0 ? x : workspace.outputs[k - 1].view();
       const View3<const Scalar> output = k == last ? y : workspace.outputs[k].view();
-      // h_k = f(a_k)
-      if (k != last || !options.passed_last_relu) {
+      // h_k = m_k ⊙ f(a_k)
+      const bool passes_relu = k == last && options.passed_last_relu;
+      if (!passes_relu || draws()) {
         const View3<Scalar> da = scratch.take<Scalar>(x.batch(), 1, output.dim());
-        kernels::activate_backward(activation_,
-                                   needs_input(activation_) ? workspace.inputs[k].view() : output,
-                                   upstream, da);
-        upstream = da;
+        if (!passes_relu) {
+          kernels::activate_backward(
+              activation_, reads_inputs() ? workspace.inputs[k].view() : output, upstream, da);
+          upstream = da;
+        }
+        if (workspace.dropped) {
+          kernels::multiply<Scalar>(upstream, workspace.masks[k], da);
+          upstream = da;
+        }
       }
       // a_k = h_{k-1} W_kᵀ + b_k
       const View3<Scalar> dinput = k == 0 ? dx : scratch.take<Scalar>(x.batch(), 1, input.dim());
@@ -141,11 +167,28 @@ class MLP {
   }
 
  private:
+  // What is 0 where it was dropped tells a ReLU all that it needs.
+  bool reads_inputs() const {
+    return needs_input(activation_) || (draws() && activation_ != Activation::relu);
+  }
+  // h_k of f(a_k), in place, in a pass that draws.
+  void drop(std::size_t k, const ForwardOptions& options, View3<Scalar> h,
+            Workspace* workspace) const {
+    View3<Scalar> mask;
+    if (workspace != nullptr) {
+      workspace->masks[k].resize(h.batch(), 1, h.dim());
+      mask = workspace->masks[k];
+    }
+    if (options.draws)
+      dropout(dropout_, stream_of(options.draws).at(k), options.first_row, h, mask);
+  }
+
   Index input_dim_;
   Activation activation_;
+  double dropout_;
   std::vector<Linear<Scalar>> layers_;
 };
 
-static_assert(TakesBackwardOptions<MLP<float>>);
+static_assert(TakesBackwardOptions<MLP<float>> && TakesForwardOptions<MLP<float>>);
 
 }  // namespace plait

@@ -33,6 +33,7 @@ class SoftmaxGate {
   Shape in_shape() const { return linear_.in_shape(); }
   Shape out_shape() const { return linear_.out_shape(); }
   const Linear<Scalar>& linear() const { return linear_; }
+  Scalar temperature() const { return temperature_; }
   bool visit_input_linears(VisitLinear visit) const { return linear_.visit_input_linears(visit); }
 
   // g = softmax(a / τ), in place.

@@ -15,6 +15,8 @@
 // and serving leaves it away (Model::serving). Tasks 0 ... T - 1 are then the towers, T ... 2 T - 1
 // the small ones, and y is [towers, small towers].
 #pragma once
+#include <algorithm>
+#include <cstddef>
 #include <span>
 #include <string>
 #include <utility>
@@ -75,6 +77,10 @@ class Towers {
     return towers_[static_cast<std::size_t>(task)].head.out_shape().dim;
   }
 
+  bool draws() const {
+    return std::ranges::any_of(towers_, [](const Tower& tower) { return tower.body.draws(); });
+  }
+
   // As core/reach.hpp has it; `live` tasks.
   bool reach(Flags live, std::span<bool> live_in, MarkRange mark, Scratch&) const {
     for (std::size_t t = 0; t < live.size(); ++t) {
@@ -86,7 +92,7 @@ class Towers {
   }
 
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
-               Workspace* workspace, Scratch& scratch) const {
+               Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     if (workspace != nullptr) {
       workspace->bodies.resize(towers_.size());
       workspace->hidden.resize(towers_.size());
@@ -98,7 +104,8 @@ class Towers {
       if (!tower.body.is_identity()) {
         const View3<Scalar> hidden = keep(part(workspace, &Workspace::hidden, t), scratch,
                                           x.batch(), 1, tower.body.out_shape().dim);
-        tower.body.forward(theta, input, hidden, part(workspace, &Workspace::bodies, t), scratch);
+        tower.body.forward(theta, input, hidden, part(workspace, &Workspace::bodies, t), scratch,
+                           options.inside(static_cast<Index>(t)));
         input = hidden;
       }
       tower.head.apply(theta, input, logits_of(tower, y), Activation::identity);
@@ -171,6 +178,6 @@ class Towers {
   Index width_ = 0;
 };
 
-static_assert(TellsReach<Towers<float>>);
+static_assert(TellsReach<Towers<float>> && TakesForwardOptions<Towers<float>>);
 
 }  // namespace plait

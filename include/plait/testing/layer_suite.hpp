@@ -5,7 +5,8 @@
 //
 // What is optional for a layer is checked where it has it: ForwardOptions, BackwardOptions (of
 // layers of one slot, which alone are asked for them), reach and the backward of live outputs
-// (where outputs are slots). The gradients' values are the business of gradcheck.hpp.
+// (where outputs are slots), and of a layer that draws what a draw computes. The gradients' values
+// are the business of gradcheck.hpp.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -90,7 +91,16 @@ class LayerSuite {
     if constexpr (TakesForwardOptions<L>) forward_options();
     if constexpr (TakesBackwardOptions<L>) backward_options();
     if constexpr (TellsReach<L>) live_outputs();
-    if (draws(layer_)) drawn();
+    if (draws(layer_)) {
+      drawn();
+      asked_.draws = {.seed = options_.seed, .step = 3};
+      tiles();
+      copies();
+      packed();
+      if constexpr (TakesBackwardOptions<L>) backward_options();
+      if constexpr (TellsReach<L>) live_outputs();
+      asked_ = {};
+    }
     if (options_.count_allocations) allocations();
     if (options_.executor != nullptr) concurrency();
     return report_;
@@ -142,9 +152,17 @@ class LayerSuite {
     return {Tensor<Scalar>(batch, out.slots, out.dim), Tensor<Scalar>(batch, in.slots, in.dim),
             ParamBuffer<Scalar>(theta_.shared_table())};
   }
+  // With the options that are asked for, if any are.
+  void run_forward(const L& layer, ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
+                   Workspace* workspace, Scratch& scratch, Index first_row = 0) const {
+    if (!asked_.draws) return layer.forward(theta, x, y, workspace, scratch);
+    ForwardOptions options = asked_;
+    options.first_row = first_row;
+    forward(layer, theta, x, y, workspace, scratch, options);
+  }
   void run_into(const L& layer, View3<const Scalar> x, View3<const Scalar> dy, Result& result,
                 Workspace& workspace, Scratch& scratch) const {
-    layer.forward(theta_, x, result.y, &workspace, scratch);
+    run_forward(layer, theta_, x, result.y, &workspace, scratch);
     layer.backward(theta_, x, result.y.view(), dy, result.dx, workspace, result.grad, scratch);
   }
   Result run_once(const L& layer, View3<const Scalar> x, View3<const Scalar> dy) const {
@@ -279,7 +297,7 @@ class LayerSuite {
       const View3<const Scalar> x = data.x.view().rows(first, count);
       const View3<const Scalar> dy = data.dy.view().rows(first, count);
       const View3<Scalar> y = tiled.y.view().rows(first, count);
-      layer_.forward(theta_, x, y, &workspace, scratch);
+      run_forward(layer_, theta_, x, y, &workspace, scratch, first);
       layer_.backward(theta_, x, y, dy, tiled.dx.view().rows(first, count), workspace, tiled.grad,
                       scratch);
     }
@@ -326,10 +344,10 @@ class LayerSuite {
       Result got = empty_result(batch);
       Workspace workspace;
       Scratch scratch;
-      layer_.forward(theta, data.x, got.y, nullptr, scratch);
+      run_forward(layer_, theta, data.x, got.y, nullptr, scratch);
       require(same_bits(flat(got.y), flat(expected.y)), clause,
               text("y without a workspace at batch ", batch));
-      layer_.forward(theta, data.x, got.y, &workspace, scratch);
+      run_forward(layer_, theta, data.x, got.y, &workspace, scratch);
       layer_.backward(theta, data.x, got.y.view(), data.dy, got.dx, workspace, got.grad, scratch);
       require_same(got, expected, clause, text("at batch ", batch));
     }
@@ -360,7 +378,7 @@ class LayerSuite {
     Scratch scratch;
     const auto backward = [&](View3<const Scalar> dy, BackwardOptions options) {
       got.grad.set_zero();
-      layer_.forward(theta_, data.x, got.y, &workspace, scratch);
+      run_forward(layer_, theta_, data.x, got.y, &workspace, scratch);
       layer_.backward(theta_, data.x, got.y.view(), dy, got.dx, workspace, got.grad, scratch,
                       options);
     };
@@ -537,6 +555,7 @@ class LayerSuite {
   const L& layer_;
   const ParamBuffer<Scalar>& theta_;
   SuiteOptions options_;
+  ForwardOptions asked_{};  // of a layer that draws, to see it do so
   Random random_;
   SuiteReport report_;
 };

@@ -35,7 +35,7 @@ struct LaneWork {
   }
   ForwardOptions options_of(Index tile) const {
     ForwardOptions result = options;
-    result.expert_dropout.first_row = tiles.first(tile);
+    result.first_row = tiles.first(tile);
     return result;
   }
 };
