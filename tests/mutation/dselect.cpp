@@ -1,5 +1,6 @@
 // What a mutation of DSelect-k's gate must make fail beside contract and gradients where it starts:
 // its definition, gradients with saturated steps and under expert dropout, and its regularisers.
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <string>
@@ -43,6 +44,30 @@ std::string check_sum() {
   return "";
 }
 
+// Two tasks that have chosen: what scoring leaves out has no weight.
+std::string check_left_out() {
+  const plait::MMoE trunk{.input_dim = 4,
+                          .num_tasks = 2,
+                          .num_experts = 6,
+                          .expert = {3},
+                          .gate = {.dselect = plait::DSelectK{.gamma = 0.01}}};
+  const auto built = plait::testing::build<double>(4, plait::Trunk<double>(trunk));
+  auto theta = built.theta;
+  for (const auto& entry : theta.table().entries())
+    if (entry.name.find(".z.") != std::string::npos)
+      for (double& number : theta.of(entry.id)) number *= 300;
+  plait::Random random(7);
+  plait::Tensor<double> x(20, 1, 4), kept(20, 2, 3), scored(20, 2, 3);
+  plait::testing::fill_normal<double>(x, random);
+  plait::Network<double>::Workspace workspace;
+  plait::Scratch scratch;
+  built.layer.forward(theta, x, kept, &workspace, scratch);
+  built.layer.forward(theta, x, scored, nullptr, scratch);
+  return std::ranges::equal(plait::testing::flat(kept), plait::testing::flat(scored))
+             ? ""
+             : "scores that leave experts out";
+}
+
 }  // namespace
 
 std::string checks::run() {
@@ -66,5 +91,6 @@ std::string checks::run() {
   }
   for (const bool per_example : {true, false})
     if (const std::string wrong = check_dropout(per_example); !wrong.empty()) return wrong;
+  if (const std::string wrong = check_left_out(); !wrong.empty()) return wrong;
   return check_sum();
 }
