@@ -72,8 +72,9 @@ std::vector<Specimen> branchings();
 std::vector<Specimen> ada_shares();
 std::vector<Specimen> branched_networks();
 std::vector<Specimen> own_trunks();
-std::vector<Specimen> stopped_routes();  // as stopped_sharings
-std::vector<Specimen> drawing_levels();  // experts, gates and towers that draw
+std::vector<Specimen> slots_and_kinds();  // routes with what one of few says
+std::vector<Specimen> stopped_routes();   // as stopped_sharings
+std::vector<Specimen> drawing_levels();   // experts, gates and towers that draw
 std::vector<Specimen> towers();
 std::vector<Specimen> small_towers();
 std::vector<Specimen> sequentials();

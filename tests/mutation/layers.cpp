@@ -50,13 +50,14 @@ std::string checks::run() {
       zoo::ada_shares,
       zoo::branched_networks,
       zoo::own_trunks,
+      zoo::slots_and_kinds,
       zoo::towers,
       zoo::small_towers,
       zoo::sequentials};
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
-  for (const auto& specimen : zoo::drawing_levels()) {
+  for (const auto& specimen : zoo::drawing_levels()) {  // as they are, and with draws
     if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
     const auto gradients =
         checks::gradients(plait::Network<double>(with_options::Layer{
