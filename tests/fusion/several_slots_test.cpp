@@ -91,7 +91,8 @@ TEST_CASE("several slots: reach has every one of them") {
     const bool live[2]{unit == 0, unit == 1};
     bool live_in[3]{};
     Scratch scratch;
-    CHECK(stack.layer.reach(live, live_in, [](const ParamRange&) {}, scratch));
+    CHECK(stack.layer.reach(
+        live, live_in, [](const ParamRange&) {}, scratch));
     CHECK(live_in[0] == (unit == 0));
     CHECK(live_in[1]);
     CHECK(live_in[2] == (unit == 0));
@@ -127,9 +128,8 @@ TEST_CASE("several slots: experts are dropped from such a gate as from any other
 
 TEST_CASE("several slots: those that are not there are refused") {
   for (const Index slot : {-1, 3})
-    CHECK_THROWS_WITH(built(plan({0, slot})),
-                      text("plait::FusionLevel: slot of a gate: got ", slot,
-                           ", expected at least 0, below 3"));
+    CHECK_THROWS_WITH(built(plan({0, slot})), text("plait::FusionLevel: slot of a gate: got ", slot,
+                                                   ", expected at least 0, below 3"));
 }
 
 namespace {
@@ -178,8 +178,8 @@ TEST_CASE("own experts: each is what its description says") {
   made.layer.forward(made.theta, x, y, nullptr, scratch);
   const std::vector<Body> bodies{{4}, deep, bare};
   for (Index e = 0; e < 3; ++e) {
-    const auto one = testing::build<double>(1, bodies[static_cast<std::size_t>(e)], 3,
-                                            text("experts.", e));
+    const auto one =
+        testing::build<double>(1, bodies[static_cast<std::size_t>(e)], 3, text("experts.", e));
     ParamBuffer<double> theta = one.theta;
     for (const auto& entry : theta.table().entries())
       std::ranges::copy(made.theta.of(entry.name), theta.of(entry.id).begin());

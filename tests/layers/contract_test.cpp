@@ -83,7 +83,10 @@ TEST_CASE("contract: gates of several slots and experts of several kinds") {
 }
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: levels and towers that draw") {
-  for (const auto& specimen : zoo::drawing_levels()) CHECK(specimen.layer.draws());
+  for (const auto& specimen : zoo::drawing_levels()) {
+    CHECK(specimen.layer.draws());
+    CHECK(zoo::have_effect(specimen, {.draws = {.seed = 4, .step = 1}}));
+  }
   check_contract(zoo::drawing_levels());
 }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }

@@ -64,6 +64,8 @@ std::string checks::run() {
                               specimen.layer, {.draws = {.seed = 4, .step = 1}, .first_row = 30}}),
                           zoo::random_parameters(specimen));
     if (!gradients.passed()) return specimen.shape + " with draws: " + gradients.text();
+    if (!zoo::have_effect(specimen, {.draws = {.seed = 4, .step = 1}}))
+      return specimen.shape + ": draws nothing";
   }
   for (const auto& family : {zoo::stopped_sharings, zoo::stopped_routes})
     for (const auto& specimen : family())

@@ -1,9 +1,10 @@
 // WideGates: PLE in which gates read what their unit and its neighbours know, and the shared expert
 // is a network of another kind.
 //                                                              x [B, 1, D] -> y [B, T, H_L]
-//   E^l_t = expert^l_t(x^{l-1}_t),   E^l_T = shared^l(x^{l-1}_T)            one per task and one for all
-//   x^l_t = Σ_{k = t, T} g^l_t,k([x^{l-1}_t; x^{l-1}_T]) E^l_k              task units
-//   x^l_T = Σ_k          g^l_T,k([x^{l-1}_0; ...; x^{l-1}_T]) E^l_k         shared unit (none at the last)
+//   E^l_t = expert^l_t(x^{l-1}_t),   E^l_T = shared^l(x^{l-1}_T)            one per task and one
+//   for all x^l_t = Σ_{k = t, T} g^l_t,k([x^{l-1}_t; x^{l-1}_T]) E^l_k              task units
+//   x^l_T = Σ_k          g^l_T,k([x^{l-1}_0; ...; x^{l-1}_T]) E^l_k         shared unit (none at
+//   the last)
 //
 // At the first level all slots are one, which gates read once. Parameters:
 // experts.{l}.{k}.mlp_net.{2j}.weight|bias, gate_weights.{l}.{u}.0.weight|bias.

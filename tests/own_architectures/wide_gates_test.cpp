@@ -78,7 +78,8 @@ TEST_CASE("wide gates: a task reaches its own expert and, through its gate, its 
       [&](const plait::ParamRange& range) {
         for (const auto& entry : built.theta.table().entries())
           if (range.offset <= entry.id.offset && entry.id.offset < range.offset + range.size)
-            reached.insert(entry.name.substr(0, entry.name.find('.', entry.name.find('.', 13) + 1)));
+            reached.insert(
+                entry.name.substr(0, entry.name.find('.', entry.name.find('.', 13) + 1)));
       },
       scratch);
   CHECK(tells);
@@ -89,7 +90,8 @@ TEST_CASE("wide gates: a task reaches its own expert and, through its gate, its 
   for (const char* part : {"experts.1.0", "experts.1.2", "gate_weights.1.0", "experts.0.0",
                            "experts.0.1", "experts.0.2", "gate_weights.0.0", "gate_weights.0.2"})
     CHECK(has(part));
-  for (const char* part : {"experts.1.1", "gate_weights.1.1", "gate_weights.0.1"}) CHECK(!has(part));
+  for (const char* part : {"experts.1.1", "gate_weights.1.1", "gate_weights.0.1"})
+    CHECK(!has(part));
 }
 
 TEST_CASE("wide gates: trained, saved, loaded, scored and watched as any model") {
