@@ -14,10 +14,10 @@ namespace {
 using Trunk = plait::Trunk<float>;
 
 // The levels as the layers of one expert, and as one single-layer expert per level.
-plait::Body stacked(const TrunkOptions& o) { return plait::Body(o.sizes.levels); }
+plait::Body stacked(const TrunkOptions& o) { return o.sizes.hidden(o.sizes.levels); }
 std::vector<plait::Body> per_level(const TrunkOptions& o) {
   std::vector<plait::Body> levels;
-  for (const Index width : o.sizes.levels) levels.push_back({width});
+  for (const Index width : o.sizes.levels) levels.push_back(o.sizes.hidden({width}));
   return levels;
 }
 
@@ -116,7 +116,7 @@ Trunk sluice(const TrunkOptions& o) {
 Trunk soft_ordering(const TrunkOptions& o) {
   return plait::SoftOrdering{.input_dim = o.input_dim,
                              .num_tasks = o.num_tasks,
-                             .encoder = {o.sizes.levels.front()},
+                             .encoder = o.sizes.hidden({o.sizes.levels.front()}),
                              .depth = std::ssize(o.sizes.levels)};
 }
 template <plait::SNRConnection connection>
@@ -137,7 +137,7 @@ Trunk branch(const TrunkOptions& o) {
 Trunk ada_share(const TrunkOptions& o) {
   return plait::AdaShare{.input_dim = o.input_dim,
                          .num_tasks = o.num_tasks,
-                         .stem = {o.sizes.levels.front()},
+                         .stem = o.sizes.hidden({o.sizes.levels.front()}),
                          .blocks = o.sizes.levels};
 }
 

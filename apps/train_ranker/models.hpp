@@ -2,9 +2,11 @@
 #pragma once
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "plait/architectures/cross_stitch.hpp"
+#include "plait/layers/body.hpp"
 #include "plait/layers/gate.hpp"
 #include "plait/model/trunk.hpp"
 
@@ -12,13 +14,19 @@ namespace ranker {
 
 using plait::Index;
 
-// Sizes that mean the same for every architecture, so that one setting compares them. Each takes
-// those it has a use for.
+// Sizes that mean the same for every architecture, so that one setting compares them, and how its
+// hidden layers are trained. Each takes those it has a use for.
 struct Sizes {
   std::vector<Index> levels{64, 32};  // width of each level; one-level models stack them in experts
   std::vector<Index> towers{16};      // hidden widths of every task's tower
   Index experts = 6;                  // of one level, all tasks' and shared ones together
   Index shared_experts = 3;           // those of them that are shared, where a model distinguishes
+  double dropout = 0;                 // of hidden layers, in experts and towers
+
+  // Hidden layers of these widths.
+  plait::Body hidden(std::vector<Index> widths) const {
+    return plait::Body(std::move(widths), plait::Activation::relu, true, dropout);
+  }
 };
 
 struct TrunkOptions {

@@ -62,9 +62,11 @@ plait::BalanceAt balance_at(const std::string& name) {
 // As many experts as `selectors` have weight, unless it is a softmax.
 plait::GateConfig gate_config(const std::string& name, Index selectors) {
   if (name == "softmax") return {};
+  if (name == "noisy") return {.noise = plait::GateNoise{}};
   const bool per_example = name == "dselect";
   if (!per_example && name != "dselect-static")
-    throw UsageError("--gate: got " + name + ", expected softmax, dselect or dselect-static");
+    throw UsageError("--gate: got " + name +
+                     ", expected softmax, dselect, dselect-static or noisy");
   return {.dselect = plait::DSelectK{.selectors = selectors, .per_example = per_example}};
 }
 
@@ -220,12 +222,18 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->group("Models");
 
   app.add_option("--gate", gate,
-                 "Weights of experts: softmax of all, or of a few that are chosen row by row "
-                 "(dselect) or once for all rows (dselect-static)")
+                 "Weights of experts: softmax of all, with noise in training (noisy), or of a few "
+                 "that are chosen row by row (dselect) or once for all rows (dselect-static)")
       ->group("Models");
   app.add_option("--selectors", selectors, "Experts that a gate of --gate dselect ends at, at most")
       ->group("Models")
       ->check(between(1, 1e3));
+
+  app.add_option("--dropout", options.sizes.dropout,
+                 "Rate at which numbers of hidden layers are dropped in training, in towers and, "
+                 "but for mtan, snr and branch, in experts")
+      ->group("Models")
+      ->check(between(0, 0.99));
 
   app.add_option("--optimizer", optimizer, "adam, adamw, adagrad, rmsprop or sgd")
       ->group("Training");

@@ -49,8 +49,8 @@ struct Trainee {
 
   // Throws UsageError and plait::ConfigError for sizes and task weights that do not fit.
   Trainee(const ModelEntry& entry, const TraineeOptions& options)
-      : model(entry.trunk(options.trunk()), {.hidden = {plait::Body(options.sizes.towers)}},
-              options.seed),
+      : model(entry.trunk(options.trunk()),
+              {.hidden = {options.sizes.hidden(options.sizes.towers)}}, options.seed),
         tables(options.embeddings
                    ? std::optional<plait::EmbeddingTables<float>>(
                          std::in_place, *options.embeddings, options.seed, options.executor)

@@ -62,6 +62,9 @@ class RelayNetworks {
   plait::Shape in_shape() const { return bank_.in_shape(); }
   plait::Shape out_shape() const { return bank_.out_shape(); }
 
+  // As what is inside: dropout, say.
+  bool draws() const { return bank_.draws(); }
+
   // The networks alone read x.
   bool visit_input_linears(plait::VisitLinear visit) const {
     return bank_.visit_input_linears(visit);
@@ -82,14 +85,15 @@ class RelayNetworks {
     return bank_.reach(networks_of(live, scratch), live_in, mark, scratch);
   }
 
-  void forward(Values theta, In x, Out y, Workspace* workspace, plait::Scratch& scratch) const {
+  void forward(Values theta, In x, Out y, Workspace* workspace, plait::Scratch& scratch,
+               const plait::ForwardOptions& options = {}) const {
     const plait::Scratch::Frame frame(scratch);
     const auto h = keep_slot_major(part(workspace, &Workspace::networks), scratch, x.batch(),
                                    y.slots(), y.dim());
     const auto g = keep_slot_major(part(workspace, &Workspace::passed), scratch, x.batch(),
                                    y.slots(), y.dim());
     if (workspace != nullptr) workspace->calls.resize(static_cast<std::size_t>(y.slots()));
-    bank_.forward(theta, x, h, part(workspace, &Workspace::bank), scratch);
+    bank_.forward(theta, x, h, part(workspace, &Workspace::bank), scratch, options);
     y.of_slot(0) = h.of_slot(0);
     for (Index t = 1; t < y.slots(); ++t) {
       pass_.forward(theta, y.slot(t - 1), g.slot(t),

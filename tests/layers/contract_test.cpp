@@ -78,9 +78,15 @@ TEST_CASE("contract: LearningToBranch") { check_contract(zoo::branchings()); }
 TEST_CASE("contract: AdaShare") { check_contract(zoo::ada_shares()); }
 TEST_CASE("contract: BranchedNetwork") { check_contract(zoo::branched_networks()); }
 TEST_CASE("contract: trunks of one's own") { check_contract(zoo::own_trunks()); }
+TEST_CASE("contract: gates of several slots and experts of several kinds") {
+  check_contract(zoo::slots_and_kinds());
+}
 TEST_CASE("contract: routes with stop-gradients") { check_contract(zoo::stopped_routes()); }
 TEST_CASE("contract: levels and towers that draw") {
-  for (const auto& specimen : zoo::drawing_levels()) CHECK(specimen.layer.draws());
+  for (const auto& specimen : zoo::drawing_levels()) {
+    CHECK(specimen.layer.draws());
+    CHECK(zoo::have_effect(specimen, {.draws = {.seed = 4, .step = 1}}));
+  }
   check_contract(zoo::drawing_levels());
 }
 TEST_CASE("contract: Towers") { check_contract(zoo::towers()); }
@@ -117,6 +123,10 @@ TEST_CASE("gradients: levels and towers that draw") {
   check_gradients(zoo::drawing_levels());
   for (const Index step : {0, 1, 2})
     check_gradients(zoo::drawing_levels(), {.draws = {.seed = 4, .step = step}, .first_row = 30});
+}
+TEST_CASE("gradients: gates of several slots and experts of several kinds") {
+  check_gradients(zoo::slots_and_kinds());
+  check_gradients(zoo::slots_and_kinds(), {.draws = {.seed = 4, .step = 1}, .first_row = 30});
 }
 TEST_CASE("gradients: Towers") { check_gradients(zoo::towers()); }
 TEST_CASE("gradients: Towers with small ones") { check_gradients(zoo::small_towers()); }

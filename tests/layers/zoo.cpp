@@ -463,6 +463,28 @@ plait::Plan static_gates_apart() {
             .gate = dselect_static}}};
 }
 
+// Gates that read two slots of three and one slot twice, over experts of several kinds; what gates
+// read may be the model's input at all levels.
+plait::Plan several_slots(const GateConfig& gate, bool of_input, const Body& own,
+                          const Body& expert) {
+  const auto unit = [](Index level, Index u, const std::vector<Index>& slots,
+                       const std::vector<Index>& experts) {
+    const std::string name = plait::text("gates.", level, ".", u);
+    return plait::UnitRoute{
+        .experts = experts,
+        .gate = plait::GateRoute{name + ".body", name, slots[0], {slots.begin() + 1, slots.end()}}};
+  };
+  plait::LevelPlan below{.expert = expert, .gate = gate}, above = below;
+  below.route = {.experts = {{"experts.0.0", 1}, {"experts.0.1", 0, own}, {"experts.0.2", 1}},
+                 .units = {unit(0, 0, {2, 0}, {0, 1, 2}), unit(0, 1, {1}, {2, 1}),
+                           unit(0, 2, {0, 2, 2}, {0, 2})},
+                 .gates_read_input = of_input};
+  above.route = {.experts = {{"experts.1.0", 0, own}, {"experts.1.1", 1}},
+                 .units = {unit(1, 0, {1, 2}, {0, 1}), unit(1, 1, {0, 1}, {1, 0})},
+                 .gates_read_input = of_input};
+  return {{3, 2}, {below, above}};
+}
+
 // Both kinds of trunk of one's own, and stop-gradients in routes.
 std::vector<Specimen> own_trunks() {
   using own::Spread;
@@ -483,6 +505,29 @@ std::vector<Specimen> own_trunks() {
       built<Stem>("routes, bare experts",
                   {3, 2, {BareMLP{smooth({4})}, BareMLP{smooth({2})}}, {2}, 1, {}, false, false}),
   };
+}
+
+std::vector<Specimen> slots_and_kinds() {
+  std::vector<Specimen> result;
+  const auto add = [&](const std::string& shape, const GateConfig& gate, bool of_input,
+                       const Body& own, const Body& expert) {
+    result.push_back(specimen(shape, [&](ParamTable& table) {
+      return plait::build_plan<double>(table, several_slots(gate, of_input, own, expert));
+    }));
+  };
+  const Body tanh = smooth({4}), deep_relu{5, 4}, relu{4};
+  for (const bool of_input : {false, true}) {
+    const std::string where = of_input ? ", of the input" : "";
+    add("plain gates" + where, {}, of_input, deep_relu, tanh);
+    add("all end in a ReLU" + where, {}, of_input, deep_relu, relu);
+    add("ReLU and bare" + where, unbiased, of_input, BareMLP{smooth({3, 4})}, relu);
+    add("hidden gates" + where, deep, of_input, tanh, {{4}, Activation::silu});
+    add("noisy gates, dropout" + where, noisy_few, of_input, dropping({3, 4}),
+        dropping({4}, Activation::relu));
+    add("DSelect-k" + where, dselect, of_input, tanh, relu);
+    add("static DSelect-k" + where, dselect_static, of_input, tanh, tanh);
+  }
+  return result;
 }
 
 std::vector<Specimen> stopped_routes() {

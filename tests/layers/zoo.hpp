@@ -1,6 +1,7 @@
 // Every layer in many shapes, as a Network<double>: what the suite, the gradient check and
 // the mutation test run on.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "plait/core/param_buffer.hpp"
 #include "plait/core/random.hpp"
 #include "plait/model/trunk.hpp"
+#include "plait/testing/data.hpp"
 
 namespace zoo {
 
@@ -37,6 +39,19 @@ inline plait::ParamBuffer<double> random_parameters(const Specimen& specimen) {
     if (entry.init.kind != plait::Init::Kind::uniform)
       for (double& p : theta.of(entry.id)) p += 0.3 * random.normal();
   return theta;
+}
+
+// Whether the outputs of these passes differ from those without options.
+inline bool have_effect(const Specimen& specimen, const plait::ForwardOptions& options) {
+  const auto theta = random_parameters(specimen);
+  const plait::Shape out = specimen.layer.out_shape();
+  plait::Random random(20);
+  const auto x = plait::testing::normal_tensor<double>(4, specimen.layer.in_shape(), random);
+  plait::Tensor<double> with(4, out.slots, out.dim), without(4, out.slots, out.dim);
+  plait::Scratch scratch;
+  specimen.layer.forward(theta, x, with, nullptr, scratch, options);
+  specimen.layer.forward(theta, x, without, nullptr, scratch);
+  return !std::ranges::equal(plait::testing::flat(with), plait::testing::flat(without));
 }
 
 // A trunk from its description, under no prefix.
@@ -72,8 +87,9 @@ std::vector<Specimen> branchings();
 std::vector<Specimen> ada_shares();
 std::vector<Specimen> branched_networks();
 std::vector<Specimen> own_trunks();
-std::vector<Specimen> stopped_routes();  // as stopped_sharings
-std::vector<Specimen> drawing_levels();  // experts, gates and towers that draw
+std::vector<Specimen> slots_and_kinds();  // routes with what one of few says
+std::vector<Specimen> stopped_routes();   // as stopped_sharings
+std::vector<Specimen> drawing_levels();   // experts, gates and towers that draw
 std::vector<Specimen> towers();
 std::vector<Specimen> small_towers();
 std::vector<Specimen> sequentials();

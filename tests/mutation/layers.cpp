@@ -50,19 +50,22 @@ std::string checks::run() {
       zoo::ada_shares,
       zoo::branched_networks,
       zoo::own_trunks,
+      zoo::slots_and_kinds,
       zoo::towers,
       zoo::small_towers,
       zoo::sequentials};
   for (const auto& family : differentiable)
     for (const auto& specimen : family())
       if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
-  for (const auto& specimen : zoo::drawing_levels()) {
+  for (const auto& specimen : zoo::drawing_levels()) {  // as they are, and with draws
     if (std::string wrong = check(specimen, true); !wrong.empty()) return wrong;
     const auto gradients =
         checks::gradients(plait::Network<double>(with_options::Layer{
                               specimen.layer, {.draws = {.seed = 4, .step = 1}, .first_row = 30}}),
                           zoo::random_parameters(specimen));
     if (!gradients.passed()) return specimen.shape + " with draws: " + gradients.text();
+    if (!zoo::have_effect(specimen, {.draws = {.seed = 4, .step = 1}}))
+      return specimen.shape + ": draws nothing";
   }
   for (const auto& family : {zoo::stopped_sharings, zoo::stopped_routes})
     for (const auto& specimen : family())

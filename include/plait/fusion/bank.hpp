@@ -30,8 +30,9 @@ class ExpertBank {
     std::vector<typename Network<Scalar>::Workspace> experts;  // one per expert
   };
 
-  // All experts are of one description and draw their own numbers. Throws ConfigError when there
-  // are none, or more activations than the table has room for.
+  // Experts are of one description, but for routes with their own, and draw their own numbers.
+  // Throws ConfigError when there are none, when they are not equally wide, and for more
+  // activations than the table has room for.
   PLAIT_COLD ExpertBank(ParamTable& table, const std::vector<ExpertRoute>& routes, Shape in,
                         const Body& expert)
       : in_(in) {
@@ -41,7 +42,12 @@ class ExpertBank {
       require_config(0 <= route.slot && route.slot < in.slots, "ExpertBank", route.name,
                      text("slot ", route.slot), text("one of ", in.slots));
       const Index before = table.buffer_size();
-      Network<Scalar> network = expert.build<Scalar>(table, route.name, in.dim);
+      const Body& description = route.own ? *route.own : expert;
+      Network<Scalar> network = description.build<Scalar>(table, route.name, in.dim);
+      const Index width = network.out_shape().dim;
+      if (!experts_.empty() && width != out_shape().dim)
+        throw ConfigError("ExpertBank", route.name, text("a width of ", width),
+                          text(out_shape().dim, ", as the others"));
       table.spend_activations(1, network.out_shape().dim, "ExpertBank");
       experts_.push_back({std::move(network), route.slot, table.range_from(before)});
     }
@@ -53,8 +59,10 @@ class ExpertBank {
   bool draws() const {
     return std::ranges::any_of(experts_, [](const Expert& e) { return e.network.draws(); });
   }
-  // Experts are built alike.
-  bool ends_in_relu() const { return experts_.front().network.ends_in_relu(); }
+  // Of every expert.
+  bool ends_in_relu() const {
+    return std::ranges::all_of(experts_, [](const Expert& e) { return e.network.ends_in_relu(); });
+  }
 
   bool visit_input_linears(VisitLinear visit) const {
     return std::ranges::all_of(

@@ -4,7 +4,8 @@
 // that it selects with the weights of its gate (if any) plus static weights (if any):
 //
 //   E_e = expert_e(x[slot(e)])                          e = 0 ... experts - 1
-//   g_u = gate_u(x[gate slot(u)])                       or of the model's input (multi-level MMoE)
+//   g_u = gate_u(x[gate slot(u)])                       or of the model's input (multi-level MMoE),
+//                                                       or of several slots side by side
 //   y_u = Σ_j (g_u,j + s_u,j) E_selection(u)_j
 //
 // Shared bottom, cross-stitch, MMoE, multi-level MMoE, CGC, PLE, AdaTT-sp and AdaTT differ only in
@@ -13,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <utility>
@@ -62,10 +64,12 @@ class FusionLevel {
       has_stopped_ = has_stopped_ || !route.stopped.empty();
       if (!route.gate) continue;
       unit.gate = std::ssize(gates_);
-      unit.gate_slot = route.gate->slot;
+      unit.gate_slots = {route.gate->slot};
+      std::ranges::copy(route.gate->more_slots, std::back_inserter(unit.gate_slots));
       const Index before = table.buffer_size();
-      gates_.emplace_back(table, route.gate->body, route.gate->linear, gate_input.dim,
-                          std::ssize(route.experts), plan.gate);
+      gates_.emplace_back(table, route.gate->body, route.gate->linear,
+                          gate_input.dim * std::ssize(unit.gate_slots), std::ssize(route.experts),
+                          plan.gate);
       unit.gate_params = table.range_from(before);
       leaves_out_ = leaves_out_ || gates_.back().leaves_out();
     }
@@ -82,9 +86,12 @@ class FusionLevel {
   bool visit_input_linears(VisitLinear visit) const {
     return bank_.visit_input_linears(visit) && visit_gate_linears(visit);
   }
+  // False for a gate that reads several slots: its weights have other columns than the input.
   bool visit_gate_linears(VisitLinear visit) const {
-    return std::ranges::all_of(gates_,
-                               [&](const auto& gate) { return gate.visit_input_linears(visit); });
+    return std::ranges::all_of(units_, [&](const Unit& unit) {
+      if (!unit.has_gate() || !gate_of(unit).reads_input()) return true;
+      return unit.reads_one_slot() && gate_of(unit).visit_input_linears(visit);
+    });
   }
   bool gates_read_input() const { return gates_read_input_; }
   bool draws() const {
@@ -128,8 +135,8 @@ class FusionLevel {
       if (!unit.has_gate()) continue;
       mark(unit.gate_params);
       if (!gate_of(unit).reads_input()) continue;
-      (gates_read_input_ ? live_input : live_state)[static_cast<std::size_t>(unit.gate_slot)] =
-          true;
+      for (const Index slot : unit.gate_slots)
+        (gates_read_input_ ? live_input : live_state)[static_cast<std::size_t>(slot)] = true;
     }
   }
 
@@ -154,7 +161,8 @@ class FusionLevel {
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
     const auto* joint = packed_gates(theta);
     if (joint != nullptr)
-      kernels::linear(gate_input.slot(units_.front().gate_slot), *joint, nullptr, gate_weights);
+      kernels::linear(gate_input.slot(units_.front().gate_slots.front()), *joint, nullptr,
+                      gate_weights);
     for (std::size_t u = 0; u < units_.size(); ++u) {
       const Unit& unit = units_[u];
       const auto g = static_cast<std::size_t>(unit.gate);
@@ -162,7 +170,8 @@ class FusionLevel {
       if (joint != nullptr) {
         gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
-        gates_[g].forward(theta, gate_input.slot(unit.gate_slot), weights,
+        const Scratch::Frame gate_frame(scratch);
+        gates_[g].forward(theta, read_by(unit, gate_input, scratch), weights,
                           part(workspace, &Workspace::gates, g), scratch,
                           options.inside(bank_.size() + unit.gate));
       } else if (!gates_.empty()) {
@@ -235,12 +244,18 @@ class FusionLevel {
       const Unit& unit = units_[u];
       if (!unit.has_gate() || !is_live(u)) continue;
       const auto g = static_cast<std::size_t>(unit.gate);
+      if (!unit.reads_one_slot()) {
+        backward_of_several(u, theta, gate_input, gate_weights, dweights, dgate_input, workspace,
+                            grad, scratch, written);
+        continue;
+      }
+      const Index slot = unit.gate_slots.front();
       const bool reads = gates_[g].reads_input();
       const bool adds = !reads || gates_read_input_ ||
-                        std::exchange(written[static_cast<std::size_t>(unit.gate_slot)], true);
-      gates_[g].backward(theta, gate_input.slot(unit.gate_slot), columns_of(u, gate_weights),
+                        std::exchange(written[static_cast<std::size_t>(slot)], true);
+      gates_[g].backward(theta, gate_input.slot(slot), columns_of(u, gate_weights),
                          columns_of(u, View3<const Scalar>(dweights)),
-                         reads && dgate_input ? dgate_input.slot(unit.gate_slot) : View3<Scalar>(),
+                         reads && dgate_input ? dgate_input.slot(slot) : View3<Scalar>(),
                          workspace.gates[g], grad, scratch, {.adds_to_dx = adds});
     }
     if (whole) ExpertBank<Scalar>::clear_unwritten(written, dx);
@@ -250,11 +265,12 @@ class FusionLevel {
   struct Unit {
     std::optional<StaticRoute> statics{};
     std::vector<Index> stopped{};
-    Index gate = -1;  // index into gates_, or -1
-    Index gate_slot = 0;
+    Index gate = -1;                  // index into gates_, or -1
+    std::vector<Index> gate_slots{};  // that it reads
     ParamRange gate_params{};
 
     bool has_gate() const { return gate >= 0; }
+    bool reads_one_slot() const { return gate_slots.size() == 1; }
     bool stops(Index position) const {
       return std::ranges::find(stopped, position) != stopped.end();
     }
@@ -271,9 +287,12 @@ class FusionLevel {
     const Index selected = std::ssize(unit.experts);
     for (const Index j : unit.stopped)
       require(inside(j, selected), "stopped position", j, selected);
-    if (unit.gate)
+    if (unit.gate) {
       require(inside(unit.gate->slot, gate_input.slots), "slot of a gate", unit.gate->slot,
               gate_input.slots);
+      for (const Index slot : unit.gate->more_slots)
+        require(inside(slot, gate_input.slots), "slot of a gate", slot, gate_input.slots);
+    }
     if (unit.statics)
       require(unit.statics->first >= 0 && unit.statics->count >= 0 &&
                   unit.statics->first <= selected - unit.statics->count,
@@ -339,13 +358,55 @@ class FusionLevel {
     return gates_[static_cast<std::size_t>(unit.gate)];
   }
 
+  // What the unit's gate reads: a slot, or several side by side [B, 1, slots D].
+  View3<const Scalar> read_by(const Unit& unit, View3<const Scalar> gate_input,
+                              Scratch& scratch) const {
+    if (unit.reads_one_slot()) return gate_input.slot(unit.gate_slots.front());
+    const auto joined =
+        scratch.take<Scalar>(gate_input.batch(), 1, std::ssize(unit.gate_slots) * gate_input.dim());
+    Index column = 0;
+    for (const Index slot : unit.gate_slots) {
+      kernels::copy<Scalar>(gate_input.slot(slot), joined.columns(column, gate_input.dim()));
+      column += gate_input.dim();
+    }
+    return joined;
+  }
+  // Backward of a gate that reads several slots: each of them takes its columns.
+  void backward_of_several(std::size_t u, ParamView<Scalar> theta, View3<const Scalar> gate_input,
+                           View3<const Scalar> gate_weights, View3<const Scalar> dweights,
+                           View3<Scalar> dgate_input, const Workspace& workspace,
+                           GradView<Scalar> grad, Scratch& scratch, std::span<bool> written) const {
+    const Scratch::Frame frame(scratch);
+    const Unit& unit = units_[u];
+    const View3<const Scalar> joined = read_by(unit, gate_input, scratch);
+    const bool passes = dgate_input && gate_of(unit).reads_input();
+    View3<Scalar> djoined;
+    if (passes) djoined = scratch.take<Scalar>(joined.batch(), 1, joined.dim());
+    gate_of(unit).backward(theta, joined, columns_of(u, gate_weights), columns_of(u, dweights),
+                           djoined, workspace.gates[static_cast<std::size_t>(unit.gate)], grad,
+                           scratch);
+    Index column = 0;
+    for (const Index slot : unit.gate_slots) {
+      if (!passes) break;
+      const View3<Scalar> from = djoined.columns(column, gate_input.dim());
+      column += gate_input.dim();
+      const bool adds =
+          gates_read_input_ || std::exchange(written[static_cast<std::size_t>(slot)], true);
+      if (adds)
+        kernels::add<Scalar>(from, dgate_input.slot(slot));
+      else
+        kernels::copy<Scalar>(from, dgate_input.slot(slot));
+    }
+  }
+
   // Softmax gates of all units that read one slot, without hidden layers, multiply as one.
   PLAIT_COLD void join_gates(ParamTable& table) {
     if (units_.size() < 2 || gates_.size() != units_.size()) return;
     ParamTable::Joint joint;
     for (const Unit& unit : units_) {
       const auto* gate = gate_of(unit).plain_softmax();
-      if (gate == nullptr || unit.gate_slot != units_.front().gate_slot) return;
+      if (gate == nullptr || !unit.reads_one_slot() || unit.gate_slots != units_.front().gate_slots)
+        return;
       joint.weights.push_back(gate->linear().weight());
       if (const auto bias = gate->linear().bias()) joint.biases.push_back(*bias);
     }

@@ -100,6 +100,34 @@ TEST_CASE("models: every model that has gates takes those it is told to") {
   }
 }
 
+TEST_CASE("models: experts and towers drop numbers, and gates are noisy, where there are any") {
+  const auto x = data::normal<float>(64, 4, 5);
+  const plait::Matrix<float> labels = (x.leftCols(3).array() > 0).cast<float>();
+  auto drops = config(), noisy = config();
+  drops.sizes.dropout = 0.2;
+  noisy.gate.noise.emplace();
+  const std::set<std::string> without_bodies{"mtan", "snr-trans", "snr-aver", "branch"};
+  const std::set<std::string> draw_anyway{"snr-trans", "snr-aver", "branch", "adashare"};
+  std::string with_gates;
+  for (const auto& model : ranker::models()) {
+    const std::string name(model.name);
+    INFO(name);
+    ranker::Trainee plain(model, config()), trainee(model, drops), noised(model, noisy);
+    CHECK(plain.model.network().draws() == draw_anyway.contains(name));
+    CHECK(trainee.model.network().layer(1).draws());
+    CHECK(trainee.model.trunk().draws() ==
+          (!without_bodies.contains(name) || draw_anyway.contains(name)));
+    if (noised.model.table().num_parameters() != plain.model.table().num_parameters())
+      with_gates += name + ' ';
+    for (ranker::Trainee* drawing : {&trainee, &noised}) {
+      const double first = step(*drawing, x, labels);
+      for (int i = 0; i < 80; ++i) step(*drawing, x, labels);
+      CHECK(step(*drawing, x, labels) < 0.8 * first);
+    }
+  }
+  CHECK(with_gates == "mmoe ml-mmoe cgc ple adatt-sp adatt ");
+}
+
 TEST_CASE("models: under every method a model learns, and goes on from a checkpoint bit for bit") {
   std::vector<ranker::Balancing> methods;
   for (const auto& entry : ranker::balancers())

@@ -201,6 +201,10 @@ TEST_CASE("options: what would have no effect is refused") {
        "--gate: expected a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
       {{"--models", "snr-aver", "--gate", "dselect"},
        "--gate: expected a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+      {{"--models", "shared-bottom,mtan", "--gate", "noisy"},
+       "--gate: expected a model with gates (mmoe, ml-mmoe, cgc, ple, adatt-sp, adatt) with it"},
+      {{"--gate", "noisy", "--selectors", "3"},
+       "--selectors: expected --gate dselect or dselect-static with it"},
       {{"--models", "mmoe", "--penalties", "l2=1,l0=1"},
        "--penalties l0: expected snr-trans or snr-aver with it"},
       {{"--models", "snr-aver", "--penalties", "adashare=1"},
@@ -242,6 +246,21 @@ TEST_CASE("options: gates are softmaxes, or choose experts") {
   const Options once = parse({"--models", "ple", "--gate", "dselect-static", "--selectors", "3"});
   CHECK(once.gate.dselect == plait::DSelectK{.selectors = 3, .per_example = false});
   CHECK(once.run.find("--gate=dselect-static --selectors=3") != std::string::npos);
+}
+
+TEST_CASE("options: gates may be noisy, and hidden layers drop numbers") {
+  CHECK_FALSE(parse({}).gate.noise);
+  const Options noisy = parse({"--gate", "noisy"});
+  CHECK(noisy.gate.noise == plait::GateNoise{});
+  CHECK_FALSE(noisy.gate.dselect);
+  CHECK(noisy.run.find("--gate=noisy") != std::string::npos);
+  CHECK(parse({}).sizes.dropout == 0);
+  const Options drops = parse({"--models", "mtan", "--dropout", "0.25"});
+  CHECK(drops.sizes.dropout == 0.25);
+  CHECK(drops.run.find("--dropout=0.25") != std::string::npos);
+  for (const char* rate : {"1", "-0.1", "nan"})
+    CHECK(error_of({"--dropout", rate}) ==
+          "--dropout: got " + std::string(rate) + ", expected a number from 0 to 0.99");
 }
 
 TEST_CASE("options: experts are those of gates, and those that are routed") {
@@ -299,7 +318,8 @@ TEST_CASE("options: errors are one line that names the option") {
       {{"--stitch", "zigzag"}, "--stitch: got zigzag, expected near-identity, uniform or ones"},
       {{"--balancer", "mgda", "--balance-at", "towers"},
        "--balance-at: got towers, expected parameters or representation"},
-      {{"--gate", "top-k"}, "--gate: got top-k, expected softmax, dselect or dselect-static"},
+      {{"--gate", "top-k"},
+       "--gate: got top-k, expected softmax, dselect, dselect-static or noisy"},
       {{"--gate", "dselect", "--selectors", "0"},
        "--selectors: got 0, expected a number from 1 to 1000"},
       {{"--instruction-set", "AVX9"}, "--instruction-set: got AVX9, expected sse2, avx2 or avx512"},
