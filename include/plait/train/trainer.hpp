@@ -239,9 +239,9 @@ class Trainer {
   void check_rows(const BatchArgument<Scalar>& x) const;
   void check(const BatchArgument<Scalar>& x, const Targets<Scalar>& targets) const;
 
-  // One step of the optimizer, from which the penalties learn.
-  void move(const ParamBuffer<Scalar>& gradient);
-  void move_values(const ParamBuffer<Scalar>& gradient);
+  // One step of the optimizer, from which the penalties learn; with numbers, Optimizer::step_some.
+  void move(const ParamBuffer<Scalar>& gradient, std::span<const Index> numbers = {});
+  void move_values(const ParamBuffer<Scalar>& gradient, std::span<const Index> numbers);
 
   // Any batch where none is given.
   static void check_shape(const char* argument, View3<const Scalar> view,
@@ -429,11 +429,8 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
   if (!has_gradient()) return total();
   check_gradient(gradient());
   updates.prepare(gradient(), labelled_, weight_of_rows(targets, x.batch()));
-  optimizer_.step_some(
-      model_->values_, whole(updates.values()), updates.numbers(), executor_,
-      check_finite_ ? Optimizer<Scalar>::Values::finite : Optimizer<Scalar>::Values::anything);
+  move(whole(updates.values()), updates.numbers());
   updates.commit(gradient());
-  if (penalties_ != nullptr) penalties_->update(model_->values());
   return total();
 }
 
@@ -513,15 +510,20 @@ const ParamBuffer<Scalar>& Trainer<Scalar>::whole(const ParamBuffer<Scalar>& gra
 }
 
 template <class Scalar>
-void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient) {
-  move_values(gradient);
+void Trainer<Scalar>::move(const ParamBuffer<Scalar>& gradient, std::span<const Index> numbers) {
+  move_values(gradient, numbers);
   if (penalties_ != nullptr) penalties_->update(model_->values());
 }
 
 template <class Scalar>
-void Trainer<Scalar>::move_values(const ParamBuffer<Scalar>& gradient) {
+void Trainer<Scalar>::move_values(const ParamBuffer<Scalar>& gradient,
+                                  std::span<const Index> numbers) {
   using Values = typename Optimizer<Scalar>::Values;
   const Values values = check_finite_ ? Values::finite : Values::anything;
+  if (!numbers.empty()) {
+    optimizer_.step_some(model_->values_, gradient, numbers, executor_, values);
+    return;
+  }
   if (tables_ == nullptr) {
     optimizer_.step(model_->values_, gradient, executor_, values);
     return;
