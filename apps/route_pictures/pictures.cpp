@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "as_routes.hpp"
+#include "custom_routing/funnel.hpp"
 #include "plait/architectures/adatt.hpp"
 #include "plait/architectures/asymmetric.hpp"
 #include "plait/architectures/branched.hpp"
@@ -72,6 +73,7 @@ std::vector<File> files() {
           .input_dim = width, .num_tasks = 2, .num_experts = 3, .levels = {width, width}}),
       file_of(plait::BranchedNetwork{
           .input_dim = width, .num_tasks = 3, .levels = two, .groups = {{0, 0, 1}, {0, 1, 2}}}),
+      file_of(Funnel{.input_dim = width, .num_tasks = 3, .levels = two, .stop_gradient = true}),
   };
 }
 

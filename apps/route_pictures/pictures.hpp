@@ -10,8 +10,8 @@ struct File {
   std::string content;
 };
 
-// Every architecture that is made of routes, or of connections that routes can say, with few
-// experts and two tasks (of trees and chains: three).
+// Every architecture that is made of routes, or of connections that routes can say, and the example
+// of one's own, with few experts and two tasks (of trees and chains: three).
 std::vector<File> files();
 
 }  // namespace pictures
