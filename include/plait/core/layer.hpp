@@ -51,6 +51,7 @@
 //   is_identity()                     true: y = x, and callers pass x straight on
 //   visit_input_linears(f)            the linear layers through which alone it reads its input
 //   watched(), watch(...)             what its gates and experts do (core/watch.hpp)
+//   drawn_routes(theta)               with which probabilities it draws (core/drawn_routes.hpp)
 #pragma once
 #include <concepts>
 #include <optional>
