@@ -1,4 +1,5 @@
 // Whose experts and units are, as routes tell it.
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,16 @@ TEST_CASE("owners: who passes no gradient does not count") {
   CHECK(svg::owners_of(pictures::as_routes(sharing))[0].experts == Owners{0, 1});
   sharing.stop_gradient = false;
   CHECK(svg::owners_of(pictures::as_routes(sharing))[0].experts == Owners{n, 1});
+}
+
+TEST_CASE("owners: a unit that shared experts read, too, is shared") {
+  ParamTable table;
+  Plan plan = PLE{.input_dim = 3, .num_tasks = 2, .levels = two}.plan(table, "");
+  plan.levels[1].route.experts[0].slot = 2;  // task 0's now reads the shared unit
+  const auto owners = svg::owners_of(plan);
+  CHECK(owners[1].experts == Owners{0, 1, n});
+  CHECK(owners[0].units == Owners{n, 1, n});  // nobody reads unit 0
+  CHECK(owners[0].experts == Owners{n, 1, 1});
 }
 
 TEST_CASE("owners: routes that lead nowhere are refused") {

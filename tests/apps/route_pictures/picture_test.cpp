@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <locale>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -43,6 +44,7 @@ class Drawn {
  public:
   explicit Drawn(const std::string& picture) : root_(xml::parse(picture)) {
     root_.visit([&](const xml::Element& e) {
+      if (kind_of(e) == "slot") input_y = centre(e).y;
       if (e.name == "g" && kind_of(e) == "unit") units.push_back(centre(e.children.front()));
       if (e.name == "g" && e.children.size() == 2 && kind_of(e.children[1]) == "expert")
         experts[e.children[0].text].push_back(centre(e.children[1]));
@@ -65,6 +67,7 @@ class Drawn {
 
   std::map<std::string, std::vector<Point>> experts;  // by name
   std::vector<Point> units;                           // level by level
+  int input_y = 0;
 
  private:
   static std::string kind_of(const xml::Element& e) {
@@ -85,9 +88,16 @@ std::string line(Point from, Point to) {
          ' ' + std::to_string(to.y);
 }
 
-// Class and path of every line from an expert to a unit, and to an expert from a unit.
+// Kind and path of every line from an expert to a unit, and from a unit to who reads it; of what
+// reads the input the number, by kind.
 struct Lines {
   std::vector<std::string> weights, reads;
+  std::map<std::string, std::size_t> of_input;
+
+  void sort() {
+    std::ranges::sort(weights);
+    std::ranges::sort(reads);
+  }
 };
 
 Lines expected_lines(const Plan& plan, const Drawn& drawn) {
@@ -98,12 +108,20 @@ Lines expected_lines(const Plan& plan, const Drawn& drawn) {
     const auto place = [&](Index e) {
       return drawn.experts.at(level.experts[static_cast<std::size_t>(e)].name).front();
     };
-    for (Index e = 0; l > 0 && e < std::ssize(level.experts); ++e) {
-      const auto slot = static_cast<std::size_t>(level.experts[static_cast<std::size_t>(e)].slot);
-      lines.reads.push_back(line(drawn.units.at(below + slot), {place(e).x, place(e).y + 8}));
-    }
+    const auto read = [&](const std::string& kind, bool input, Index slot, Point to) {
+      if (input)
+        ++lines.of_input[kind];
+      else
+        lines.reads.push_back(kind +
+                              line(drawn.units.at(below + static_cast<std::size_t>(slot)), to));
+    };
+    for (Index e = 0; e < std::ssize(level.experts); ++e)
+      read("reads ", l == 0, level.experts[static_cast<std::size_t>(e)].slot,
+           {place(e).x, place(e).y + 8});
     for (std::size_t u = 0; u < level.units.size(); ++u) {
       const UnitRoute& unit = level.units[u];
+      if (unit.gate)
+        read("asks ", l == 0 || level.gates_read_input, unit.gate->slot, drawn.units.at(first + u));
       for (std::size_t j = 0; j < unit.experts.size(); ++j) {
         const auto at = static_cast<Index>(j);
         const bool is_static = unit.statics && at >= unit.statics->first &&
@@ -118,12 +136,11 @@ Lines expected_lines(const Plan& plan, const Drawn& drawn) {
     below = first;
     first += level.units.size();
   }
-  std::ranges::sort(lines.weights);
-  std::ranges::sort(lines.reads);
+  lines.sort();
   return lines;
 }
 
-Lines drawn_lines(const Plan& plan, const Drawn& drawn) {
+Lines drawn_lines(const Drawn& drawn) {
   Lines lines;
   for (const char* kind : {"static", "gated"}) {
     for (const auto* e : drawn.of(kind)) {
@@ -131,12 +148,17 @@ Lines drawn_lines(const Plan& plan, const Drawn& drawn) {
       lines.weights.push_back(kind + (' ' + e->attributes.at("d")) + (stopped ? " stopped" : ""));
     }
   }
-  const auto reads = drawn.of("reads");
-  const auto of_input = std::ssize(plan.levels.front().route.experts);
-  for (auto e = reads.begin() + of_input; e != reads.end(); ++e)
-    lines.reads.push_back((*e)->attributes.at("d"));
-  std::ranges::sort(lines.weights);
-  std::ranges::sort(lines.reads);
+  const std::string input = ' ' + std::to_string(drawn.input_y) + 'L';
+  for (const std::string kind : {"reads", "asks"}) {
+    for (const auto* e : drawn.of(kind)) {
+      const std::string& path = e->attributes.at("d");
+      if (path.find(input) == std::string::npos)
+        lines.reads.push_back(kind + ' ' + path);
+      else
+        ++lines.of_input[kind + ' '];
+    }
+  }
+  lines.sort();
   return lines;
 }
 
@@ -186,9 +208,10 @@ TEST_CASE("route_picture: every slot, expert, unit and line once, and in its pla
     CHECK(drawn.count("reads") == experts);
     CHECK(drawn.count("asks") == gates);
     CHECK(drawn.count("stopped") == stopped);
-    const Lines expected = expected_lines(plan, drawn), found = drawn_lines(plan, drawn);
+    const Lines expected = expected_lines(plan, drawn), found = drawn_lines(drawn);
     CHECK(found.weights == expected.weights);
     CHECK(found.reads == expected.reads);
+    CHECK(found.of_input == expected.of_input);
     CHECK(std::ranges::adjacent_find(found.weights) == found.weights.end());
   }
 }
@@ -259,10 +282,18 @@ TEST_CASE("route_picture: rows of many are thinned, the width is bounded") {
     CHECK(drawn.count("gated") == 3 * shown);
     CHECK(picture.size() < 8000);
     CHECK(drawn.root().attributes.at("width") == "320");
-    for (const auto& [name, places] : drawn.experts) {
-      CHECK(places.front().x > 10);
-      CHECK(places.front().x < 310);
+    for (const auto& [name, at] : drawn.experts) {
+      CHECK(at.front().x > 10);
+      CHECK(at.front().x < 310);
     }
+    // None upon another, or upon what tells of the others.
+    std::set<int> places;
+    for (const auto& [name, at] : drawn.experts) places.insert(at.front().x);
+    drawn.root().visit([&](const xml::Element& e) {
+      if (e.name == "text" && e.text.starts_with('+'))
+        places.insert(std::stoi(e.attributes.at("x")));
+    });
+    CHECK(places.size() == 12);
     const auto texts = drawn.root().texts("text");
     CHECK(std::ranges::count(texts, '+' + std::to_string(experts - 11)) == (experts > 12));
     // The first and the last are among them.
