@@ -89,7 +89,8 @@ class Comparer {
         if (trainee.tables) result.tables = row_norms(*trainee.tables, *data_.encoded, data_.train);
         result.experts =
             expert_maps(watch_experts(trainee.model, data_, data_.test, trainee.tables_or_null()),
-                        row.model->owners, options_.sizes.shared_experts, data_.heads);
+                        row.model->owners, options_.sizes.shared_experts, data_.heads,
+                        trainee.model.trunk().drawn_routes(trainee.model.values()));
       }
       result.runs.push_back(*run);
       if (options_.precision != plait::Precision::full) measure_precision(trainee, result);

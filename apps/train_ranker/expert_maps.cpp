@@ -69,7 +69,8 @@ plait::ExpertReport watch_experts(const plait::Model<float>& model, const Datase
 }
 
 std::vector<LevelMap> expert_maps(const plait::ExpertReport& report, Owners owners,
-                                  Index shared_experts, std::span<const plait::Head> heads) {
+                                  Index shared_experts, std::span<const plait::Head> heads,
+                                  const plait::DrawnRoutes& drawn) {
   std::vector<LevelMap> maps;
   for (std::size_t l = 0; l < report.levels.size(); ++l) {
     const plait::LevelReport& level = report.levels[l];
@@ -77,12 +78,21 @@ std::vector<LevelMap> expert_maps(const plait::ExpertReport& report, Owners owne
     // A unit without a gate has no entropy.
     const bool gated = std::any_of(level.entropy.begin(), level.entropy.end(),
                                    [](double entropy) { return !std::isnan(entropy); });
-    if (!gated && !mixes_by_statics(level)) continue;
+    const bool is_drawn = l < drawn.levels.size();
+    if (!gated && !mixes_by_statics(level) && !is_drawn) continue;
     map.level = static_cast<Index>(l) + 1;
     map.units = unit_names(level.num_units(), l + 1 == report.levels.size(), owners, heads);
     map.experts = expert_names(level.num_experts(), owners, shared_experts, heads);
     if (gated) map.gates = level.gate_weights;
     if ((level.static_weights.array() != 0).any()) map.statics = level.static_weights;
+    if (is_drawn) map.drawn = drawn.levels[l];
+    maps.push_back(std::move(map));
+  }
+  if (drawn.blocks.size() > 0) {
+    LevelMap map;
+    map.units = expert_names(std::ssize(heads), Owners::tasks, 0, heads);
+    map.experts = numbered("block", drawn.blocks.cols());
+    map.drawn = drawn.blocks;
     maps.push_back(std::move(map));
   }
   return maps;

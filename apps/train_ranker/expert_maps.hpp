@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dataset.hpp"
+#include "plait/core/drawn_routes.hpp"
 #include "plait/core/view.hpp"
 #include "plait/inspect/expert_report.hpp"
 #include "plait/losses/head.hpp"
@@ -26,18 +27,21 @@ plait::ExpertReport watch_experts(const plait::Model<float>& model, const Datase
                                   const plait::EmbeddingTables<float>* tables = nullptr);
 
 struct LevelMap {
-  Index level = 0;                   // from 1
+  Index level = 0;                   // from 1; 0: of a network's blocks
   std::vector<std::string> units;    // the task, "shared", or the expert of the next level
-  std::vector<std::string> experts;  // the owner and a number, or "expert" and a number
+  std::vector<std::string> experts;  // the owner and a number, "expert" or "block" and a number
   // [units, experts]; empty where the level has none.
   plait::Matrix<double> gates;    // the mean weight by the gate
   plait::Matrix<double> statics;  // native-expert weights, stitches
+  plait::Matrix<double> drawn;    // the probability that a connection is there, or a block executed
 };
 
-// Of the levels where some unit has a gate or mixes several experts by static weights; in the
-// others there is nothing to choose. Experts and units are numbered from 1, task by task,
-// `shared_experts` last where the owners are tasks_and_shared.
+// Of the levels where some unit has a gate, mixes several experts by static weights or draws which
+// it takes; in the others there is nothing to choose. And of blocks that are drawn. Experts and
+// units are numbered from 1, task by task, `shared_experts` last where the owners are
+// tasks_and_shared.
 std::vector<LevelMap> expert_maps(const plait::ExpertReport& report, Owners owners,
-                                  Index shared_experts, std::span<const plait::Head> heads);
+                                  Index shared_experts, std::span<const plait::Head> heads,
+                                  const plait::DrawnRoutes& drawn = {});
 
 }  // namespace ranker

@@ -16,7 +16,7 @@ void add_curves(svg::Markup& page, const PageContent& content);
 // and seed.
 void add_seesaw(svg::Markup& page, const PageContent& content);
 
-// Per model and level, the mean gate and static weights.
+// Per model and level, the mean gate and static weights, and the probabilities of what is drawn.
 void add_experts(svg::Markup& page, const PageContent& content);
 
 // What bf16 costs, per model: by task, by weight, and the weights to keep.

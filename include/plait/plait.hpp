@@ -28,6 +28,7 @@
 #include "plait/core/counter_random.hpp"
 #include "plait/core/csv.hpp"
 #include "plait/core/decimal.hpp"
+#include "plait/core/drawn_routes.hpp"
 #include "plait/core/each.hpp"
 #include "plait/core/eigen.hpp"
 #include "plait/core/error.hpp"

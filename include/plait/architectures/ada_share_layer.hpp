@@ -21,6 +21,7 @@
 
 #include "plait/architectures/ada_share.hpp"
 #include "plait/core/counter_random.hpp"
+#include "plait/core/drawn_routes.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/watch.hpp"
@@ -107,6 +108,17 @@ class AdaShareLayer {
       }
       show(l, experts, {}, {u.row(l), 1, 1, 2 * tasks_});
     }
+  }
+
+  // As core/drawn_routes.hpp has it.
+  PLAIT_COLD DrawnRoutes drawn_routes(ParamView<Scalar> theta) const {
+    DrawnRoutes result;
+    result.blocks.resize(tasks_, depth());
+    for (Index t = 0; t < tasks_; ++t)
+      for (Index l = 0; l < depth(); ++l)
+        result.blocks(t, l) = SkipPolicy::executed_probability(
+            theta.data(policies_[static_cast<std::size_t>(t)]) + 2 * l);
+    return result;
   }
 
   // As core/reach.hpp has it: a task reaches its own policy and all blocks, whatever is drawn.
@@ -292,6 +304,7 @@ class AdaShareLayer {
   std::vector<ParamId> policies_;  // by task
 };
 
-static_assert(TellsReach<AdaShareLayer<float>> && Watchable<AdaShareLayer<float>>);
+static_assert(TellsReach<AdaShareLayer<float>> && Watchable<AdaShareLayer<float>> &&
+              TellsDrawnRoutes<AdaShareLayer<float>>);
 
 }  // namespace plait

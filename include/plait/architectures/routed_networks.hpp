@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "plait/core/counter_random.hpp"
+#include "plait/core/drawn_routes.hpp"
 #include "plait/core/error.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/watch.hpp"
@@ -109,6 +110,19 @@ class RoutedNetworks {
                                   above.of.nodes * above.below.nodes);
       show(static_cast<Index>(l), workspace.levels[l].u.slot_major(), {}, z);
     }
+  }
+
+  // As core/drawn_routes.hpp has it.
+  PLAIT_COLD DrawnRoutes drawn_routes(ParamView<Scalar> theta) const {
+    DrawnRoutes result;
+    for (std::size_t l = 1; l < parts_.size(); ++l) {
+      const Part& p = parts_[l];
+      const Index n = p.below.nodes;
+      Matrix<double>& level = result.levels.emplace_back(p.of.nodes, n);
+      for (Index i = 0; i < p.of.nodes; ++i)
+        weights_.probabilities(n, theta.data(p.logits) + i * n, level.row(i).data());
+    }
+    return result;
   }
 
   // As core/reach.hpp has it: a task reaches all below its own node, whatever is drawn.

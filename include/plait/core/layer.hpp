@@ -54,6 +54,7 @@
 //   where
 //                                     nothing is drawn
 //   watched(), watch(...)             what its gates and experts do (core/watch.hpp)
+//   drawn_routes(theta)               with which probabilities it draws (core/drawn_routes.hpp)
 #pragma once
 #include <concepts>
 #include <optional>

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "plait/core/drawn_routes.hpp"
 #include "plait/core/layer.hpp"
 #include "plait/core/reach.hpp"
 #include "plait/core/view_argument.hpp"
@@ -107,6 +108,8 @@ class Network {
              ShowLevel<Scalar> show) const {
     held_->watch(theta, recorded(workspace), scratch, show);
   }
+  // Empty for a layer that draws no routes, or does not tell.
+  DrawnRoutes drawn_routes(Values theta) const { return held_->drawn_routes(theta); }
 
  private:
   struct Interface {
@@ -121,6 +124,7 @@ class Network {
     virtual bool visit_input_linears(VisitLinear) const = 0;
     virtual std::vector<WatchedLevel> watched() const = 0;
     virtual void watch(Values, const Recorded&, Scratch&, ShowLevel<Scalar>) const = 0;
+    virtual DrawnRoutes drawn_routes(Values) const = 0;
   };
 
   template <class L>
@@ -173,6 +177,13 @@ class Network {
                [[maybe_unused]] ShowLevel<Scalar> show) const override {
       if constexpr (Watchable<L>) layer.watch(theta, of(recorded), scratch, show);
     }
+    DrawnRoutes drawn_routes([[maybe_unused]] Values theta) const override {
+      if constexpr (TellsDrawnRoutes<L>) {
+        return layer.drawn_routes(theta);
+      } else {
+        return {};
+      }
+    }
 
     L layer;
   };
@@ -193,6 +204,7 @@ class Network {
 };
 
 static_assert(TellsReach<Network<float>> && TakesBackwardOptions<Network<float>> &&
-              TakesForwardOptions<Network<float>> && Watchable<Network<float>>);
+              TakesForwardOptions<Network<float>> && Watchable<Network<float>> &&
+              TellsDrawnRoutes<Network<float>>);
 
 }  // namespace plait

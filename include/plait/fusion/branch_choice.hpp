@@ -34,6 +34,12 @@ struct BranchChoice {
     visit("warmup_steps", warmup_steps);
   }
 
+  // P(z_j = 1) of n connections.
+  template <class Scalar>
+  void probabilities(Index n, const Scalar* a, double* p) const {
+    chosen_probabilities(n, a, p);
+  }
+
   // What is kept for the backward of n weights.
   static constexpr Index kept_size(Index n) { return n + 1; }
 

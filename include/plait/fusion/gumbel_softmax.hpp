@@ -1,12 +1,14 @@
 // Gumbel-softmax: one of n drawn in proportion to exp(a), in a way from which a can learn.
 //
 //   p = softmax((a + G) / τ),   G_j = -ln(-ln U_j),   U uniform on (0, 1)      drawn once per step
-//   chosen = argmax p;   da_j = (1/τ) p_j (dp_j - Σ_k p_k dp_k)
+//   chosen = argmax p,   P(chosen = j) = softmax(a)_j whatever τ;   da_j = (1/τ) p_j (dp_j - Σ_k
+//   p_k dp_k)
 //
 // Without draws the largest of a is chosen, the first of equal ones, and a learns nothing. What is
 // kept for the backward, [n + 1], are p and 1/τ; the last is 0 where a learns nothing.
 // Source: Jang et al., "Categorical Reparameterization with Gumbel-Softmax", ICLR 2017.
 #pragma once
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -47,6 +49,18 @@ Index gumbel_softmax(Index n, const Scalar* a, const Draws& draws, const Counter
     kept[j] = static_cast<Scalar>(std::exp(scale * (noisy(j) - largest)) / total);
   kept[n] = static_cast<Scalar>(scale);
   return chosen;
+}
+
+// P(chosen = j) of n with logits a.
+template <class Scalar>
+void chosen_probabilities(Index n, const Scalar* a, double* probabilities) {
+  double largest = static_cast<double>(a[0]), total = 0;
+  for (Index j = 1; j < n; ++j) largest = (std::max)(largest, static_cast<double>(a[j]));
+  for (Index j = 0; j < n; ++j) {
+    probabilities[j] = std::exp(static_cast<double>(a[j]) - largest);
+    total += probabilities[j];
+  }
+  for (Index j = 0; j < n; ++j) probabilities[j] /= total;
 }
 
 // Adds da.

@@ -42,6 +42,12 @@ struct HardConcrete {
   // P(z ≠ 0) = P, the term of an L0 penalty; dP/da = P (1 - P).
   double nonzero_probability(double a) const { return sigmoid(a - beta * std::log(-gamma / zeta)); }
 
+  // P(z ≠ 0) of n connections.
+  template <class Scalar>
+  void probabilities(Index n, const Scalar* a, double* p) const {
+    for (Index j = 0; j < n; ++j) p[j] = nonzero_probability(static_cast<double>(a[j]));
+  }
+
   // What is kept for the backward of n weights: dz/da.
   static constexpr Index kept_size(Index n) { return n; }
 

@@ -55,6 +55,14 @@ struct SkipPolicy {
            static_cast<double>(blocks - 1 - l) <= std::floor(since / curriculum_steps);
   }
 
+  // That a block with logits a is executed, where the policy decides on it.
+  template <class Scalar>
+  static double executed_probability(const Scalar* a) {
+    double p[2];
+    chosen_probabilities(Index{2}, a, p);
+    return p[0];
+  }
+
   // u [2] of block `l`; `stream` has its draws, which there are with draws alone.
   template <class Scalar>
   void decide(Index l, Index blocks, const Scalar* a, const Draws& draws,

@@ -63,6 +63,30 @@ TEST_CASE("expert_maps: levels without a choice are left out") {
   CHECK(maps[0].experts == Names{"click", "buy"});
 }
 
+TEST_CASE("expert_maps: of what is drawn, by level and by block") {
+  plait::LevelReport chosen = level(2, 2, false, 0);
+  chosen.static_weights.setIdentity();
+  const plait::ExpertReport report{.rows = 1, .levels = {chosen, chosen}};
+  plait::DrawnRoutes drawn;
+  drawn.levels = {plait::Matrix<double>::Constant(2, 2, 0.25),
+                  plait::Matrix<double>::Constant(2, 2, 0.75)};
+  const auto maps = ranker::expert_maps(report, Owners::nobody, 0, heads, drawn);
+  REQUIRE(maps.size() == 2);  // not left out, though every unit takes one expert
+  for (std::size_t l = 0; l < 2; ++l) CHECK(maps[l].drawn == drawn.levels[l]);
+  CHECK(maps[0].statics == chosen.static_weights);
+  CHECK(maps[0].units == Names{"to expert 1", "to expert 2"});
+  CHECK(maps[1].units == Names{"click", "buy"});
+
+  drawn.levels.clear();
+  drawn.blocks.setConstant(2, 3, 0.5);
+  const auto blocks = ranker::expert_maps(report, Owners::nobody, 0, heads, drawn);
+  REQUIRE(blocks.size() == 1);
+  CHECK(blocks[0].level == 0);
+  CHECK(blocks[0].units == Names{"click", "buy"});
+  CHECK(blocks[0].experts == Names{"block 1", "block 2", "block 3"});
+  CHECK(blocks[0].drawn == drawn.blocks);
+}
+
 TEST_CASE("expert_maps: every model's levels fit its names") {
   ranker::TraineeOptions config;
   config.input_dim = 4;
@@ -77,18 +101,24 @@ TEST_CASE("expert_maps: every model's levels fit its names") {
   data.labels.resize(9, 0);
   const std::vector<Index> rows{0, 2, 3, 8};
   const std::map<std::string_view, std::size_t> levels{
-      {"cross-stitch", 2},  {"mmoe", 1},      {"ml-mmoe", 2}, {"cgc", 1},
-      {"ple", 2},           {"adatt-sp", 2},  {"adatt", 2},   {"sluice", 2},
-      {"soft-ordering", 2}, {"snr-trans", 2}, {"snr-aver", 2}};
+      {"cross-stitch", 2}, {"mmoe", 1},   {"ml-mmoe", 2}, {"cgc", 1},           {"ple", 2},
+      {"adatt-sp", 2},     {"adatt", 2},  {"sluice", 2},  {"soft-ordering", 2}, {"snr-trans", 2},
+      {"snr-aver", 2},     {"branch", 1}, {"adashare", 1}};
   for (const auto& model : ranker::models()) {
     INFO(std::string(model.name));
-    const auto report = ranker::watch_experts(ranker::Trainee(model, config).model, data, rows);
+    const ranker::Trainee trainee(model, config);
+    const auto report = ranker::watch_experts(trainee.model, data, rows);
     CHECK(report.rows == 4);
-    const auto maps = ranker::expert_maps(report, model.owners, config.sizes.shared_experts, heads);
+    const auto maps =
+        ranker::expert_maps(report, model.owners, config.sizes.shared_experts, heads,
+                            trainee.model.trunk().drawn_routes(trainee.model.values()));
     const auto expected = levels.find(model.name);
     CHECK(maps.size() == (expected == levels.end() ? 0 : expected->second));
     for (const auto& map : maps) {
-      for (const auto* weights : {&map.gates, &map.statics}) {
+      const bool draws =
+          model.name == "branch" || model.name == "adashare" || model.name.starts_with("snr-");
+      CHECK((map.drawn.size() > 0) == draws);
+      for (const auto* weights : {&map.gates, &map.statics, &map.drawn}) {
         if (weights->size() == 0) continue;
         CHECK(weights->rows() == std::ssize(map.units));
         CHECK(weights->cols() == std::ssize(map.experts));

@@ -235,6 +235,29 @@ TEST_CASE("page: every level's gate and static weights, by the names of units an
   CHECK(page.texts("h3") == std::vector<std::string>{"mmoe, seed 1", "ada<tt> & \"co\", seed 1"});
 }
 
+TEST_CASE("page: the probabilities of what is drawn, by level and by block") {
+  auto results = three_results();
+  ranker::LevelMap map = results[1].experts[0];
+  map.gates.resize(0, 0);
+  map.drawn.resize(2, 2);
+  map.drawn << 0.9, 0.1, 0.35, 0.65;
+  results[1].experts = {map};
+  map.level = 0;
+  map.experts = {"block 1", "block 2"};
+  results[2].experts = {map};
+  const std::string html = ranker::to_html(content(results));
+  const auto page = xml::parse(html);
+  const auto pictures = labels_of_pictures(page);
+  CHECK(html.find("fill-opacity=\"0.35\"") != std::string::npos);  // of 1, not of the largest
+  CHECK(std::count(pictures.begin(), pictures.end(), "Level 1, probabilities") == 1);
+  CHECK(std::count(pictures.begin(), pictures.end(), "Blocks, probabilities") == 1);
+  const auto titles = page.texts("title");
+  CHECK(any_has(titles, "level 1, probabilities\nclick, expert 2 (a < b): 0.1000"));
+  CHECK(any_has(titles, "blocks, probabilities\ndwell, block 1 (block 1): 0.3500"));
+  CHECK(any_has(page.texts("p"), "Probability"));
+  CHECK_FALSE(any_has(page.texts("p"), "Gate"));
+}
+
 TEST_CASE("page: what bf16 costs, where it was measured") {
   auto results = three_results();
   CHECK(ranker::to_html(content(results)).find("bf16") == std::string::npos);
