@@ -82,10 +82,12 @@ class ExpertBank {
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
                Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
     if (workspace != nullptr) workspace->experts.resize(experts_.size());
-    for (std::size_t e = 0; e < experts_.size(); ++e)
+    ForwardOptions own = options.inside(0);
+    for (std::size_t e = 0; e < experts_.size(); ++e) {
+      if (options.draws) own = options.inside(static_cast<Index>(e));
       experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
-                                  part(workspace, &Workspace::experts, e), scratch,
-                                  options.inside(static_cast<Index>(e)));
+                                  part(workspace, &Workspace::experts, e), scratch, own);
+    }
   }
 
   // x and dx [B, S, D], y and dy [B, E, H].

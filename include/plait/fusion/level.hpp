@@ -153,6 +153,7 @@ class FusionLevel {
 
     bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch, options);
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
+    ForwardOptions own = options.inside(bank_.size());
     const auto* joint = packed_gates(theta);
     if (joint != nullptr)
       kernels::linear(gate_input.slot(units_.front().gate_slots.front()), *joint, nullptr,
@@ -164,10 +165,9 @@ class FusionLevel {
       if (joint != nullptr) {
         gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
-        const Scratch::Frame gate_frame(scratch);
+        if (options.draws) own = options.inside(bank_.size() + unit.gate);
         gates_[g].forward(theta, read_by(unit, gate_input, scratch), weights,
-                          part(workspace, &Workspace::gates, g), scratch,
-                          options.inside(bank_.size() + unit.gate));
+                          part(workspace, &Workspace::gates, g), scratch, own);
       } else if (!gates_.empty()) {
         kernels::set_zero(weights);
       }
