@@ -57,7 +57,7 @@ class Row {
       if (!before && i < count - last_of_many) continue;
       x_[order[static_cast<std::size_t>(i)]] = middle(before ? i : i - left_out_ + 1);
     }
-    dots_ = middle(first_of_many);
+    if (!all) dots_ = middle(first_of_many);
     pitch_ = places == 0 ? width : (width - 2 * margin) / places;
   }
 
@@ -119,9 +119,13 @@ void draw_reads(Markup& out, const Level& level) {
          experts.y() + expert_height / 2, 0);
   const Row& asked = level.route.gates_read_input ? level.input : level.slots;
   for (Index u = 0; u < level.units.size(); ++u)
-    if (const auto& gate = level.route.units[static_cast<std::size_t>(u)].gate)
-      draw("asks ", asked, gate->slot, level.units, u, level.units.y(),
-           level.units.x(u) <= width / 2 ? aside : -aside);
+    if (const auto& gate = level.route.units[static_cast<std::size_t>(u)].gate) {
+      std::vector<Index> slots = gate->more_slots;
+      slots.insert(slots.begin(), gate->slot);
+      for (const Index slot : slots)
+        draw("asks ", asked, slot, level.units, u, level.units.y(),
+             level.units.x(u) <= width / 2 ? aside : -aside);
+    }
 }
 
 // What units weigh.

@@ -230,8 +230,9 @@ std::optional<Options> parse_options(int argc, const char* const* argv, std::ost
       ->check(between(1, 1e3));
 
   app.add_option("--dropout", options.sizes.dropout,
-                 "Rate at which numbers of hidden layers are dropped in training, in towers and, "
-                 "but for mtan, snr and branch, in experts")
+                 "Rate at which numbers of hidden layers are dropped in training: in towers, in "
+                 "experts but those of mtan, snr and branch, in adashare's stem and "
+                 "soft-ordering's encoders")
       ->group("Models")
       ->check(between(0, 0.99));
 

@@ -127,17 +127,28 @@ TEST_CASE("an expert is computed in the rows alone that give it weight") {
 }
 
 TEST_CASE("scoring that leaves experts out does not allocate, whatever it leaves out") {
-  Pass few(chosen(trunks(choosing(true))[0]));
-  const auto x = data::normal<double>(40, inputs, 4);
-  const auto others = data::normal<double>(40, inputs, 5);
-  Matrix<double> y(40, 2);
-  const auto score = [&](const Matrix<double>& rows) {
-    few.model.network().forward(few.model.values(), rows, y, nullptr, few.scratch);
-  };
-  score(x);
-  const auto before = allocations::count();
-  score(others);
-  score(x);
-  const auto after = allocations::count();
-  CHECK(after == before);
+  // Rows that are all alike need an expert all or not at all, the others in part.
+  const Index rows = 64, wide = 200;
+  for (const GateConfig& gate : {choosing(true), largest()})
+    for (const Index experts : {4, 6}) {
+      Pass few(chosen(MMoE{.input_dim = wide,
+                           .num_tasks = 2,
+                           .num_experts = experts,
+                           .expert = {512, 256, 128},
+                           .gate = gate}));
+      Matrix<double> y(rows, 2);
+      Matrix<double> x = Matrix<double>::Zero(rows, wide);
+      const auto allocated = [&] {
+        const auto before = allocations::count();
+        few.model.network().forward(few.model.values(), x, y, nullptr, few.scratch);
+        return allocations::count() - before;
+      };
+      CHECK(allocated() > 0);
+      const auto others = data::normal<double>(rows, wide, 4);
+      for (Index alike = 0; alike < rows; ++alike) {
+        x = others;
+        for (Index b = 1; b < alike; ++b) x.row(b) = x.row(0);
+        CHECK(allocated() == 0);
+      }
+    }
 }

@@ -209,6 +209,31 @@ TEST_CASE("checkpoint: heads, task weights and the model's description are compa
   CHECK(checkpoints.resume(stored, optimizer, progress));
 }
 
+TEST_CASE("checkpoint: a file from before a field was there goes on where that has its default") {
+  const auto settings = [](double dropout) {
+    plait::MLPConfig expert{8, 4};
+    expert.dropout = dropout;
+    const plait::Model<float> model(
+        plait::MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = 2, .expert = expert},
+        {.hidden = {{4}}}, 1);
+    return plait::detail::run_settings(model,
+                                       plait::Optimizer<float>(model.shared_table(), Adam{}));
+  };
+  const auto ours = settings(0);
+  plait::detail::Settings before =
+      plait::detail::read_settings(plait::detail::write_settings(ours));
+  const auto of_dropout = [](const auto& setting) { return setting.name.ends_with(".dropout"); };
+  CHECK(std::ranges::count_if(before, of_dropout) >= 2);
+  std::erase_if(before, of_dropout);
+  CHECK_NOTHROW(plait::detail::require_settings("file", before, ours, {}));
+  CHECK_THROWS_WITH(plait::detail::require_settings("file", before, settings(0.5), {}),
+                    ContainsSubstring("model.expert.dropout: got none, expected 0.5"));
+  // A field that always is there.
+  std::erase_if(before, [](const auto& setting) { return setting.name.ends_with(".bias"); });
+  CHECK_THROWS_WITH(plait::detail::require_settings("file", before, ours, {}),
+                    ContainsSubstring("bias: got none, expected true"));
+}
+
 TEST_CASE("checkpoint: options of what runs beside the optimizer are compared and told") {
   const files::Directory directory;
   Checkpoints checkpoints(directory.path());

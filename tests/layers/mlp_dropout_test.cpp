@@ -86,6 +86,21 @@ TEST_CASE("dropout: numbers are dropped as often as they should and keep their e
         4 * std::abs(expected) * std::sqrt(rate / (1 - rate) / rows));
 }
 
+TEST_CASE("dropout: layers drop independently of each other") {
+  constexpr Index rows = 3000, width = 6;
+  Made mlp = made(dropping({width, width}, Activation::identity), width);
+  for (const char* layer : {"0", "2"}) {
+    const auto weight = mlp.theta.of(text("mlp_net.", layer, ".weight"));
+    std::ranges::fill(weight, 0.0);
+    for (std::size_t i = 0; i < width; ++i) weight[i * width + i] = 1;
+    std::ranges::fill(mlp.theta.of(text("mlp_net.", layer, ".bias")), 0.0);
+  }
+  const Matrix<double> y = outputs(mlp, Matrix<double>::Ones(rows, width), in_step(1));
+  const double both = (1 - rate) * (1 - rate);
+  CHECK(std::abs(static_cast<double>((y.array() > 0).count()) / (rows * width) - both) <
+        4 * std::sqrt(both * (1 - both) / (rows * width)));
+}
+
 TEST_CASE("dropout: gradients are those of what a draw computes") {
   const auto x = data::normal<double>(9, 4, 5);
   for (const Activation f :

@@ -87,6 +87,14 @@ TEST_CASE("asynchronous updates after every batch are plain steps") {
   }
 }
 
+TEST_CASE("a number of labels is counted, not what rounding leaves of its reciprocal") {
+  // 1 / (1 / 99) is less than 99.
+  Run run({.shared_samples = 99, .task_samples = {99}});
+  const Batch batch(99, 1);
+  run.trainer.step(batch.x, {.labels = batch.labels}, run.updates);
+  for (Index p = 0; p < 4; ++p) CHECK(run.updates.moves(p) == 1);
+}
+
 TEST_CASE("asynchronous updates move what a loop over samples would") {
   // SGD with momentum and decay written down by hand, gradients sample by sample.
   const double rate = 0.1, momentum = 0.9, decay = 0.01;
@@ -289,6 +297,23 @@ TEST_CASE("asynchronous updates go on from a stored state bit for bit") {
   CHECK(second.updates.state().numbers == whole.updates.state().numbers);
 }
 
+TEST_CASE("sums beyond what the scalar holds are refused before anything moves") {
+  auto ranker = Model<float>(SharedBottom{.input_dim = 1, .num_tasks = 1}, {}, 1);
+  Trainer<float> trainer(ranker, data::binary_heads(1), SGD{});
+  const auto table = ranker.values().shared_table();
+  AsynchronousUpdates<float> updates(table, trainer.reach(),
+                                     {.shared_samples = 10, .task_samples = {10}});
+  ParamBuffer<float> gradient(table);
+  std::ranges::fill(gradient.flat(), 3e38f);
+  const double labelled = 1;
+  updates.prepare(gradient, {&labelled, 1}, 1);
+  updates.commit(gradient);
+  CHECK_THROWS_AS(updates.prepare(gradient, {&labelled, 1}, 1), ValueError);
+  CHECK(updates.samples_seen(0) == 1);
+  gradient.set_zero();
+  CHECK_NOTHROW(updates.prepare(gradient, {&labelled, 1}, 1));
+}
+
 TEST_CASE("asynchronous updates do not allocate after the first") {
   Run run({.shared_samples = 100, .task_samples = {30, 60, 90}});
   const Batch batch(50, 1);
@@ -339,4 +364,18 @@ TEST_CASE("asynchronous updates refuse what does not fit") {
   CHECK_THROWS_AS(of_other.step(batch.x, batch.targets(), updates), ShapeError);
   ParamBuffer<double> values = ranker.values();
   CHECK_THROWS_AS(trainer.optimizer().step_some(values, values, std::vector<Index>{1}), ShapeError);
+  std::vector<Index> numbers(table->entries().size(), 1);
+  numbers.back() = -1;
+  CHECK_THROWS_AS(trainer.optimizer().step_some(values, values, numbers), ConfigError);
+  CHECK(std::ranges::equal(values.flat(), ranker.values().flat()));
+
+  // Sums over pairs of a group are no sums over labelled samples.
+  std::vector<Head> heads = three_tasks::heads();
+  heads[0] = {.kind = HeadKind::pairwise};
+  Trainer grouped(ranker, heads, SGD{});
+  const std::vector<std::int64_t> groups(20, 1);
+  CHECK_THROWS_WITH(
+      grouped.step(batch.x, {.labels = batch.labels, .groups = groups}, updates),
+      "plait::Trainer: updates: got some, with losses of groups of rows, expected heads whose "
+      "losses are sums over rows");
 }

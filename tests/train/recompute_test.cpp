@@ -11,7 +11,10 @@
 #include "plait/core/parallel.hpp"
 #include "plait/core/scratch.hpp"
 #include "plait/methods/gradient_balancer.hpp"
+#include "plait/methods/gradnorm.hpp"
+#include "plait/methods/loss_weighting.hpp"
 #include "plait/methods/pcgrad.hpp"
+#include "plait/methods/upgrad.hpp"
 #include "plait/model/model.hpp"
 #include "plait/optim/adam.hpp"
 #include "plait/optim/sgd.hpp"
@@ -88,6 +91,19 @@ TEST_CASE("recomputed activations give the same bits in every kind of step") {
       };
       balance(kept);
       balance(again);
+      const auto balance_representation = [&](Run& run) {
+        GradientBalancer<double> balancer(UPGrad{}, 3, run.model.values().shared_table(),
+                                          run.trainer.shared());
+        run.trainer.step(batch.x, batch.targets(), balancer, BalanceAt::representation);
+      };
+      balance_representation(kept);
+      balance_representation(again);
+      const auto weigh = [&](Run& run) {
+        LossWeighting weighting(GradNorm{}, 3);
+        run.trainer.step(batch.x, batch.targets(), weighting);
+      };
+      weigh(kept);
+      weigh(again);
       CHECK(equal(kept.model.values(), again.model.values()));
     }
 }
@@ -151,6 +167,22 @@ TEST_CASE("recomputing takes the memory of a few levels and allocates once") {
   };
   const std::size_t all = bytes(0), few = bytes(4);
   CHECK(few * 3 < all);
+}
+
+TEST_CASE("recomputing levels of unequal depth allocates once") {
+  std::vector<Body> levels;
+  for (Index l = 0; l < 6; ++l) {
+    const Activation f = l % 2 == 0 ? Activation::relu : Activation::gelu;
+    levels.push_back(l % 3 == 0 ? Body{MLPConfig{{40, 30, 20}, f}} : Body{MLPConfig{{20}, f}});
+  }
+  Model<double> model(
+      PLE{.input_dim = three_tasks::sizes.input_dim, .num_tasks = 3, .levels = levels}, {}, 3);
+  Trainer trainer(model, three_tasks::heads(), SGD{}, {.tile_rows = 64, .recompute_levels = 2});
+  const Batch batch(300, 1);
+  trainer.step(batch.x, batch.targets());
+  const std::size_t count = allocations::count();
+  for (int i = 0; i < 3; ++i) trainer.step(batch.x, batch.targets());
+  CHECK(allocations::count() == count);
 }
 
 TEST_CASE("a negative number of levels to recompute is refused") {

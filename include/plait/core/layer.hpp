@@ -15,15 +15,17 @@
 //
 // * The workspace of forward is a pointer to what backward needs beside its arguments. Null means
 //   that no backward follows: y is the same bit for bit, and what would be kept comes from scratch.
+//   (A level whose gates leave experts out computes them where they have weight alone: an infinity
+//   in another is then none of y's.)
 //   core/workspace.hpp has the one line that chooses.
 //
 // * x, y and theta passed to backward are those of the forward; the layer stores none of them. dy
 //   is the gradient with respect to y and is not modified.
 //
 // * Workspace lives from forward to backward, belongs to the caller, is default-constructible and
-//   reusable for any batch, and by another layer of the same type. backward does not change what it
-//   says: it may run twice. A layer that is called several times in one pass needs a workspace for
-//   each call.
+//   reusable for any batch, and by another layer of the same type (which recomputed levels do).
+//   backward does not change what it says: it may run twice. A layer that is called several times
+//   in one pass needs a workspace for each call.
 //
 // * Scratch is call-local.
 //
@@ -37,7 +39,7 @@
 //   slot strides are arbitrary.
 //
 // The suite in plait/testing/layer_suite.hpp checks all of this on any layer, a user's own
-// included.
+// included, but for workspaces that another layer has used.
 //
 // What a layer may have besides, all of it optional:
 //
@@ -51,8 +53,7 @@
 //                                     which parameters some outputs reach (core/reach.hpp)
 //   is_identity()                     true: y = x, and callers pass x straight on
 //   visit_input_linears(f)            the linear layers through which alone it reads its input
-//   where
-//                                     nothing is drawn
+//                                     where nothing is drawn
 //   watched(), watch(...)             what its gates and experts do (core/watch.hpp)
 //   drawn_routes(theta)               with which probabilities it draws (core/drawn_routes.hpp)
 #pragma once

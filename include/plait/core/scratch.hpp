@@ -8,6 +8,7 @@
 #pragma once
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 #include "plait/core/buffer.hpp"
@@ -57,6 +58,15 @@ class Scratch {
     return total;
   }
 
+  // True for a caller's first batch and for each that is larger than all of its before. For callers
+  // that take by what the data say: they then take all that they ever may.
+  bool is_largest(const void* caller, Index batch) {
+    for (auto& [known, largest] : largest_)
+      if (known == caller) return std::exchange(largest, (std::max)(largest, batch)) < batch;
+    largest_.emplace_back(caller, batch);
+    return true;
+  }
+
   // The same with the numbers of one slot together, as Tensor::slot_major.
   template <class Scalar>
   View3<Scalar> take_slot_major(Index batch, Index slots, Index dim) {
@@ -81,8 +91,9 @@ class Scratch {
   }
 
   std::vector<AlignedVector<std::byte>> blocks_;
-  std::size_t block_ = 0;  // where the next request is tried,
-  std::size_t used_ = 0;   // and the bytes of that block in use
+  std::size_t block_ = 0;                               // where the next request is tried,
+  std::size_t used_ = 0;                                // and the bytes of that block in use
+  std::vector<std::pair<const void*, Index>> largest_;  // callers and their largest batches
 };
 
 }  // namespace plait

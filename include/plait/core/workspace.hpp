@@ -25,6 +25,12 @@ T* part(Workspace* workspace, std::vector<T> Workspace::*member, std::size_t i) 
   return workspace == nullptr ? nullptr : &(workspace->*member)[i];
 }
 
+// Room for so many in a list that keeps what it has: another layer may have had more.
+template <class T>
+void at_least(std::vector<T>& list, std::size_t size) {
+  if (list.size() < size) list.resize(size);
+}
+
 // [batch, slots, dim], unspecified, contiguous.
 template <class Scalar>
 View3<Scalar> keep(Tensor<Scalar>* kept, Scratch& scratch, Index batch, Index slots, Index dim) {

@@ -81,36 +81,40 @@ class ExpertBank {
 
   void forward(ParamView<Scalar> theta, View3<const Scalar> x, View3<Scalar> y,
                Workspace* workspace, Scratch& scratch, const ForwardOptions& options = {}) const {
-    if (workspace != nullptr)
-      workspace->experts.resize((std::max)(workspace->experts.size(), experts_.size()));
-    for (std::size_t e = 0; e < experts_.size(); ++e)
+    if (workspace != nullptr) at_least(workspace->experts, experts_.size());
+    ForwardOptions own = options.inside(0);
+    for (std::size_t e = 0; e < experts_.size(); ++e) {
+      if (options.draws) own = options.inside(static_cast<Index>(e));
       experts_[e].network.forward(theta, x.slot(experts_[e].slot), y.slot(static_cast<Index>(e)),
-                                  part(workspace, &Workspace::experts, e), scratch,
-                                  options.inside(static_cast<Index>(e)));
+                                  part(workspace, &Workspace::experts, e), scratch, own);
+    }
   }
 
-  // Expert e of the rows alone for which needs(b), y[:, e] [B, 1, H]; 0 in the others.
+  // Expert e of the rows alone for which needs(b), y[:, e] [B, 1, H]; 0 in the others. With
+  // `of_all` it is computed for all rows, which takes the most of scratch, to the same y.
   template <class Needs>
-  void forward_some(Index e, const Needs& needs, ParamView<Scalar> theta, View3<const Scalar> x,
-                    View3<Scalar> y, Scratch& scratch, const ForwardOptions& options) const {
+  void forward_some(Index e, const Needs& needs, bool of_all, ParamView<Scalar> theta,
+                    View3<const Scalar> x, View3<Scalar> y, Scratch& scratch,
+                    const ForwardOptions& options) const {
     const Scratch::Frame frame(scratch);
     const auto& [network, slot, params] = experts_[static_cast<std::size_t>(e)];
     const View3<const Scalar> from = x.slot(slot);
+    const View3<Scalar> to = y.slot(e);
     const auto rows = scratch.take<Scalar>(x.batch(), 1, from.dim());
+    const auto some = scratch.take<Scalar>(x.batch(), 1, to.dim());
     Index count = 0;
     for (Index b = 0; b < x.batch(); ++b)
-      if (needs(b)) std::copy_n(from.row(b), from.dim(), rows.row(count++));
-    const View3<Scalar> all = y.slot(e);
-    if (count == x.batch())
-      return network.forward(theta, from, all, nullptr, scratch, options.inside(e));
-    const auto some = scratch.take<Scalar>(x.batch(), 1, y.dim()).rows(0, count);
-    network.forward(theta, rows.rows(0, count), some, nullptr, scratch, options.inside(e));
+      if (of_all || needs(b)) std::copy_n(from.row(b), from.dim(), rows.row(count++));
+    network.forward(theta, rows.rows(0, count), some.rows(0, count), nullptr, scratch,
+                    options.inside(e));
     count = 0;
     for (Index b = 0; b < x.batch(); ++b) {
-      if (needs(b))
-        std::copy_n(some.row(count++), y.dim(), all.row(b));
+      const bool needed = needs(b);
+      if (needed)
+        std::copy_n(some.row(count), to.dim(), to.row(b));
       else
-        std::fill_n(all.row(b), y.dim(), Scalar(0));
+        std::fill_n(to.row(b), to.dim(), Scalar(0));
+      count += of_all || needed ? 1 : 0;
     }
   }
 

@@ -1,8 +1,8 @@
 // Gumbel-softmax: one of n drawn in proportion to exp(a), in a way from which a can learn.
 //
 //   p = softmax((a + G) / τ),   G_j = -ln(-ln U_j),   U uniform on (0, 1)      drawn once per step
-//   chosen = argmax p,   P(chosen = j) = softmax(a)_j whatever τ;   da_j = (1/τ) p_j (dp_j - Σ_k
-//   p_k dp_k)
+//   chosen = argmax p,   P(chosen = j) = softmax(a)_j whatever τ
+//   da_j = (1/τ) p_j (dp_j - Σ_k p_k dp_k)
 //
 // Without draws the largest of a is chosen, the first of equal ones, and a learns nothing. What is
 // kept for the backward, [n + 1], are p and 1/τ; the last is 0 where a learns nothing.

@@ -150,15 +150,15 @@ class FusionLevel {
                                          bank_.size(), y.dim());
     const auto gate_weights = keep(part(workspace, &Workspace::gate_weights), scratch, x.batch(), 1,
                                    selections_.columns());
-    if (workspace != nullptr)
-      workspace->gates.resize((std::max)(workspace->gates.size(), gates_.size()));
+    if (workspace != nullptr) at_least(workspace->gates, gates_.size());
 
     // Without a backward pass an expert is computed for the rows alone in which it has weight,
-    // where gates leave some out.
+    // where gates leave some out: what is not finite there spoils no row that does without it.
     const bool some = workspace == nullptr && leaves_out_ && !(options.draws && bank_.draws());
     if (!some)
       bank_.forward(theta, x, experts, part(workspace, &Workspace::bank), scratch, options);
     const View3<const Scalar> gate_input = gates_read_input_ ? input : x;
+    ForwardOptions own = options.inside(bank_.size());
     const auto* joint = packed_gates(theta);
     if (joint != nullptr)
       kernels::linear(gate_input.slot(units_.front().gate_slots.front()), *joint, nullptr,
@@ -170,10 +170,9 @@ class FusionLevel {
       if (joint != nullptr) {
         gates_[g].softmax()->normalise(weights);
       } else if (unit.has_gate()) {
-        const Scratch::Frame gate_frame(scratch);
+        if (options.draws) own = options.inside(bank_.size() + unit.gate);
         gates_[g].forward(theta, read_by(unit, gate_input, scratch), weights,
-                          part(workspace, &Workspace::gates, g), scratch,
-                          options.inside(bank_.size() + unit.gate));
+                          part(workspace, &Workspace::gates, g), scratch, own);
       } else if (!gates_.empty()) {
         kernels::set_zero(weights);
       }
@@ -182,11 +181,13 @@ class FusionLevel {
                      selections_.first(static_cast<Index>(u)), gates_[g].ends_in_softmax());
     }
     const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
+    const bool all_rows = some && scratch.is_largest(this, x.batch());
     for (Index e = 0; some && e < bank_.size(); ++e) {
       const auto needs = [&](Index b) {
-        return std::ranges::any_of(selections_.uses(e), [&](const Selections::Use& use) {
-          return weights(b, 0, use.column) != 0;
-        });
+        return all_rows ||
+               std::ranges::any_of(selections_.uses(e), [&](const Selections::Use& use) {
+                 return weights(b, 0, use.column) != 0;
+               });
       };
       bank_.forward_some(e, needs, theta, x, experts, scratch, options);
     }

@@ -7,8 +7,9 @@
 // With ForwardOptions::recompute_levels = n a workspace keeps x^l for every n-th l alone, and
 // backward goes through n levels at a time, whose forward it runs again first: the same numbers to
 // the last bit, in the memory of L / n states and n levels instead of L levels, for up to one
-// forward pass more, or one for every task whose gradient is taken by itself. Source: Chen et al.,
-// "Training Deep Nets with Sublinear Memory Cost", 2016.
+// forward pass more, or one for every task whose gradient is taken by itself. Levels take turns in
+// one memory, which is made anew in every pass where their experts or gates are layers of different
+// types. Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
 #pragma once
 #include <algorithm>
 #include <array>
@@ -39,7 +40,8 @@ class FusionStack {
     ForwardOptions options;  // of the forward
     // The activations of one group, of the last one after forward. Backward puts others there.
     struct Group {
-      std::size_t first = 0;  // its first level
+      static constexpr std::size_t none = std::size_t(-1);
+      std::size_t first = none;  // its first level, once all are there
       std::vector<typename FusionLevel<Scalar>::Workspace> levels;
       std::vector<Tensor<Scalar>> states;  // x^l [B, units of level l, H_l] between its levels
     };
@@ -199,9 +201,9 @@ class FusionStack {
            const ForwardOptions& options) const {
     const Scratch::Frame frame(scratch);
     if (group != nullptr) {
-      group->first = first;
-      group->levels.resize((std::max)(group->levels.size(), end - first));
-      group->states.resize((std::max)(group->states.size(), end - first - 1));
+      group->first = Group::none;
+      at_least(group->levels, end - first);
+      at_least(group->states, end - first - 1);
     }
     TwoStates passing(scratch, group == nullptr ? largest_state(first, end, x.batch()) : 0);
     View3<const Scalar> state = x;
@@ -218,6 +220,7 @@ class FusionStack {
                          options_of(l, options));
       state = next;
     }
+    if (group != nullptr) group->first = first;
   }
   void recompute(std::size_t first, const Workspace& workspace, ParamView<Scalar> theta,
                  View3<const Scalar> x, View3<const Scalar> input, Scratch& scratch) const {

@@ -45,7 +45,12 @@ PLAIT_COLD inline std::string one_line(std::string_view words) {
   return result;
 }
 
-using Settings = std::vector<std::pair<std::string, std::string>>;  // names and values
+struct Setting {
+  std::string name;
+  std::string value;
+  bool is_default = false;  // of a field that need not be in a file
+};
+using Settings = std::vector<Setting>;
 
 // Lists the fields of what it visits, defaults included; numbers by their shortest exact text.
 class SettingsVisitor final : public FieldVisitor {
@@ -72,12 +77,15 @@ class SettingsVisitor final : public FieldVisitor {
     path_ += one_line(name);
   }
   void end_field() override {
-    if (settings_.size() == places_.back().settings) put("none");
+    last_field_ = places_.back().settings;
+    if (settings_.size() == last_field_) put("none");
     path_.resize(places_.back().path);
     places_.pop_back();
   }
   bool has_field(const char*, bool) override { return true; }
-  void needless_field(const char*) override {}
+  void needless_field(const char*) override {
+    for (std::size_t i = last_field_; i < settings_.size(); ++i) settings_[i].is_default = true;
+  }
   std::size_t begin_list(std::size_t size) override { return size; }
   void end_list() override {}
   void begin_element(std::size_t i) override {
@@ -91,11 +99,12 @@ class SettingsVisitor final : public FieldVisitor {
     std::size_t path;      // length without the field
     std::size_t settings;  // that were listed before it
   };
-  void put(std::string value) { settings_.emplace_back(path_, std::move(value)); }
+  void put(std::string value) { settings_.push_back({path_, std::move(value)}); }
 
   Settings& settings_;
   std::string path_;
   std::vector<Place> places_;
+  std::size_t last_field_ = 0;  // the first setting of the field that ended last
 };
 
 // Of a description that may have no fields, or parts without: what can be listed is.
@@ -115,26 +124,26 @@ void add_per_parameter(Settings& settings, const ParamTable& table,
                        const ValueOf& value_of) {
   if (parameters.empty()) return;
   const std::string first = value_of(parameters.front());
-  settings.emplace_back(name, first);
+  settings.push_back({name, first});
   for (std::size_t i = 1; i < parameters.size(); ++i)
     if (std::string value = value_of(parameters[i]); value != first)
-      settings.emplace_back(name + " of '" + one_line(table.entries()[i].name) + "'",
-                            std::move(value));
+      settings.push_back(
+          {name + " of '" + one_line(table.entries()[i].name) + "'", std::move(value)});
 }
 
 template <class Scalar>
 PLAIT_COLD Settings run_settings(const Model<Scalar>& model, const Optimizer<Scalar>& optimizer) {
   Settings settings;
-  settings.emplace_back("model.trunk", one_line(model.trunk_config().name()));
+  settings.push_back({"model.trunk", one_line(model.trunk_config().name())});
   add_description(settings, "model", model.trunk_config());
   add_description(settings, "model.towers", model.towers_config());
 
-  settings.emplace_back("optimizer.rule", one_line(optimizer.rule().name()));
+  settings.push_back({"optimizer.rule", one_line(optimizer.rule().name())});
   SettingsVisitor of_rule(settings, "optimizer");
   optimizer.rule().settings(of_rule);
   const std::optional<double> clip = optimizer.options().clip_norm;
-  settings.emplace_back("optimizer.schedule", optimizer.options().schedule.description());
-  settings.emplace_back("optimizer.clip_norm", clip ? csv_number(*clip) : "none");
+  settings.push_back({"optimizer.schedule", optimizer.options().schedule.description()});
+  settings.push_back({"optimizer.clip_norm", clip ? csv_number(*clip) : "none"});
 
   const auto per_parameter = [&](const char* name, const auto& value_of) {
     add_per_parameter(settings, model.table(), optimizer.settings(), name, value_of);
@@ -168,7 +177,7 @@ Settings settings_of(const CheckpointParts<Scalar>& parts) {
 
 inline std::string write_settings(const Settings& settings) {
   std::string result;
-  for (const auto& [name, value] : settings) result += name + '\t' + value + '\n';
+  for (const Setting& setting : settings) result += setting.name + '\t' + setting.value + '\n';
   return result;
 }
 // Takes any text; what cannot have been written makes settings that no run has.
@@ -177,7 +186,8 @@ PLAIT_COLD inline Settings read_settings(std::string_view lines) {
   while (!lines.empty()) {
     const std::string_view line = lines.substr(0, lines.find('\n'));
     const std::string_view name = line.substr(0, line.find('\t'));
-    settings.emplace_back(name, line.substr((std::min)(line.size(), name.size() + 1)));
+    settings.push_back(
+        {std::string(name), std::string(line.substr((std::min)(line.size(), name.size() + 1)))});
     lines.remove_prefix((std::min)(lines.size(), line.size() + 1));
   }
   return settings;
@@ -188,8 +198,13 @@ PLAIT_COLD inline Settings read_settings(std::string_view lines) {
 PLAIT_COLD inline void require_settings(const std::string& file, const Settings& stored,
                                         const Settings& ours,
                                         std::span<const std::string> may_differ) {
-  const std::map<std::string_view, std::string_view> in_file(stored.begin(), stored.end());
-  const std::map<std::string_view, std::string_view> in_run(ours.begin(), ours.end());
+  using Values = std::map<std::string_view, std::string_view>;
+  const auto values_of = [](const Settings& settings) {
+    Values values;
+    for (const Setting& setting : settings) values.emplace(setting.name, setting.value);
+    return values;
+  };
+  const Values in_file = values_of(stored), in_run = values_of(ours);
   const auto value_in = [](const auto& settings, std::string_view name) {
     auto found = settings.find(name);
     if (found == settings.end()) found = settings.find(name.substr(0, name.find(" of '")));
@@ -203,9 +218,11 @@ PLAIT_COLD inline void require_settings(const std::string& file, const Settings&
   const bool compares_trainers = has_trainer(in_file) && has_trainer(in_run);
 
   std::vector<std::string_view> names;
-  for (const auto& [name, value] : ours) names.push_back(name);
-  for (const auto& [name, value] : stored)
-    if (!in_run.contains(name)) names.push_back(name);
+  // A file that was written before a field was there does not have it.
+  for (const Setting& setting : ours)
+    if (!setting.is_default || in_file.contains(setting.name)) names.push_back(setting.name);
+  for (const Setting& setting : stored)
+    if (!in_run.contains(setting.name)) names.push_back(setting.name);
 
   constexpr int most = 4;  // are told
   int differ = 0;
@@ -231,7 +248,7 @@ PLAIT_COLD inline void require_patterns(std::initializer_list<const Settings*> l
   for (const std::string& pattern : patterns) {
     const bool known = std::ranges::any_of(lists, [&](const Settings* settings) {
       return std::ranges::any_of(
-          *settings, [&](const auto& setting) { return glob_match(pattern, setting.first); });
+          *settings, [&](const auto& setting) { return glob_match(pattern, setting.name); });
     });
     require_config(known, "Checkpoints", "may_differ", in_quotes(pattern),
                    "a pattern that a setting's name matches");

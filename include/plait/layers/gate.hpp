@@ -59,7 +59,8 @@ class Gate {
                   Index input_dim, Index num_weights, const GateConfig& config)
       : body_(config.body.build<Scalar>(table, body_name, input_dim)),
         last_(make_last(table, last_name, body_.out_shape().dim, num_weights, config)),
-        leaves_out_(config.dselect || (config.noise && config.noise->top > 0)) {
+        leaves_out_(config.dselect ||
+                    (config.noise && 0 < config.noise->top && config.noise->top < num_weights)) {
     if (!config.dselect) return;
     require_config(!config.noise, "Gate", "noise", "dselect beside it", "one of them");
     require_config(config.temperature == 1, "Gate", "temperature", text(config.temperature),

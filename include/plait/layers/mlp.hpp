@@ -103,9 +103,9 @@ class MLP {
     const std::size_t last = layers_.size() - 1;
     const bool keeps_inputs = workspace != nullptr && reads_inputs();
     if (workspace != nullptr) {
-      workspace->outputs.resize(last);
-      workspace->inputs.resize(keeps_inputs ? layers_.size() : 0);
-      workspace->masks.resize(draws() ? layers_.size() : 0);
+      at_least(workspace->outputs, last);
+      if (keeps_inputs) at_least(workspace->inputs, layers_.size());
+      if (draws()) at_least(workspace->masks, layers_.size());
       workspace->dropped = draws() && options.draws;
     }
     View3<const Scalar> input = x;

@@ -1,7 +1,7 @@
 // NoisyGate: a softmax gate whose logits are noisy in training, by as much as it learns.
 //
-//   H_e = (x Aᵀ + c)_e + ε_e softplus((x Nᵀ)_e),   ε_e ~ N(0, 1), of every row           in
-//   training H_e = (x Aᵀ + c)_e without draws g = softmax(H / τ) x -> g [B, 1, n]
+//   H_e = (x Aᵀ + c)_e + ε_e softplus((x Nᵀ)_e),   ε_e ~ N(0, 1) of every row; without draws ε = 0
+//   g = softmax(H / τ)                                                         x -> g [B, 1, n]
 //
 // With `top`, g is 0 but for the `top` largest of H, the first of equal ones, and the softmax is
 // over those: g'_e = g_e / Σ of them, the paper's Softmax(KeepTopK(H, k)), in scoring as well. With

@@ -97,7 +97,9 @@ class Towers {
       workspace->bodies.resize(towers_.size());
       workspace->hidden.resize(towers_.size());
     }
+    ForwardOptions own = options.inside(0);
     for (std::size_t t = 0; t < towers_.size(); ++t) {
+      if (options.draws) own = options.inside(static_cast<Index>(t));
       const Scratch::Frame frame(scratch);
       const Tower& tower = towers_[t];
       View3<const Scalar> input = x.slot(tower.slot);
@@ -105,7 +107,7 @@ class Towers {
         const View3<Scalar> hidden = keep(part(workspace, &Workspace::hidden, t), scratch,
                                           x.batch(), 1, tower.body.out_shape().dim);
         tower.body.forward(theta, input, hidden, part(workspace, &Workspace::bodies, t), scratch,
-                           options.inside(static_cast<Index>(t)));
+                           own);
         input = hidden;
       }
       tower.head.apply(theta, input, logits_of(tower, y), Activation::identity);

@@ -81,12 +81,16 @@ class MultiTaskLoss {
   // reciprocal [T] = 1 / Σ_b w_bt (1 / Σ_g mass_t) over the whole batch, 0 for a task without a
   // label that counts. The caller's vector is resized: a reused one is not allocated again.
   void normaliser(const Targets<Scalar>& targets, std::vector<double>& reciprocal) const {
-    reciprocal.assign(heads_.size(), 0.0);
-    for (Index t = 0; t < num_tasks(); ++t) {
-      const double mass =
+    masses(targets, reciprocal);
+    for (double& mass : reciprocal) mass = mass > 0 ? 1 / mass : 0;
+  }
+  // mass [T], what the tasks' losses are divided by: of losses of single rows Σ_b w_bt over the
+  // labels that count.
+  void masses(const Targets<Scalar>& targets, std::vector<double>& mass) const {
+    mass.assign(heads_.size(), 0.0);
+    for (Index t = 0; t < num_tasks(); ++t)
+      mass[static_cast<std::size_t>(t)] =
           with_loss(head(t), [&](const auto& loss) { return this->mass(t, loss, targets); });
-      if (mass > 0) reciprocal[static_cast<std::size_t>(t)] = 1 / mass;
-    }
   }
 
   // One tile of n rows: logits and dlogits [n, 1, C], targets of the same rows, normaliser and

@@ -66,7 +66,7 @@ class Optimizer {
   // The same of some tensors. numbers, in table order: which of its own steps a tensor makes, from
   // 1, and 0 for one that stays, with its moments, whose gradient has no part in the common norm.
   // Counts as a step, for schedules, also where all stay. Throws ShapeError for another number of
-  // them.
+  // them, ConfigError for one below 0.
   void step_some(ParamBuffer<Scalar>& values, const ParamBuffer<Scalar>& grad,
                  std::span<const Index> numbers, Executor* executor = nullptr,
                  Values are = Values::anything);
@@ -158,6 +158,8 @@ void Optimizer<Scalar>::step_some(ParamBuffer<Scalar>& values, const ParamBuffer
                                   std::span<const Index> numbers, Executor* executor, Values are) {
   if (numbers.size() != settings_.size())
     throw ShapeError("Optimizer", "numbers", text(numbers.size()), text(settings_.size()));
+  for (const Index number : numbers)
+    require_config(number >= 0, "Optimizer", "numbers", text(number), "0 or more");
   step_by([&](std::size_t i) { return numbers[i]; }, values, grad, executor, are, 0);
 }
 

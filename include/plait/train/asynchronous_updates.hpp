@@ -23,6 +23,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
 #include <span>
 #include <utility>
@@ -81,19 +82,25 @@ class AsynchronousUpdates {
   Index num_tasks() const { return std::ssize(samples_) - 1; }
 
   // What a batch makes due: values() and numbers(). Nothing else changes. Of the batch: its summed
-  // gradient Σ_i Σ_t w_t v_t,i ∇ l_t,i, Σ_i v_t,i of each task, and the rows' weight.
+  // gradient Σ_i Σ_t w_t v_t,i ∇ l_t,i, Σ_i v_t,i of each task, and the rows' weight. Throws
+  // ValueError for sums beyond what Scalar holds.
   void prepare(const ParamBuffer<Scalar>& summed, std::span<const double> labelled, double rows) {
     for (std::size_t t = 0; t < labelled.size(); ++t) next_[t] = seen_[t] + labelled[t];
     next_.back() = seen_.back() + rows;
-    mean_.set_zero();
+    double largest = 0;
     for_each_tensor([&](std::size_t i, ParamId id, std::size_t owner) {
-      numbers_[i] = is_due(owner) ? moves_[owner] + 1 : 0;
-      if (!is_due(owner)) return;
+      const bool due = is_due(owner);
+      numbers_[i] = due ? moves_[owner] + 1 : 0;
       const auto g = summed.of(id);
       const auto mean = mean_.of(id);
-      for (std::size_t k = 0; k < g.size(); ++k)
-        mean[k] = static_cast<Scalar>(sum_with(id, k, g[k]) / next_[owner]);
+      for (std::size_t k = 0; k < g.size(); ++k) {
+        const double exact = sum_with(id, k, g[k]);
+        largest = (std::max)(largest, std::abs(exact));
+        mean[k] = due ? static_cast<Scalar>(exact / next_[owner]) : Scalar(0);
+      }
     });
+    if (!(largest <= static_cast<double>((std::numeric_limits<Scalar>::max)())))
+      throw ValueError(where, "sum of gradients", text(largest), "numbers that Scalar holds");
   }
   // s_p / n_p of the tensors that are due, 0 of others.
   const ParamBuffer<Scalar>& values() const { return mean_; }

@@ -63,8 +63,9 @@ struct TrainerOptions {
   double expert_dropout = 0;     // share of experts that gates do without (fusion/dropout.hpp)
   std::uint64_t seed = 0;        // of what is dropped and of what layers draw (core/options.hpp)
   // Fusion levels whose activations backward computes again, so many at a time, with the same bits
-  // (fusion/stack.hpp); 0: all are kept. For networks that are deep: activations of a tile take
-  // memory by its depth, the batch's rows do not.
+  // (fusion/stack.hpp); 0: all are kept, as in steps that balance at the representation. For
+  // networks that are deep: activations of a tile take memory by its depth, the batch's rows do
+  // not.
   Index recompute_levels = 0;
 };
 
@@ -145,8 +146,8 @@ class Trainer {
   // The same with every parameter moving when enough labelled samples have been seen for it
   // (asynchronous_updates.hpp): updates.values() are what has moved, gradient() is the batch's
   // summed one. Penalties add to what moves. A step that throws before it moves anything leaves
-  // updates as they were. Throws ConfigError with tables, ShapeError for updates of other
-  // parameters.
+  // updates as they were. Throws ConfigError with tables and for heads that compare rows of a
+  // group, ShapeError for updates of other parameters.
   double step(BatchArgument<Scalar> x, const Targets<Scalar>& targets,
               AsynchronousUpdates<Scalar>& updates);
 
@@ -356,7 +357,8 @@ double Trainer<Scalar>::step_at_representation(const BatchArgument<Scalar>& x,
   model_.require("Trainer");
   balancer.require_weighs(num_tasks());
   if (!representation_) representation_.emplace(model_->network(), reach_);
-  const auto work = prepare(x, targets);
+  auto work = prepare(x, targets);
+  work.options.recompute_levels = 0;  // the gates' weights are looked at after the forward pass
   if (has_gradient()) {
     lanes_.compute_balanced_gradient(work, *representation_, [&](const Eigen::MatrixXd& gramian) {
       return balancer.weigh(gramian, weighted_losses());
@@ -420,11 +422,11 @@ double Trainer<Scalar>::step(BatchArgument<Scalar> x, const Targets<Scalar>& tar
   const detail::OneUser::Use use(user_);
   require_config(tables_ == nullptr, "Trainer", "updates", "some, with tables",
                  "none: rows of tables move by the gradient of one batch");
+  require_config(!loss_.needs_groups(), "Trainer", "updates", "some, with losses of groups of rows",
+                 "heads whose losses are sums over rows");
   require_schema("Trainer", "updates", updates.shared_table(), gradient().shared_table());
   const auto work = prepare(x, targets);
-  labelled_.clear();
-  for (const double reciprocal : normaliser_)
-    labelled_.push_back(reciprocal > 0 ? 1 / reciprocal : 0);
+  loss_.masses(targets, labelled_);
   lanes_.compute_gradient(work, labelled_);
   if (!has_gradient()) return total();
   check_gradient(gradient());

@@ -100,6 +100,12 @@ struct Lines {
   }
 };
 
+std::vector<Index> slots_of(const GateRoute& gate) {
+  std::vector<Index> slots{gate.slot};
+  slots.insert(slots.end(), gate.more_slots.begin(), gate.more_slots.end());
+  return slots;
+}
+
 Lines expected_lines(const Plan& plan, const Drawn& drawn) {
   Lines lines;
   std::size_t below = 0, first = 0;
@@ -121,7 +127,8 @@ Lines expected_lines(const Plan& plan, const Drawn& drawn) {
     for (std::size_t u = 0; u < level.units.size(); ++u) {
       const UnitRoute& unit = level.units[u];
       if (unit.gate)
-        read("asks ", l == 0 || level.gates_read_input, unit.gate->slot, drawn.units.at(first + u));
+        for (const Index slot : slots_of(*unit.gate))
+          read("asks ", l == 0 || level.gates_read_input, slot, drawn.units.at(first + u));
       for (std::size_t j = 0; j < unit.experts.size(); ++j) {
         const auto at = static_cast<Index>(j);
         const bool is_static = unit.statics && at >= unit.statics->first &&
@@ -169,6 +176,8 @@ std::vector<Plan> plans() {
                           .expert = {4},
                           .sources = {{}, {0}, {0, 1}, {2}},
                           .fusion = Fusion::sum};
+  Plan wide = plan_of(PLE{.input_dim = 3, .num_tasks = 2, .levels = levels(2)});
+  wide.levels[1].route.units[0].gate->more_slots = {2, 1};
   return {plan_of(SingleTask{.input_dim = 3, .num_tasks = 3, .expert = {4}}),
           plan_of(CrossStitch{.input_dim = 3, .num_tasks = 2, .levels = levels(2)}),
           plan_of(MLMMoE{.input_dim = 3, .num_tasks = 2, .num_experts = 5, .levels = levels(2)}),
@@ -179,7 +188,8 @@ std::vector<Plan> plans() {
                         .task_experts = {1, 2},
                         .shared_experts = 2}),
           plan_of(AdaTTSp{.input_dim = 3, .num_tasks = 7, .levels = levels(2)}),
-          pictures::as_routes(chain)};
+          pictures::as_routes(chain),
+          wide};
 }
 
 }  // namespace
@@ -187,12 +197,13 @@ std::vector<Plan> plans() {
 TEST_CASE("route_picture: every slot, expert, unit and line once, and in its place") {
   for (const Plan& plan : plans()) {
     const Drawn drawn(svg::route_picture(plan));
-    std::size_t experts = 0, units = 0, gates = 0, statics = 0, stopped = 0;
+    std::size_t experts = 0, units = 0, gates = 0, asked = 0, statics = 0, stopped = 0;
     for (const LevelPlan& level : plan.levels) {
       experts += level.route.experts.size();
       units += level.route.units.size();
       for (const UnitRoute& unit : level.route.units) {
         gates += unit.gate.has_value();
+        if (unit.gate) asked += slots_of(*unit.gate).size();
         statics += unit.statics.has_value();
         stopped += unit.stopped.size();
       }
@@ -206,7 +217,7 @@ TEST_CASE("route_picture: every slot, expert, unit and line once, and in its pla
     CHECK(drawn.count("gate") == gates);
     CHECK(drawn.count("ring") == statics);
     CHECK(drawn.count("reads") == experts);
-    CHECK(drawn.count("asks") == gates);
+    CHECK(drawn.count("asks") == asked);
     CHECK(drawn.count("stopped") == stopped);
     const Lines expected = expected_lines(plan, drawn), found = drawn_lines(drawn);
     CHECK(found.weights == expected.weights);
@@ -214,6 +225,12 @@ TEST_CASE("route_picture: every slot, expert, unit and line once, and in its pla
     CHECK(found.of_input == expected.of_input);
     CHECK(std::ranges::adjacent_find(found.weights) == found.weights.end());
   }
+}
+
+TEST_CASE("route_picture: what is empty is drawn empty") {
+  auto plan = plan_of(MMoE{.input_dim = 3, .num_tasks = 2, .num_experts = 2, .expert = {4}});
+  plan.levels[0].route = {};
+  CHECK(Drawn(svg::route_picture(plan)).count("expert") == 0);
 }
 
 TEST_CASE("route_picture: a stopped route is dashed") {
