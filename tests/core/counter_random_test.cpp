@@ -45,3 +45,23 @@ TEST_CASE("counter random: numbers of neighbouring places are uniform and unrela
   CHECK(std::abs(rows / count) < 4 * (1.0 / 12) / std::sqrt(count));
   CHECK(std::abs(columns / count) < 4 * (1.0 / 12) / std::sqrt(count));
 }
+
+TEST_CASE("counter random: normal numbers have the moments of the standard normal") {
+  constexpr int n = 40000;
+  double sum = 0, squares = 0, fourth = 0, neighbours = 0, tail = 0;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const double z = CounterRandom(3).at(i).normal();
+    sum += z;
+    squares += z * z;
+    fourth += z * z * z * z;
+    neighbours += z * CounterRandom(3).at(i + 1).normal();
+    tail += z > 2 ? 1 : 0;
+  }
+  // Four standard deviations of each mean: those of z, z², z⁴, a product and a count.
+  const double root = std::sqrt(static_cast<double>(n));
+  CHECK(std::abs(sum / n) < 4 / root);
+  CHECK(std::abs(squares / n - 1) < 4 * std::sqrt(2.0) / root);
+  CHECK(std::abs(fourth / n - 3) < 4 * std::sqrt(96.0) / root);
+  CHECK(std::abs(neighbours / n) < 4 / root);
+  CHECK(std::abs(tail / n - 0.02275) < 4 * std::sqrt(0.02275) / root);
+}

@@ -1,11 +1,12 @@
 // CounterRandom: random numbers by place instead of in order, so that they do not depend on who
 // draws them when.
 #pragma once
+#include <cmath>
 #include <cstdint>
+#include <numbers>
 
 #include "plait/core/hash.hpp"
 #include "plait/core/options.hpp"
-#include "plait/core/random.hpp"
 
 namespace plait {
 
@@ -29,8 +30,12 @@ class CounterRandom {
   double uniform() const { return static_cast<double>(bits_ >> 11) * 0x1.0p-53; }
   // On (0, 1), an odd multiple of 2^-53.
   double open_uniform() const { return (static_cast<double>(bits_ >> 12) + 0.5) * 0x1.0p-52; }
-  // Standard normal.
-  double normal() const { return Random(bits_).normal(); }
+  // Standard normal (Box and Muller 1958), by logarithm and cosine, whose last bits are a maths
+  // library's.
+  double normal() const {
+    return std::sqrt(-2 * std::log(open_uniform())) *
+           std::cos(2 * std::numbers::pi * at(0).uniform());
+  }
 
  private:
   static constexpr std::uint64_t golden = 0x9e3779b97f4a7c15u;

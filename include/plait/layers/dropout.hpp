@@ -21,12 +21,15 @@ template <class Scalar>
 void dropout(double rate, const CounterRandom& stream, Index first_row, View3<Scalar> h,
              View3<Scalar> mask) {
   const auto scale = static_cast<Scalar>(1 / (1 - rate));
+  const auto dropped = static_cast<std::uint64_t>(rate * 0x1.0p32);
   for (Index b = 0; b < h.batch(); ++b) {
     const CounterRandom of_row = stream.at(static_cast<std::uint64_t>(first_row + b));
     Scalar* const row = h.row(b);
     Scalar* const m = mask ? mask.row(b) : nullptr;
+    std::uint64_t bits = 0;  // 32 of them for a number
     for (Index j = 0; j < h.dim(); ++j) {
-      const bool keeps = of_row.at(static_cast<std::uint64_t>(j)).uniform() >= rate;
+      bits = j % 2 == 0 ? of_row.at(static_cast<std::uint64_t>(j / 2)).bits() : bits >> 32;
+      const bool keeps = (bits & 0xffffffffu) >= dropped;
       row[j] = keeps ? scale * row[j] : Scalar(0);
       if (m != nullptr) m[j] = keeps ? scale : Scalar(0);
     }
