@@ -181,15 +181,14 @@ class FusionLevel {
                      selections_.first(static_cast<Index>(u)), gates_[g].ends_in_softmax());
     }
     const View3<const Scalar> weights = mixing_weights(theta, gate_weights, scratch);
-    const bool all_rows = some && scratch.is_largest(this, x.batch());
+    const bool of_all = some && scratch.is_largest(this, x.batch());
     for (Index e = 0; some && e < bank_.size(); ++e) {
       const auto needs = [&](Index b) {
-        return all_rows ||
-               std::ranges::any_of(selections_.uses(e), [&](const Selections::Use& use) {
-                 return weights(b, 0, use.column) != 0;
-               });
+        return std::ranges::any_of(selections_.uses(e), [&](const Selections::Use& use) {
+          return weights(b, 0, use.column) != 0;
+        });
       };
-      bank_.forward_some(e, needs, theta, x, experts, scratch, options);
+      bank_.forward_some(e, needs, of_all, theta, x, experts, scratch, options);
     }
     kernels::mix<Scalar>(experts, selections_, weights, y);
   }
