@@ -85,10 +85,10 @@ std::vector<Specimen> mlps() {
 
 std::vector<Specimen> residual_blocks() {
   std::vector<Specimen> result;
-  for (const auto& [dim, hidden] :
+  for (const auto& [width, inner] :
        {std::pair<Index, Index>{1, 1}, {1, 5}, {5, 1}, {3, 4}, {4, 3}, {8, 8}, {17, 9}, {2, 40}})
-    result.push_back(specimen(plait::text(dim, " with ", hidden),
-                              [dim = dim, hidden = hidden](ParamTable& table) {
+    result.push_back(specimen(plait::text(width, " with ", inner),
+                              [dim = width, hidden = inner](ParamTable& table) {
                                 return plait::ResidualBlock<double>(table, "block", dim, hidden);
                               }));
   return result;
