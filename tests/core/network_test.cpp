@@ -94,19 +94,27 @@ TEST_CASE("a workspace serves the layer that records in it last", "[network]") {
   backward(first);
   backward(copy);
   CHECK(seen_by(first) == std::vector<int>{1, 2, -2, -2});
-  forward(second, &workspace);
+  forward(second, &workspace);  // another of its type: what it has is used again
   backward(second);
-  CHECK(seen_by(second) == std::vector<int>{1, -1});
+  CHECK(seen_by(second) == std::vector<int>{3, -3});
   forward(first, &workspace);
   backward(first);
-  CHECK(seen_by(first) == std::vector<int>{1, 2, -2, -2, 1, -1});
+  CHECK(seen_by(first) == std::vector<int>{1, 2, -2, -2, 4, -4});
 
   Network<double>::Workspace copied = workspace;  // starts empty
   forward(first, &copied);
   CHECK(seen_by(first).back() == 1);
   Network<double>::Workspace moved = std::move(workspace);
   forward(first, &moved);
-  CHECK(seen_by(first).back() == 2);
+  CHECK(seen_by(first).back() == 5);
+
+  // One of another type has its own.
+  ParamTable others;
+  const Network<double> linear = Linear<double>(others, "c", 2, 3);
+  ParamBuffer<double> of_linear(std::make_shared<ParamTable>(others));
+  linear.forward(of_linear, x, y, &moved, scratch);
+  forward(first, &moved);
+  CHECK(seen_by(first).back() == 1);
 }
 
 TEST_CASE("a network has what its layer has", "[network]") {
