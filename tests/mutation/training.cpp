@@ -67,7 +67,7 @@ std::string wrong_updates(const Matrix<double>& x, const Matrix<double>& labels)
   Trainer<double> gradients(known, heads, SGD{});
   Optimizer<double> alone(known.values().shared_table(), Adam{.learning_rate = 0.1});
   AsynchronousUpdates<double> updates(moved.values().shared_table(), trainer.reach(),
-                                      {.shared_samples = 30, .task_samples = {40, 20}});
+                                      {.shared_samples = 30, .task_samples = {50, 20}});
   ParamBuffer<double> sums(known.values().shared_table()), mean = sums, values = known.values();
   std::vector<double> seen(3, 0.0);
   std::vector<Index> moves(3, 0);
@@ -93,7 +93,7 @@ std::string wrong_updates(const Matrix<double>& x, const Matrix<double>& labels)
         sums.flat()[k] += labelled * gradients.task_gradients()[t].flat()[k];
     }
     seen[2] += 30;
-    const std::vector<double> needed{40, 20, 30};
+    const std::vector<double> needed{50, 20, 30};
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const std::size_t p = owner(i);
       const bool due = seen[p] >= needed[p];

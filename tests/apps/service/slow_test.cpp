@@ -57,7 +57,7 @@ TEST_CASE("an answer that nobody reads is given up") {
     return std::stoi(text.substr(text.find("\nranking_connections ") + 21));
   };
   int open = 2;
-  for (int i = 0; i < 500 && open > 1; ++i) {
+  for (int i = 0; i < 3000 && open > 1; ++i) {
     std::this_thread::sleep_for(milliseconds(10));
     open = connections();
   }
