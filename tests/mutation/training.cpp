@@ -109,6 +109,18 @@ std::string wrong_updates(const Matrix<double>& x, const Matrix<double>& labels)
       }
     if (!close(moved.values(), values)) return "asynchronous updates";
   }
+
+  // Adam's first move is its rate, however many steps others have made.
+  Optimizer<double> late(values.shared_table(), Adam{.learning_rate = 0.1});
+  ParamBuffer<double> ones(values.shared_table()), first = values;
+  for (double& number : ones.flat()) number = 1;
+  for (int step = 0; step < 9; ++step)
+    late.step_some(first, ones, std::vector<Index>(entries.size(), 0));
+  if (!close(first, values)) return "what is not due has moved";
+  late.step_some(first, ones, std::vector<Index>(entries.size(), 1));
+  for (const auto& entry : entries)
+    if (std::abs(values.of(entry.id)[0] - first.of(entry.id)[0] - 0.1) > 1e-6)
+      return "a first move";
   return "";
 }
 
