@@ -89,8 +89,8 @@ class FusionLevel {
   // False for a gate that reads several slots: its weights have other columns than the input.
   bool visit_gate_linears(VisitLinear visit) const {
     return std::ranges::all_of(units_, [&](const Unit& unit) {
-      if (!unit.has_gate() || !gate_of(unit).reads_input()) return true;
-      return unit.reads_one_slot() && gate_of(unit).visit_input_linears(visit);
+      return !unit.has_gate() ||
+             (unit.reads_one_slot() && gate_of(unit).visit_input_linears(visit));
     });
   }
   bool gates_read_input() const { return gates_read_input_; }
