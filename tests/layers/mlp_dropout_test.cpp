@@ -14,6 +14,7 @@
 #include "support/allocations.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/in_tiles.hpp"
 #include "support/with_options.hpp"
 
 using namespace plait;
@@ -141,11 +142,9 @@ TEST_CASE("dropout: what is dropped depends on seed, step, layer, row and column
   const Made mlp = made(dropping({6, 5}));
   const auto x = data::normal<double>(23, 4, 5);
   const Matrix<double> whole = outputs(mlp, x, in_step(1));
-  Matrix<double> tiled(23, 5);
-  for (Index first = 0; first < 23; first += 7) {
-    const Index rows = std::min<Index>(7, 23 - first);
-    tiled.middleRows(first, rows) = outputs(mlp, x.middleRows(first, rows), in_step(1, first));
-  }
+  const auto tiled = in_tiles(x, 5, [&](const Matrix<double>& rows, Index first) {
+    return outputs(mlp, rows, in_step(1, first));
+  });
   CHECK(tiled == whole);
   CHECK(outputs(mlp, x, in_step(2)) != whole);
   ForwardOptions other = in_step(1);

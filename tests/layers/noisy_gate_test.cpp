@@ -16,6 +16,7 @@
 #include "plait/testing/gradcheck.hpp"
 #include "support/catch.hpp"
 #include "support/data.hpp"
+#include "support/in_tiles.hpp"
 #include "support/with_options.hpp"
 
 using namespace plait;
@@ -158,11 +159,9 @@ TEST_CASE("noisy gate: noise depends on seed, step, layer, row and expert alone"
   const auto built = gate({.noise = GateNoise{}});
   const auto x = data::normal<double>(23, 4, 5);
   const Matrix<double> whole = weights_of(built, x, in_step(1));
-  Matrix<double> tiled(23, 5);
-  for (Index first = 0; first < 23; first += 7) {
-    const Index rows = std::min<Index>(7, 23 - first);
-    tiled.middleRows(first, rows) = weights_of(built, x.middleRows(first, rows), in_step(1, first));
-  }
+  const auto tiled = in_tiles(x, 5, [&](const Matrix<double>& rows, Index first) {
+    return weights_of(built, rows, in_step(1, first));
+  });
   CHECK(tiled == whole);
   CHECK(weights_of(built, x, in_step(2)) != whole);
   CHECK(weights_of(built, x, in_step(1).inside(0)) != whole);

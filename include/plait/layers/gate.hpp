@@ -58,9 +58,7 @@ class Gate {
   PLAIT_COLD Gate(ParamTable& table, const std::string& body_name, const std::string& last_name,
                   Index input_dim, Index num_weights, const GateConfig& config)
       : body_(config.body.build<Scalar>(table, body_name, input_dim)),
-        last_(make_last(table, last_name, body_.out_shape().dim, num_weights, config)),
-        leaves_out_(config.dselect ||
-                    (config.noise && 0 < config.noise->top && config.noise->top < num_weights)) {
+        last_(make_last(table, last_name, body_.out_shape().dim, num_weights, config)) {
     if (!config.dselect) return;
     require_config(!config.noise, "Gate", "noise", "dselect beside it", "one of them");
     require_config(config.temperature == 1, "Gate", "temperature", text(config.temperature),
@@ -93,7 +91,10 @@ class Gate {
   }
 
   // True for weights of which some are exactly 0, from the start or in the end.
-  bool leaves_out() const { return leaves_out_; }
+  bool leaves_out() const {
+    const auto* noisy = std::get_if<Noisy>(&last_);
+    return noisy != nullptr ? noisy->leaves_out() : softmax() == nullptr;
+  }
 
   bool visit_input_linears(VisitLinear visit) const {
     if (!body_.is_identity()) return body_.visit_input_linears(visit);
@@ -163,7 +164,6 @@ class Gate {
 
   Network<Scalar> body_;
   Last last_;
-  bool leaves_out_;
 };
 
 static_assert(TakesBackwardOptions<Gate<float>> && TakesForwardOptions<Gate<float>>);

@@ -57,12 +57,14 @@ class NoisyGate {
         top_(config.top) {
     require_config(top_ >= 0, "Gate", "top", text(top_), "at least 0");
     table.mark_last(noise_.weight());
-    if (limits()) table.spend_terms(num_weights, num_weights, "Gate");
+    if (leaves_out()) table.spend_terms(num_weights, num_weights, "Gate");
   }
 
   Shape in_shape() const { return clean_.in_shape(); }
   Shape out_shape() const { return clean_.out_shape(); }
   bool draws() const { return true; }
+  // True for weights of which some are exactly 0.
+  bool leaves_out() const { return 0 < top_ && top_ < out_shape().dim; }
   // Without draws it does not read x by N.
   bool visit_input_linears(VisitLinear visit) const { return clean_.visit_input_linears(visit); }
 
@@ -78,7 +80,7 @@ class NoisyGate {
       add_noise(options, y, slope);
     }
     clean_.normalise(y);
-    if (limits()) keep_top(y);
+    if (leaves_out()) keep_top(y);
   }
 
   void backward(ParamView<Scalar> theta, View3<const Scalar> x, View3<const Scalar> y,
@@ -97,7 +99,6 @@ class NoisyGate {
   }
 
  private:
-  bool limits() const { return 0 < top_ && top_ < out_shape().dim; }
   // `slope` is x Nᵀ before.
   void add_noise(const ForwardOptions& options, View3<Scalar> logits, View3<Scalar> slope) const {
     const CounterRandom stream = stream_of(options.draws);
