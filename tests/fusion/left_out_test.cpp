@@ -45,7 +45,7 @@ std::vector<Trunk<double>> trunks(const GateConfig& gate) {
       AdaTTSp{.input_dim = inputs,
               .num_tasks = 2,
               .levels = {{5}, {4}},
-              .task_experts = {2},
+              .task_experts = 2,
               .gates = {gate}}};
 }
 
